@@ -1,0 +1,28 @@
+#!/usr/bin/env bash
+# Installs what tools/deps.txt names. Usage: deps.sh [--if-missing]
+# With --if-missing it is silent and quick when nothing is missing.
+set -euo pipefail
+list="$(dirname "$0")/deps.txt"
+mapfile -t wanted < <(grep -v '^#' "$list")
+missing=()
+for package in "${wanted[@]}"; do
+  status=$(dpkg-query -W -f '${Status}' "$package" 2>/dev/null || true)
+  [ "$status" = "install ok installed" ] || missing+=("$package")
+done
+if ! command -v apt-get >/dev/null; then
+  echo "deps: this is not Debian or Ubuntu; please install the counterparts of: ${wanted[*]}" >&2
+  exit 1
+fi
+if [ ${#missing[@]} -eq 0 ]; then
+  [ "${1:-}" = --if-missing ] || echo "deps: all ${#wanted[@]} packages are installed"
+  exit 0
+fi
+echo "deps: about to install with apt-get: ${missing[*]}"
+if [ "$(id -u)" -ne 0 ]; then
+  echo "deps: this needs root; run: sudo make deps" >&2
+  exit 1
+fi
+export DEBIAN_FRONTEND=noninteractive
+apt-get update -qq
+apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+echo "deps: done"
