@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+// The kernel filter of one cluster on one interface, as user space sees it: load or adopt, attach, write
+// ownership, read back. Nothing here decides; src/core decides and this writes it down.
+//
+// Life of the programs: they are attached by netlink (XDP) and as clsact filters (tc), so they outlive the
+// daemon whatever becomes of its mount namespace; maps are pinned below the pin directory where a bpffs can be
+// had, and found again through the attached programs where not. A daemon that finds programs of the same ABI
+// version adopts their maps; of another version, it loads its own beside them, fills them closed (no new flow;
+// a segment with a local socket goes on) and replaces the programs one by one, atomically.
+#pragma once
+
+#include <array>
+#include <bitset>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/limits.hh"
+#include "base/net.hh"
+#include "base/result.hh"
+#include "core/config.hh"
+
+namespace nlb {
+
+using BucketSet = std::bitset<kBucketCount>;
+
+// State of one bucket on this host. Two bits; the four values are the whole truth the filter needs.
+enum class BucketState : uint8_t {
+  foreign = 0,          // drop everything
+  owned = 1,            // accept everything (new flows only within the lease)
+  foreign_checked = 2,  // new flows: drop; others: accept only with a matching local socket (held here)
+  owned_checked = 3,    // new flows: accept; others: accept only with a matching local socket, drop strays
+};
+using SlotStates = std::array<BucketState, kBucketCount>;
+
+enum class DatapathKind : uint8_t { none, tc, xdp_generic, xdp_native };
+
+struct DatapathOptions {
+  std::string interface;
+  std::string pin_directory;                  // e.g. /sys/fs/bpf/opennlb/<name>; made when missing
+  DatapathKind at_most = DatapathKind::xdp_native;  // tests force generic or tc alone
+};
+
+// What the filter is told of the cluster. Written as one bank and switched to atomically.
+struct FilterConfig {
+  std::vector<IpAddress> vips;
+  std::vector<PortRule> rules;
+  std::array<uint8_t, 16> seed{};
+  ClusterMode mode = ClusterMode::unicast;
+  bool replace = false;         // unicast only: the adapter's MAC is the cluster MAC
+  MacAddress adapter_mac;       // the adapter's own (in `replace`: the one it had before)
+  MacAddress cluster_mac;
+  MacAddress masked_mac;
+  IpAddress dedicated_ip;       // 0.0.0.0 when the adapter has none
+  uint64_t reset_wait_ns = 0;   // two heartbeat periods: how long a stack-made reset is held back
+  bool bound = false;           // false: this host serves no VIP (refused, stopped): drop VIP traffic, answer no ARP
+};
+
+struct Counter {
+  std::string name;  // from the verdict list
+  uint64_t packets = 0;
+  uint64_t bytes = 0;
+  bool expected = true;  // false: should be zero in production
+};
+
+struct LiveConnections {  // by slot; TIME_WAIT does not count
+  std::vector<BucketSet> buckets{kMaxSlots};
+  std::vector<uint32_t> connections = std::vector<uint32_t>(kMaxSlots, 0);
+  // connections per bucket of one slot are asked for separately
+};
+
+class Datapath {
+ public:
+  virtual ~Datapath() = default;
+
+  // Loads (or adopts) and attaches. Everything is closed until open() and ownership are written.
+  [[nodiscard]] static Result<std::unique_ptr<Datapath>> attach(const DatapathOptions& options);
+  // Removes programs, pins and maps of this interface, whoever left them. Fine when there are none.
+  [[nodiscard]] static Result<void> remove(const DatapathOptions& options);
+
+  [[nodiscard]] virtual bool adopted() const = 0;  // true: an earlier daemon's maps go on
+  [[nodiscard]] virtual Result<void> configure(const FilterConfig& config) = 0;
+  // New flows are accepted until this instant of CLOCK_BOOTTIME; 0 closes. Cheap: a store to mapped memory.
+  virtual void set_lease(Nanos until) = 0;
+  [[nodiscard]] virtual Nanos lease() const = 0;
+  // Writes one slot's 4096 bucket states. Each bucket changes atomically; the slot as a whole does not need to.
+  virtual void set_buckets(std::size_t slot, const SlotStates& states) = 0;
+  [[nodiscard]] virtual SlotStates buckets(std::size_t slot) const = 0;
+
+  // Walks the socket table of the network namespace this was called in (a BPF iterator).
+  [[nodiscard]] virtual Result<LiveConnections> live_connections() = 0;
+
+  [[nodiscard]] virtual std::vector<Counter> counters() const = 0;
+  // Read back from the kernel, not from memory.
+  [[nodiscard]] virtual DatapathKind attached_kind() const = 0;
+  // Re-attaches what somebody detached. Returns the names of the hooks that were missing.
+  [[nodiscard]] virtual Result<std::vector<std::string>> repair() = 0;
+};
+
+}  // namespace nlb

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+// One network interface: what it is (read from the kernel), and how cluster MAC and VIPs are put in force on it
+// as a transaction that rolls back to exactly what was found. Uses libnl-route; no `ip` subprocesses.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/net.hh"
+#include "base/result.hh"
+#include "core/config.hh"
+
+namespace nlb {
+
+struct InterfaceAddress {
+  IpAddress address;
+  uint8_t prefix_length = 0;
+  bool operator==(const InterfaceAddress&) const = default;
+};
+
+struct AdapterFacts {  // all read from the kernel at the time of the call
+  std::string name;
+  int index = 0;
+  std::string driver;  // ethtool driver name, "" when it states none
+  bool up = false, carrier = false;
+  bool ethernet = false;
+  bool bridge_port = false;
+  std::string enslaved_to;  // bond, bridge, team or VRF that it belongs to
+  uint32_t mtu = 0;
+  MacAddress mac_current;
+  MacAddress mac_permanent;              // zero when the driver states none
+  std::vector<InterfaceAddress> addresses;
+  std::vector<MacAddress> extra_macs;    // unicast receive-filter entries added to the device (fdb self)
+  std::optional<IpAddress> gateway;      // IPv4 default gateway through this interface
+};
+[[nodiscard]] Result<AdapterFacts> read_adapter(const std::string& interface);
+
+// What speaks against running a cluster here, with the cause named; empty = nothing.
+// Missing, down, not Ethernet, a bridge port, enslaved, MTU below 1500, VIP outside every subnet, VIP equal to
+// own, gateway, network or broadcast address.
+[[nodiscard]] std::vector<std::string> preflight(const Config& config);
+
+enum class CarriedBy : uint8_t { none, receive_filter, address };  // how the cluster MAC gets in
+
+struct BindPlan {
+  std::string interface;
+  MacStrategy strategy = MacStrategy::add;  // add or replace, resolved
+  ClusterMode mode = ClusterMode::unicast;
+  MacAddress cluster_mac, masked_mac;
+  MacAddress own_mac;                       // the adapter's before anything was changed
+  std::vector<IpAddress> vips;
+};
+
+// Puts the plan in force step by step; any failure undoes what was done and names the step. Idempotent: what an
+// earlier daemon left in place is adopted. The caller attaches filter and guard before this.
+[[nodiscard]] Result<void> bind(const BindPlan& plan);
+// The way back: VIPs, receive-filter entries, MAC, sysctls. Idempotent.
+[[nodiscard]] Result<void> unbind(const BindPlan& plan);
+
+// Changes made by others, from netlink, on an own thread-free fd: poll `fd`, then call read().
+struct LinkChange {
+  enum class Kind : uint8_t { link, address_added, address_removed } kind = Kind::link;
+  IpAddress address;  // address events on this interface
+};
+class LinkMonitor {
+ public:
+  [[nodiscard]] static Result<std::unique_ptr<LinkMonitor>> open(const std::string& interface);
+  virtual ~LinkMonitor() = default;
+  [[nodiscard]] virtual int fd() const = 0;
+  [[nodiscard]] virtual std::vector<LinkChange> read() = 0;
+};
+
+}  // namespace nlb

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+// AF_PACKET sockets: heartbeats (EtherType 0x88B5) and ARP questions to a silent peer's kernel.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/net.hh"
+#include "base/result.hh"
+
+namespace nlb {
+
+struct ReceivedFrame {
+  MacAddress source, destination;
+  Nanos received_at = 0;  // CLOCK_BOOTTIME, taken when read
+  std::vector<uint8_t> payload;
+};
+
+class FrameSocket {
+ public:
+  // Joins `group` on the interface. Non-blocking. The receive buffer is large enough for a second of 64 hosts.
+  [[nodiscard]] static Result<std::unique_ptr<FrameSocket>> open(const std::string& interface, uint16_t ether_type,
+                                                                 std::optional<MacAddress> group);
+  virtual ~FrameSocket() = default;
+  [[nodiscard]] virtual int fd() const = 0;
+  // Own outgoing frames are not returned. nullopt when the queue is empty.
+  [[nodiscard]] virtual std::optional<ReceivedFrame> receive() = 0;
+  [[nodiscard]] virtual Result<void> send(const MacAddress& source, const MacAddress& destination,
+                                          std::span<const uint8_t> payload) = 0;
+  [[nodiscard]] virtual uint64_t dropped() = 0;  // frames the kernel dropped for want of buffer, since last asked
+};
+
+// ARP payloads (RFC 826), 28 bytes. A question with sender IP 0.0.0.0 (RFC 5227 probe) is cached by nobody.
+[[nodiscard]] std::vector<uint8_t> arp_probe(const MacAddress& sender, const IpAddress& target);
+struct ArpAnswer {
+  IpAddress address;
+  MacAddress mac;
+};
+[[nodiscard]] std::optional<ArpAnswer> parse_arp_reply(std::span<const uint8_t> payload);
+
+[[nodiscard]] Nanos boottime_now();
+
+}  // namespace nlb

@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: Apache-2.0
+// What hosts of a cluster say to each other, as structs. The bytes: docs/protocol/heartbeat.md.
+// Ethernet, EtherType 0x88B5 (IEEE Std 802 local experimental 1). All integers are big-endian on the wire.
+#pragma once
+
+#include <array>
+#include <bitset>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "base/limits.hh"
+#include "base/net.hh"
+#include "core/config.hh"
+
+namespace nlb::wire {
+
+inline constexpr uint16_t kEtherType = 0x88B5;
+inline constexpr uint8_t kVersionMajor = 1;  // another major is refused; another minor is understood
+#ifndef NLB_WIRE_MINOR
+#define NLB_WIRE_MINOR 0  // a test build raises it to prove that mixed minors work
+#endif
+inline constexpr uint8_t kVersionMinor = NLB_WIRE_MINOR;
+inline constexpr std::size_t kMaxPayloadBytes = 1500;
+
+// What a sender knows of one peer. 64 of them fit a frame beside the rest.
+struct PeerReport {
+  HostId id = 0;
+  uint8_t phase = 0;         // phase that the peer last stated
+  bool accused = false;      // silent for D: this incarnation is echoed no more until a later view readmits it
+  uint32_t incarnation = 0;  // low 32 bits
+  uint32_t sequence = 0;     // low 32 bits of the newest frame heard: the echo that extends the peer's lease
+  uint32_t view = 0;         // view number that the peer last stated
+  uint16_t held_generation = 0;  // newest held list of the peer that is complete here (0 = none)
+  bool operator==(const PeerReport&) const = default;
+};
+
+enum class HostState : uint8_t { stopped = 0, suspended, converging, converged, draining, refused };
+
+// Bits of Heartbeat::flags.
+enum HeartbeatFlag : uint16_t {
+  kFresh = 1 << 0,        // this incarnation began with lease 0: its predecessor owns nothing any more
+  kLeaving = 1 << 1,      // clean leave: owns nothing, has no view
+  kRestarting = 1 << 2,   // planned restart: as leaving, but connections stay held for hold_s
+  kToClusterMac = 1 << 3, // this copy was sent to the cluster MAC (proves the receiver's data path)
+  kAsk = 1 << 4,          // asked by unicast before an eviction: answer at once
+  kUnhealthy = 1 << 5,
+  kAlone = 1 << 6,        // mutually hears nobody
+};
+
+// Digests of what hosts of one view must share, apart, so that the differing item can be named.
+struct ConfigDigests {
+  uint8_t mode = 0;           // ClusterMode
+  uint16_t period_ms = 0;
+  uint16_t tolerance = 0;
+  uint32_t vips = 0, rules = 0, seed = 0;
+  uint32_t generation = 0;    // grows with each change that is applied cluster-wide
+  bool operator==(const ConfigDigests&) const = default;
+};
+
+// One byte a rule: what this host offers for it.
+inline constexpr uint8_t kOfferEqual = 101;     // weight "equal"
+inline constexpr uint8_t kOfferDrained = 254;   // no new flows here
+inline constexpr uint8_t kOfferDisabled = 255;  // rule disabled by command
+// else: mode multiple: load weight 0..100; mode single: handling priority 1..64
+
+struct Header {  // first bytes of every frame
+  HostId sender = 0;
+  uint64_t incarnation = 0;  // high 32 bits: seconds at start (only breaks ties); low 32: random
+  uint64_t sequence = 0;     // grows by one a frame, all frame types together
+  bool operator==(const Header&) const = default;
+};
+
+struct Heartbeat {
+  Header header;
+  uint16_t flags = 0;
+  HostState state = HostState::stopped;
+  uint8_t phase = 0;         // 0 none, 1 seen, 2 released, 3 acquired: of the view below
+  uint32_t view = 0;         // view number
+  HostSet view_members = 0;
+  uint64_t view_digest = 0;  // over members, their incarnations and offers
+  ConfigDigests digests;
+  uint32_t offer_generation = 0;  // grows when offers or drain state change
+  std::array<uint8_t, kMaxRules> offers{};
+  uint16_t held_generation = 0;   // of this host's held list for this view; 0 = not computed yet
+  uint16_t held_parts = 0;        // number of HeldPart frames of that generation; 0 = nothing held
+  uint16_t hold_s = 0;            // with kRestarting
+  IpAddress dedicated_ip;
+  MacAddress adapter_mac;
+  std::vector<PeerReport> peers;  // at most kMaxHosts
+  bool operator==(const Heartbeat&) const = default;
+};
+
+// Part n of m of a held list: at most two slots a frame; a missing part means "held".
+struct HeldPart {
+  struct Slot {
+    uint8_t slot = 0;
+    std::bitset<kBucketCount> buckets;
+    bool operator==(const Slot&) const = default;
+  };
+  Header header;
+  uint32_t view = 0;
+  uint16_t generation = 0;
+  uint16_t part = 0, parts = 0;  // part 0..parts-1
+  std::vector<Slot> slots;
+  bool operator==(const HeldPart&) const = default;
+};
+
+using Frame = std::variant<Heartbeat, HeldPart>;
+
+// Why a frame was refused. One list: code, counter and text. Append only.
+#define NLB_REFUSALS(X)                                                      \
+  X(too_short, "shorter than the smallest frame")                           \
+  X(too_long, "longer than the largest frame")                              \
+  X(wrong_magic, "not a frame of ours")                                     \
+  X(wrong_version, "another major version")                                 \
+  X(other_cluster, "another cluster's frame")                               \
+  X(unknown_key, "no key with that id here")                                \
+  X(bad_signature, "signature does not verify: other key, or changed on the way") \
+  X(bad_length, "stated length and real length differ")                     \
+  X(bad_field, "a field is outside its range")                              \
+  X(own_frame, "own frame came back")                                       \
+  X(replayed, "sequence number not newer")                                  \
+  X(stale_incarnation, "incarnation without a fresh echo")
+enum class Refusal : uint8_t {
+#define NLB_REFUSAL_ENUM(name, text) name,
+  NLB_REFUSALS(NLB_REFUSAL_ENUM)
+#undef NLB_REFUSAL_ENUM
+};
+inline constexpr std::size_t kRefusalCount = 0
+#define NLB_REFUSAL_COUNT(name, text) +1
+    NLB_REFUSALS(NLB_REFUSAL_COUNT)
+#undef NLB_REFUSAL_COUNT
+    ;
+[[nodiscard]] std::string_view name_of(Refusal refusal);
+[[nodiscard]] std::string_view text_of(Refusal refusal);
+
+}  // namespace nlb::wire
