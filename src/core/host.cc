@@ -186,6 +186,7 @@ void Host::evaluate(Nanos now) {
     advance_phase(now, circle);
   }
   tend_ghosts(now);
+  look_for_outsiders(circle);
   renew_lease(now, circle);
   const bool look = state_ == HostState::draining || ownership_.holds_anything();
   if (look && !scan_pending_ && now >= next_scan_) {
@@ -235,6 +236,19 @@ void Host::judge_refusal(Nanos now, const Circle& circle) {
     apply(HostEvent::cleared, "the reason for the refusal is gone");
     started_at_ = now;
   }
+}
+
+// Whoever is heard but not in our view may have connections anywhere: check until it is in, or gone.
+void Host::look_for_outsiders(const Circle& circle) {
+  bool heard = false;
+  for (HostId id = 1; id <= kMaxHosts; ++id) {
+    if (!(circle.heard & bit_of(id)) || (view_.members & bit_of(id))) continue;
+    const auto& heartbeat = peers_[id].heartbeat;
+    const bool runs = is_active(heartbeat.state) || heartbeat.state == HostState::refused;
+    heard = heard || (runs && !(heartbeat.flags & wire::kRestarting));
+  }
+  if (heard != outsider_heard_) out_.states_changed = true;
+  outsider_heard_ = heard;
 }
 
 // Hears peers, but never by the cluster MAC: frames for clients do not get in here, so take none.
@@ -290,6 +304,7 @@ void Host::tend_ghosts(Nanos now) {
              "its kernel answers no more: its connections are gone");
       it = ghosts_.erase(it);
       out_.states_changed = true;
+      publish_held();
       continue;
     }
     if (ghost.probed && now >= ghost.next_probe) {
@@ -336,7 +351,7 @@ HostId Host::default_host() const {
 }
 
 bool Host::checks_all() const {
-  if (phase_ != Phase::acquired) return true;
+  if (phase_ != Phase::acquired || outsider_heard_) return true;
   for (HostId id = 1; id <= kMaxHosts; ++id)
     if ((view_.members & bit_of(id)) && id != settings_.id && !held_complete(peers_[id])) return true;
   return false;

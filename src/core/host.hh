@@ -140,6 +140,7 @@ class Host {
   [[nodiscard]] Nanos lease_length() const {
     return silence_limit() / 4 * 3;
   }  // L <= 0.75 D: clocks slew by 10 %
+  // True while somebody may hold connections in buckets of ours without our knowing which.
   [[nodiscard]] bool checks_all() const;
   [[nodiscard]] BucketSet held_by_others(std::size_t slot) const;
   [[nodiscard]] const std::map<HostId, Ghost>& ghosts() const { return ghosts_; }
@@ -155,6 +156,7 @@ class Host {
   void judge_reception(Nanos now, const Circle& circle);
   void renew_lease(Nanos now, const Circle& circle);
   void tend_ghosts(Nanos now);
+  void look_for_outsiders(const Circle& circle);
   void note(Notice::Kind kind, HostId peer, std::string text);
   Actions finish(Nanos now);
   [[nodiscard]] Self self() const;
@@ -190,6 +192,7 @@ class Host {
   void say_held(Nanos now);
   void ask_the_quiet(Nanos now);
   void publish_held();
+  [[nodiscard]] SlotBuckets held_to_publish() const;
   [[nodiscard]] bool held_complete(const Peer& peer) const;
   void refuse(wire::Refusal refusal) { ++refusals_[static_cast<std::size_t>(refusal)]; }
 
@@ -206,6 +209,7 @@ class Host {
   Nanos view_started_at_ = 0;
   Ownership ownership_;
   SlotTables tables_;       // of the last acquired view
+  bool release_begun_ = false;  // in this view: what is lost is closed, the socket table is being read
   SlotTables next_tables_;  // of the view that is being formed
   std::map<HostId, Ghost> ghosts_;
 
@@ -216,6 +220,7 @@ class Host {
   uint16_t held_generation_ = 0;
   std::vector<wire::HeldPart> held_parts_;
   SlotBuckets held_published_;
+  bool outsider_heard_ = false;  // a host in earshot, with a daemon, that is not in our view
 
   Nanos lease_ = 0;
   uint64_t sequence_ = 0;

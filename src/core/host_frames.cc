@@ -236,11 +236,20 @@ void Host::ask_the_quiet(Nanos now) {
   }
 }
 
+// Our own, and what we know of ghosts: a member that never met the ghost learns of it here.
+SlotBuckets Host::held_to_publish() const {
+  SlotBuckets held = ownership_.held();
+  for (const auto& [id, ghost] : ghosts_)
+    for (std::size_t slot : ownership_.slots()) held[slot] |= ghost.buckets[slot];
+  return held;
+}
+
 void Host::publish_held() {
-  if (phase_ == Phase::none) return;
+  if (!release_begun_ || !ownership_.live_known()) return;
   const bool first = held_generation_ == 0;
-  if (!first && ownership_.held() == held_published_) return;
-  held_published_ = ownership_.held();
+  SlotBuckets held = held_to_publish();
+  if (!first && held == held_published_) return;
+  held_published_ = std::move(held);
   ++held_generation_;
   if (held_generation_ == 0) held_generation_ = 1;
   held_parts_ = wire::split_held(held_published_);

@@ -156,7 +156,8 @@ void Host::settle_view(Nanos now, const Circle& circle) {
     if ((circle.heard & bit_of(id)) && peer.heartbeat.view_digest == digest &&
         peer.heartbeat.view_members == wanted)
       stated = std::max(stated, peer.heartbeat.view);
-    readmits = readmits || (peer.accused && peer.accused_in_view >= view_.number);
+    const bool is_back = peer.accused && (circle.mutual & bit_of(id)) != 0;
+    readmits = readmits || (is_back && peer.accused_in_view >= view_.number);
   });
   const bool same = wanted == view_.members && digest == view_.digest && phase_ != Phase::none;
   if (same && !readmits) {
@@ -176,6 +177,7 @@ void Host::start_view(uint32_t number, HostSet members, uint64_t digest, Nanos n
   ++scan_token_;  // an older scan answers for an older view
   scan_pending_ = false;
   held_generation_ = 0;
+  release_begun_ = false;
   held_parts_.clear();
   for_each(members, [&](HostId id) {
     if (peers_[id].accused && peers_[id].accused_in_view < number) peers_[id].accused = false;
@@ -197,6 +199,7 @@ void Host::go_alone(const std::string& cause) {
   ++scan_token_;
   scan_pending_ = false;
   held_generation_ = 0;
+  release_begun_ = false;
   held_parts_.clear();
   if (lease_ != 0) out_.lease = lease_ = 0;
   out_.states_changed = true;
@@ -258,8 +261,8 @@ bool Host::all_members_at(Phase phase, const Circle& circle) const {
 }
 
 void Host::advance_phase(Nanos now, const Circle& circle) {
-  if (phase_ == Phase::seen && !scan_pending_ && all_members_at(Phase::seen, circle)) release(now);
-  if (phase_ == Phase::seen && ownership_.live_known() && held_generation_ != 0) {
+  if (phase_ == Phase::seen && !release_begun_ && all_members_at(Phase::seen, circle)) release(now);
+  if (phase_ == Phase::seen && release_begun_ && held_generation_ != 0) {
     phase_ = Phase::released;
     say_soon_ = true;
   }
@@ -271,7 +274,7 @@ void Host::advance_phase(Nanos now, const Circle& circle) {
 }
 
 void Host::release(Nanos now) {
-  if (held_generation_ != 0) return;  // released already; the list is out
+  release_begun_ = true;
   next_tables_ = compute_tables(view_.members);
   ownership_.shrink_to(next_tables_, settings_.id);
   out_.states_changed = true;

@@ -32,10 +32,8 @@ HostSet best_base(const Self& self, const PeerTable& peers, const Circle& circle
 }
 
 // It says itself that it is not in a view with anyone: it owns nothing there, and may be left out at once.
-bool has_left(HostId id, const PeerTable& peers, const Circle& circle) {
-  const Peer& peer = peers[id];
+bool has_left(HostId id, const Circle& circle) {
   if (!(circle.heard & bit_of(id))) return false;
-  if (peer.heartbeat.flags & (wire::kLeaving | wire::kRestarting)) return true;
   return !(circle.compatible & bit_of(id));
 }
 
@@ -56,9 +54,11 @@ bool evicted(HostId suspect, HostSet base, const Self& self, const PeerTable& pe
          (suspect != self.id);  // our own eviction is told to us by a view, not concluded from one voice
 }
 
-bool hear_each_other(HostId a, HostId b, const Self& self, const PeerTable& peers, const Circle& circle) {
-  if (a == self.id) return (circle.mutual & bit_of(b)) != 0;
-  if (b == self.id) return (circle.mutual & bit_of(a)) != 0;
+// Of pairs with this host, only what has lasted for `join_delay` counts: several that come at once join at once.
+bool hear_each_other(HostId a, HostId b, const Self& self, const PeerTable& peers, const Circle& circle,
+                     Nanos joined_before) {
+  if (a == self.id) std::swap(a, b);
+  if (b == self.id) return (circle.mutual & bit_of(a)) != 0 && peers[a].mutual_since <= joined_before;
   if (!(circle.heard & bit_of(a)) || !(circle.heard & bit_of(b))) return false;
   const auto* a_of_b = report_of(peers[a].heartbeat, b);
   const auto* b_of_a = report_of(peers[b].heartbeat, a);
@@ -67,10 +67,12 @@ bool hear_each_other(HostId a, HostId b, const Self& self, const PeerTable& peer
          b_of_a->incarnation == static_cast<uint32_t>(peers[a].incarnation);
 }
 
-bool hears_all(HostId id, HostSet others, const Self& self, const PeerTable& peers, const Circle& circle) {
+bool hears_all(HostId id, HostSet others, const Self& self, const PeerTable& peers, const Circle& circle,
+               Nanos joined_before) {
   bool all = true;
-  for_each(others & ~bit_of(id),
-           [&](HostId other) { all = all && hear_each_other(id, other, self, peers, circle); });
+  for_each(others & ~bit_of(id), [&](HostId other) {
+    all = all && hear_each_other(id, other, self, peers, circle, joined_before);
+  });
   return all;
 }
 
@@ -99,7 +101,8 @@ Circle circle_of(const Self& self, const PeerTable& peers, Nanos now, Nanos sile
     const bool same = theirs.mode == ours.mode && theirs.period_ms == ours.period_ms &&
                       theirs.vips == ours.vips && theirs.tolerance == ours.tolerance &&
                       theirs.rules == ours.rules && theirs.seed == ours.seed;
-    if (active && same) circle.compatible |= bit_of(id);
+    const bool stays = (peer.heartbeat.flags & (wire::kLeaving | wire::kRestarting)) == 0;
+    if (active && stays && same) circle.compatible |= bit_of(id);
   }
   return circle;
 }
@@ -124,15 +127,14 @@ HostSet wanted_members(const Self& self, const PeerTable& peers, const Circle& c
   HostSet wanted = 0;
   for_each(base, [&](HostId id) {
     if (id != self.id && !peers[id].believed) return;  // never heard: its offers are not known here
-    if (id != self.id && has_left(id, peers, circle)) return;
+    if (id != self.id && has_left(id, circle)) return;
     if (!evicted(id, base, self, peers, circle)) wanted |= bit_of(id);
   });
   const HostSet reachable = circle.compatible & circle.mutual;
   for (HostId id = 1; id <= kMaxHosts; ++id) {
     const bool possible = id == self.id || (reachable & bit_of(id));
     if (!possible || (wanted & bit_of(id))) continue;
-    const bool settled = id == self.id || now - peers[id].mutual_since >= join_delay;
-    if (settled && hears_all(id, wanted, self, peers, circle)) wanted |= bit_of(id);
+    if (hears_all(id, wanted, self, peers, circle, now - join_delay)) wanted |= bit_of(id);
   }
   return wanted;
 }
