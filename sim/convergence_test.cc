@@ -224,6 +224,7 @@ TEST(RandomFaults, SafetyThenSettle) {
     if (const char* only = std::getenv("NLB_SEED"); only != nullptr && std::stoull(only) != seed) continue;
     World world(seed, 50, 10);
     world.trace = std::getenv("NLB_TRACE") != nullptr;
+    world.protects_daemonless = false;
     std::mt19937_64 rng(seed * 77);
     const HostId count = static_cast<HostId>(2 + seed % 4);
     std::set<HostId> all;

@@ -200,6 +200,7 @@ void World::check_flows() {
     for (const auto& [id, node] : nodes_)
       exposed = exposed || (id != flow.host && node.kernel_alive && linked(id, flow.host) && now_ < node.lease &&
                             node.states[flow.slot][flow.bucket] == BucketState::owned);
+    if (!protects_daemonless && (!home.host || home.frozen)) exposed = false;
     if (!exposed) {
       flow.exposed_since = 0;
     } else if (flow.exposed_since == 0) {

@@ -65,6 +65,9 @@ class World {
   [[nodiscard]] core::Settings settings(HostId id, uint8_t weight);
   std::vector<PortRule> rules{PortRule{}};
   bool trace = false;
+  // Are connections of a host whose daemon is dead or frozen protected too? True for single faults; after a second
+  // fault (partition, restart of the last that remembers) nobody may know of them.
+  bool protects_daemonless = true;
   void perform(HostId id, core::Actions actions);
 
  private:
