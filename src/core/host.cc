@@ -33,7 +33,7 @@ Self Host::self() const {
 }
 
 void Host::note(Notice::Kind kind, HostId peer, std::string text) {
-  out_.notices.push_back({kind, peer, std::move(text)});
+  out_.notices.push_back({kind, peer, std::move(text), view_.number, view_.members});
 }
 
 // The one place that writes state_.
@@ -135,6 +135,15 @@ Actions Host::on_scan(uint32_t token, const SlotBuckets& live, uint64_t connecti
   return finish(now);
 }
 
+Actions Host::on_scan_failed(uint32_t token, Nanos now) {
+  if (token == scan_token_) {
+    scan_pending_ = false;
+    next_scan_ = now + period();
+  }
+  evaluate(now);
+  return finish(now);
+}
+
 Actions Host::on_offers(const std::array<uint8_t, kMaxRules>& offers, Nanos now) {
   settings_.offers = offers;
   say_soon_ = true;
@@ -188,7 +197,8 @@ void Host::evaluate(Nanos now) {
   tend_ghosts(now);
   look_for_outsiders(circle);
   renew_lease(now, circle);
-  const bool look = state_ == HostState::draining || ownership_.holds_anything();
+  const bool unanswered = release_begun_ && held_generation_ == 0;
+  const bool look = unanswered || state_ == HostState::draining || ownership_.holds_anything();
   if (look && !scan_pending_ && now >= next_scan_) {
     out_.scan = ++scan_token_;
     scan_pending_ = true;

@@ -65,6 +65,8 @@ struct Notice {  // something a person may want to know
   Kind kind = Kind::state_changed;
   HostId peer = 0;
   std::string text;
+  uint32_t view = 0;    // number and members of the view at that moment
+  HostSet members = 0;
 };
 
 struct Actions {
@@ -112,6 +114,7 @@ class Host {
   Actions on_frame(const wire::Frame& frame, Nanos now);  // counts refusals itself: refusals()
   Actions on_tick(Nanos now);
   Actions on_scan(uint32_t token, const SlotBuckets& live, uint64_t connections, Nanos now);
+  Actions on_scan_failed(uint32_t token, Nanos now);  // asked again a period later; until then all is checked
   Actions on_kernel_answer(const IpAddress& address, Nanos now);
   Actions on_offers(const std::array<uint8_t, kMaxRules>& offers, Nanos now);
   // New rules, VIPs, seed or profile: leaves the view and joins again under the new configuration.
