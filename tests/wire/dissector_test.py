@@ -22,14 +22,15 @@ HEARTBEAT_FIELDS = {
     "hold_s": "hold_s", "digest.vips": "vips_digest", "digest.rules": "rules_digest",
     "digest.seed": "seed_digest", "config_generation": "generation", "offer_generation": "offer_generation",
     "held.generation": "held_generation", "held.parts": "held_parts"}
-HELD_FIELDS = {"type": 2, "sender": "sender", "incarnation": "incarnation", "sequence": "sequence", "view": "view",
+HELD_FIELDS = {"type": 2, "sender": "sender", "incarnation": "incarnation", "sequence": "sequence",
+               "view": "view",
                "held.generation": "generation", "held.part": "part", "held.parts": "parts"}
 PEER_FIELDS = {"id": "id", "phase": "phase", "accused": "accused", "held_generation": "held_generation",
                "incarnation": "incarnation", "sequence": "sequence", "view": "view"}
 FLAG_FIELDS = ["fresh", "leaving", "restarting", "to_cluster_mac", "ask", "unhealthy", "alone"]
-OTHERS = ["magic", "version.major", "version.minor", "length", "key_id", "cluster_id", "signature", "peer_count",
-          "adapter_mac", "dedicated_ip", "dedicated_ipv6", "offer", "held.slot", "held.slot_count",
-          "held.bucket_count", "held.bitmap", "appended", "damaged"]
+OTHERS = ["magic", "version.major", "version.minor", "length", "key_id", "cluster_id", "signature",
+          "peer_count", "adapter_mac", "dedicated_ip", "dedicated_ipv6", "offer", "held.slot",
+          "held.slot_count", "held.bucket_count", "held.bitmap", "appended", "damaged"]
 
 
 def pcap(frames):
@@ -47,7 +48,8 @@ def tshark(capture, script, fields):
     for field in fields:
         command += ["-e", "opennlb." + field]
     as_root = os.geteuid() == 0
-    done = subprocess.run(command, capture_output=True, text=True, check=False, user=NOBODY if as_root else None,
+    done = subprocess.run(command, capture_output=True, text=True, check=False,
+                          user=NOBODY if as_root else None,
                           group=NOBODY if as_root else None, extra_groups=[] if as_root else None,
                           env={"PATH": os.environ["PATH"], "HOME": os.path.dirname(capture)}, timeout=120)
     assert done.returncode == 0, done.stderr
@@ -101,7 +103,8 @@ def check_held(row, frame):
         expect(field, numbers(row[field]), [source if isinstance(source, int) else frame[source]])
     expect("slot count", int(row["held.slot_count"]), len(frame["slots"]))
     expect("slots", numbers(row["held.slot"]), [number for number, _ in frame["slots"]])
-    expect("bucket counts", numbers(row["held.bucket_count"]), [len(buckets) for _, buckets in frame["slots"]])
+    counts = [len(buckets) for _, buckets in frame["slots"]]
+    expect("bucket counts", numbers(row["held.bucket_count"]), counts)
     expect("bitmaps", row["held.bitmap"].split(","), [oracle.bitmap(b).hex() for _, b in frame["slots"]])
 
 
@@ -115,7 +118,8 @@ def main():
     payloads = [bytes.fromhex(line) for line in encoded.stdout.split()]
     newer = oracle.envelope(frames[0], oracle.body_of(frames[0]) + b"\xab\xcd", minor=1)
     cut = payloads[1][:-40]
-    fields = (list(dict.fromkeys([*HEARTBEAT_FIELDS, *HELD_FIELDS])) + ["peer." + field for field in PEER_FIELDS]
+    fields = (list(dict.fromkeys([*HEARTBEAT_FIELDS, *HELD_FIELDS]))
+              + ["peer." + field for field in PEER_FIELDS]
               + ["flags." + field for field in FLAG_FIELDS] + OTHERS)
     with tempfile.TemporaryDirectory() as directory:
         os.chmod(directory, 0o755)

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A second, independent reading of docs/protocol/heartbeat.md, from the document alone and in another language.
+"""A second, independent reading of docs/protocol/heartbeat.md, in another language and with no shared code.
 
-`oracle.py vectors` prints docs/protocol/heartbeat-vectors.txt. Frames are dictionaries whose keys are the names
-that the vectors use.
+`oracle.py vectors` prints docs/protocol/heartbeat-vectors.txt. Frames are dictionaries whose keys are the
+names that the vectors use.
 """
 import hashlib
 import hmac
@@ -19,12 +19,14 @@ PEER = struct.Struct("!BBHIII")
 HELD = struct.Struct("!IHHHBBBBH")
 SMALLEST, LARGEST = 204, 1500
 
-FIXED_NAMES = ["flags", "state", "phase", "view", "view_members", "view_digest", "mode", "peer_count", "period_ms",
-               "tolerance", "hold_s", "vips_digest", "rules_digest", "seed_digest", "generation", "offer_generation",
-               "held_generation", "held_parts", "dedicated_ip", "adapter_mac", "reserved", "offers"]
-TEXT_ORDER = ["sender", "incarnation", "sequence", "flags", "state", "phase", "view", "view_members", "view_digest",
-              "mode", "period_ms", "tolerance", "hold_s", "vips_digest", "rules_digest", "seed_digest", "generation",
-              "offer_generation", "held_generation", "held_parts", "dedicated_ip", "adapter_mac", "offers"]
+FIXED_NAMES = ["flags", "state", "phase", "view", "view_members", "view_digest", "mode", "peer_count",
+               "period_ms", "tolerance", "hold_s", "vips_digest", "rules_digest", "seed_digest",
+               "generation", "offer_generation", "held_generation", "held_parts", "dedicated_ip",
+               "adapter_mac", "reserved", "offers"]
+TEXT_ORDER = ["sender", "incarnation", "sequence", "flags", "state", "phase", "view", "view_members",
+              "view_digest", "mode", "period_ms", "tolerance", "hold_s", "vips_digest", "rules_digest",
+              "seed_digest", "generation", "offer_generation", "held_generation", "held_parts",
+              "dedicated_ip", "adapter_mac", "offers"]
 PEER_ORDER = ["id", "phase", "accused", "held_generation", "incarnation", "sequence", "view"]
 HELD_ORDER = ["sender", "incarnation", "sequence", "view", "generation", "part", "parts"]
 
@@ -67,8 +69,8 @@ def body_of(frame):
         return body
     numbers = [number for number, _ in frame["slots"]]
     second = numbers[1] if len(numbers) == 2 else 0xff
-    body = HELD.pack(frame["view"], frame["generation"], frame["part"], frame["parts"], len(numbers), numbers[0],
-                     second, 0, 0)
+    body = HELD.pack(frame["view"], frame["generation"], frame["part"], frame["parts"], len(numbers),
+                     numbers[0], second, 0, 0)
     return body + b"".join(bitmap(buckets) for _, buckets in frame["slots"])
 
 
@@ -126,7 +128,8 @@ def decode_heartbeat(body, minor, frame):
     frame["peers"] = []
     for i in range(count):
         ident, bits, held, incarnation, sequence, view = PEER.unpack_from(body, FIXED.size + i * PEER.size)
-        frame["peers"].append({"id": ident, "phase": bits & 3, "accused": bits >> 2 & 1, "held_generation": held,
+        frame["peers"].append({"id": ident, "phase": bits & 3, "accused": bits >> 2 & 1,
+                               "held_generation": held,
                                "incarnation": incarnation, "sequence": sequence, "view": view})
     ids = [peer["id"] for peer in frame["peers"]]
     good = (frame["state"] <= 5 and frame["phase"] <= 3 and 1 <= frame["mode"] <= 3
@@ -179,10 +182,12 @@ def text(frame):
 
 def heartbeat(**changes):
     frame = {"frame": "heartbeat", "sender": 1, "incarnation": 0x6000000012345678, "sequence": 42, "flags": 0,
-             "state": 3, "phase": 3, "view": 7, "view_members": 7, "view_digest": 0x0123456789abcdef, "mode": 1,
-             "period_ms": 50, "tolerance": 10, "hold_s": 0, "vips_digest": 0x11111111, "rules_digest": 0x22222222,
+             "state": 3, "phase": 3, "view": 7, "view_members": 7, "view_digest": 0x0123456789abcdef,
+             "mode": 1, "period_ms": 50, "tolerance": 10, "hold_s": 0, "vips_digest": 0x11111111,
+             "rules_digest": 0x22222222,
              "seed_digest": 0x33333333, "generation": 5, "offer_generation": 2, "held_generation": 1,
-             "held_parts": 0, "dedicated_ip": address16("10.77.0.11"), "adapter_mac": bytes.fromhex("525400000001"),
+             "held_parts": 0, "dedicated_ip": address16("10.77.0.11"),
+             "adapter_mac": bytes.fromhex("525400000001"),
              "offers": bytes([101]) + bytes(63), "peers": []}
     frame.update(changes)
     return frame
@@ -205,13 +210,16 @@ def held_part(slots, **changes):
 def example_digests():
     vips = sorted([address16("2001:db8::64"), address16("10.77.0.100")])
     rule = struct.Struct("!16sHHBBBI")
-    rules = [rule.pack(bytes(16), 80, 443, 1, 1, 1, 600), rule.pack(address16("10.77.0.100"), 25, 25, 3, 2, 0, 0)]
+    rules = [rule.pack(bytes(16), 80, 443, 1, 1, 1, 600),
+             rule.pack(address16("10.77.0.100"), 25, 25, 3, 2, 0, 0)]
     numbers = {"vips": b"".join(vips), "rules": b"".join(rules), "seed": bytes(range(0xa0, 0xb0))}
-    return {name: int.from_bytes(purpose_digest(f"opennlb {name}", data, 4), "big") for name, data in numbers.items()}
+    return {name: int.from_bytes(purpose_digest(f"opennlb {name}", data, 4), "big")
+            for name, data in numbers.items()}
 
 
 def vector_frames():
-    largest = [peer(i, accused=1, held_generation=0xffff, incarnation=2**32 - 1, sequence=2**32 - 1, view=2**32 - 1)
+    largest = [peer(i, accused=1, held_generation=0xffff, incarnation=2**32 - 1, sequence=2**32 - 1,
+                    view=2**32 - 1)
                for i in range(1, 65)]
     return [
         ("hears nobody", heartbeat(state=2, phase=0, view=0, view_members=0, view_digest=0, flags=0x41)),
@@ -221,8 +229,9 @@ def vector_frames():
         ("planned restart, drained and disabled rules",
          heartbeat(flags=0x04, hold_s=10, offers=bytes([254, 255, 0, 100, 64]) + bytes(59))),
         ("the largest", heartbeat(sender=64, incarnation=2**64 - 1, sequence=2**64 - 1, flags=0x7f,
-                                  view_members=2**64 - 1, mode=3, period_ms=10000, tolerance=100, hold_s=65535,
-                                  held_generation=65535, held_parts=33, offers=bytes([255] * 64), peers=largest)),
+                                  view_members=2**64 - 1, mode=3, period_ms=10000, tolerance=100,
+                                  hold_s=65535, held_generation=65535, held_parts=33,
+                                  offers=bytes([255] * 64), peers=largest)),
         ("held: three buckets of one rule", held_part([(0, [0, 9, 4095])])),
         ("held: two slots, one of them whole", held_part([(63, [1, 2, 3, 512]), (65, list(range(BUCKETS)))],
                                                          part=32, parts=33)),
@@ -230,7 +239,8 @@ def vector_frames():
 
 
 PREAMBLE = """# Test vectors of the heartbeat protocol, version 1.0 (docs/protocol/heartbeat.md).
-# Written by tests/wire/oracle.py, which shares no code with the implementation; read by tests/wire/vectors_test.cc.
+# Written by tests/wire/oracle.py, which shares no code with the implementation;
+# read by tests/wire/vectors_test.cc.
 # Numbers are decimal; addresses, offers and bytes are hexadecimal; several "bytes" lines are one string.
 # peer: id, phase, accused, held generation, incarnation, sequence, view. slot: number, buckets.
 """
@@ -240,8 +250,8 @@ def print_vectors():
     print(PREAMBLE)
     print(f"cluster {CLUSTER_NAME} {PRIMARY_VIP}\nkey {KEY.hex()}\nkey_id {key_id(KEY).hex()}")
     print(f"cluster_id {cluster_id(CLUSTER_NAME, PRIMARY_VIP).hex()}\n")
-    print("# VIPs 10.77.0.100 and 2001:db8::64; seed a0 a1 … af; rules: all VIPs 80-443 tcp multiple, affinity single,"
-          "\n# timeout 600 s; 10.77.0.100 25-25 both single.")
+    print("# VIPs 10.77.0.100 and 2001:db8::64; seed a0 a1 … af; rules: all VIPs 80-443 tcp multiple,"
+          "\n# affinity single, timeout 600 s; 10.77.0.100 25-25 both single.")
     for name, number in example_digests().items():
         print(f"example_{name}_digest {number}")
     for name, frame in vector_frames():

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""The C++ codec against the oracle: random frames byte for byte, random damage verdict for verdict, and the minor
-versions against each other. Usage: oracle_test.py FRAME_TOOL FRAME_TOOL_MINOR1 VECTORS"""
+"""The C++ codec against the oracle: random frames byte for byte, random damage verdict for verdict, and the
+minor versions against each other. Usage: oracle_test.py FRAME_TOOL FRAME_TOOL_MINOR1 VECTORS"""
 import random
 import subprocess
 import sys
@@ -34,7 +34,8 @@ def any_heartbeat():
     return oracle.heartbeat(
         sender=draw.randint(1, 64), incarnation=bits(64), sequence=bits(64), flags=draw.randrange(128),
         state=draw.randrange(6), phase=draw.randrange(4), view=bits(32), view_members=bits(64),
-        view_digest=bits(64), mode=draw.randint(1, 3), period_ms=draw.choice([10, 10000, draw.randint(10, 10000)]),
+        view_digest=bits(64), mode=draw.randint(1, 3), 
+        period_ms=draw.choice([10, 10000, draw.randint(10, 10000)]),
         tolerance=draw.randint(3, 100), hold_s=bits(16), vips_digest=bits(32), rules_digest=bits(32),
         seed_digest=bits(32), generation=bits(32), offer_generation=bits(32), held_generation=generation,
         held_parts=draw.randint(0, 33) if generation else 0, dedicated_ip=draw.randbytes(16),
@@ -120,7 +121,8 @@ def compare_minors():
 def main():
     with open(VECTORS, encoding="utf-8") as file:
         published = file.read()
-    fresh = subprocess.run([sys.executable, oracle.__file__, "vectors"], capture_output=True, text=True, check=True)
+    fresh = subprocess.run([sys.executable, oracle.__file__, "vectors"], capture_output=True, text=True,
+                           check=True)
     assert published == fresh.stdout, "the published vectors are not what oracle.py prints"
     print(f"{compare_frames()} random frames: same bytes, same reading")
     for name, count in sorted(compare_verdicts().items()):

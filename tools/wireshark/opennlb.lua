@@ -75,7 +75,8 @@ local f = {
 }
 opennlb.fields = f
 
-local damaged = ProtoExpert.new("opennlb.damaged", "Damaged frame", expert.group.MALFORMED, expert.severity.ERROR)
+local damaged = ProtoExpert.new("opennlb.damaged", "Damaged frame", expert.group.MALFORMED,
+                                expert.severity.ERROR)
 opennlb.experts = {damaged}
 
 -- Adds fields one after another; a row is {field, byte count}, without a field the bytes are skipped.
@@ -121,9 +122,9 @@ local function heartbeat_body(tree, tvb, at, last)
   if last - at < FIXED_BYTES + peers * PEER_BYTES then return nil, "fewer peers than stated" end
   add_flags(tree, tvb(at, 2))
   at = add_rows(tree, tvb, at + 2, {
-    {f.state, 1}, {f.phase, 1}, {f.view, 4}, {f.view_members, 8}, {f.view_digest, 8}, {f.mode, 1}, {f.peer_count, 1},
-    {f.period, 2}, {f.tolerance, 2}, {f.hold, 2}, {f.vips, 4}, {f.rules, 4}, {f.seed, 4}, {f.generation, 4},
-    {f.offer_generation, 4}, {f.held_generation, 2}, {f.held_parts, 2}})
+    {f.state, 1}, {f.phase, 1}, {f.view, 4}, {f.view_members, 8}, {f.view_digest, 8}, {f.mode, 1},
+    {f.peer_count, 1}, {f.period, 2}, {f.tolerance, 2}, {f.hold, 2}, {f.vips, 4}, {f.rules, 4}, {f.seed, 4},
+    {f.generation, 4}, {f.offer_generation, 4}, {f.held_generation, 2}, {f.held_parts, 2}})
   add_dedicated_ip(tree, tvb(at, 16))
   at = add_rows(tree, tvb, at + 16, {{f.adapter_mac, 6}, {nil, 2}})
   add_offers(tree, tvb(at, RULES))
@@ -152,7 +153,8 @@ local function held_body(tree, tvb, at, last)
   local slots = tvb(at + 10, 1):uint()
   if slots < 1 or slots > 2 then return nil, "slot count is neither 1 nor 2" end
   if last - at < HELD_BYTES + slots * BITMAP_BYTES then return nil, "fewer bitmaps than stated" end
-  add_rows(tree, tvb, at, {{f.view, 4}, {f.held_generation, 2}, {f.part, 2}, {f.held_parts, 2}, {f.slot_count, 1}})
+  add_rows(tree, tvb, at, {{f.view, 4}, {f.held_generation, 2}, {f.part, 2}, {f.held_parts, 2},
+                           {f.slot_count, 1}})
   for i = 0, slots - 1 do
     local bitmap = tvb(at + HELD_BYTES + i * BITMAP_BYTES, BITMAP_BYTES)
     local slot = tree:add(f.slot, tvb(at + 11 + i, 1))
@@ -164,8 +166,8 @@ end
 
 local function add_header(tree, tvb)
   return add_rows(tree, tvb, 0, {
-    {f.magic, 4}, {f.major, 1}, {f.minor, 1}, {f.type, 1}, {f.sender, 1}, {f.length, 2}, {nil, 2}, {f.key_id, 8},
-    {f.cluster_id, 8}, {f.incarnation, 8}, {f.sequence, 8}})
+    {f.magic, 4}, {f.major, 1}, {f.minor, 1}, {f.type, 1}, {f.sender, 1}, {f.length, 2}, {nil, 2},
+    {f.key_id, 8}, {f.cluster_id, 8}, {f.incarnation, 8}, {f.sequence, 8}})
 end
 
 local function summary(tvb)
