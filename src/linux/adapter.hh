@@ -38,9 +38,9 @@ struct AdapterFacts {  // all read from the kernel at the time of the call
 };
 [[nodiscard]] Result<AdapterFacts> read_adapter(const std::string& interface);
 
-// What speaks against running a cluster here, with the cause named; empty = nothing.
-// Missing, down, not Ethernet, a bridge port, enslaved, MTU below 1500, VIP outside every subnet, VIP equal
-// to own, gateway, network or broadcast address.
+// What speaks against running a cluster here, with the cause named; empty = nothing. Missing, down, not
+// Ethernet, a bridge port, enslaved, MTU below 1500, VIP outside every subnet, VIP equal to own, gateway,
+// network or broadcast address.
 [[nodiscard]] std::vector<std::string> preflight(const Config& config);
 [[nodiscard]] std::vector<std::string> preflight(const Config& config, const AdapterFacts& facts);
 
@@ -51,8 +51,7 @@ struct BindPlan {
   MacStrategy strategy = MacStrategy::add;  // add or replace, resolved
   ClusterMode mode = ClusterMode::unicast;
   MacAddress cluster_mac, masked_mac;
-  MacAddress
-      own_mac;  // the adapter's before anything was changed; zero or the cluster MAC = see remembered_mac()
+  MacAddress own_mac;  // before anything was changed; zero or the cluster MAC = what bind() remembered
   std::vector<IpAddress> vips;
   // Where bind() notes the adapter's former MAC and sysctl values, for the unbind() of a later process. "" =
   // note nothing: then unbind() takes own_mac for the former MAC and leaves sysctls as bind() set them.

@@ -34,8 +34,8 @@ class FrameSocket {
   [[nodiscard]] virtual std::optional<ReceivedFrame> receive() = 0;
   [[nodiscard]] virtual Result<void> send(const MacAddress& source, const MacAddress& destination,
                                           std::span<const uint8_t> payload) = 0;
-  [[nodiscard]] virtual uint64_t
-  dropped() = 0;  // frames the kernel dropped for want of buffer, since last asked
+  // Frames that the kernel dropped for want of buffer since it was last asked.
+  [[nodiscard]] virtual uint64_t dropped() = 0;
 };
 
 // ARP payloads (RFC 826), 28 bytes. A question with sender IP 0.0.0.0 (RFC 5227 probe) is cached by nobody.
