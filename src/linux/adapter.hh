@@ -33,6 +33,7 @@ struct AdapterFacts {  // all read from the kernel at the time of the call
   MacAddress mac_current;
   MacAddress mac_permanent;  // zero when the driver states none
   std::vector<InterfaceAddress> addresses;
+  std::vector<IpAddress> groups;       // multicast addresses, set so that the kernel joins them (IGMP)
   std::vector<MacAddress> extra_macs;  // unicast receive-filter entries added to the device (fdb self)
   std::optional<IpAddress> gateway;    // IPv4 default gateway through this interface
 };

@@ -74,6 +74,14 @@ std::vector<sysctl::Setting> outgrown(const BindPlan& plan, const BindMemory& me
   return settings;
 }
 
+// The group that switches snoop for, 239.255.y.z of the MAC 01-00-5e-7f-y-z. The kernel joins and answers
+// queries for a group that is an address of the interface; that outlives every socket.
+std::optional<IpAddress> igmp_group(const BindPlan& plan) {
+  if (plan.mode != ClusterMode::igmp) return std::nullopt;
+  const auto& mac = plan.cluster_mac.octets;
+  return IpAddress::v4(0xefff0000u | static_cast<uint32_t>(mac[4] << 8 | mac[5]));
+}
+
 // What is to be remembered once the plan is in force; see bind_memory.hh for which old notes still count.
 BindMemory updated(const BindMemory& old, const BindPlan& plan, const MacAddress& former) {
   BindMemory memory;
@@ -102,6 +110,7 @@ class Binding {
     for (const auto& setting : sysctl::wanted(plan)) add_sysctl(setting);
     if (plan.mode != ClusterMode::unicast) {
       add_group(plan.cluster_mac);
+      if (auto group = igmp_group(plan)) add_address("joining the cluster's group ", *group);
     } else if (replaces_mac(plan)) {
       add_filter(plan.masked_mac, "masked MAC");
       add_filter(former, "adapter's own MAC");
@@ -111,7 +120,7 @@ class Binding {
       add_filter(plan.cluster_mac, "cluster MAC");
     }
     for (const auto& setting : outgrown(plan, memory)) add_sysctl(setting);
-    for (const auto& vip : plan.vips) add_vip(vip);
+    for (const auto& vip : plan.vips) add_address("adding VIP ", vip);
   }
 
   [[nodiscard]] Result<void> run();
@@ -123,7 +132,7 @@ class Binding {
   void add_filter(const MacAddress& mac, const char* role);
   void add_group(const MacAddress& group);
   void add_mac(const MacAddress& mac);
-  void add_vip(const IpAddress& vip);
+  void add_address(const char* what, const IpAddress& address);
   Result<void> set_mac(const MacAddress& mac);
 
   const BindPlan& plan_;
@@ -203,11 +212,10 @@ void Binding::add_mac(const MacAddress& mac) {
                     [=, this] { return set_mac(before); }});
 }
 
-void Binding::add_vip(const IpAddress& vip) {
+void Binding::add_address(const char* what, const IpAddress& address) {
   steps_.push_back(
-      {"adding VIP " + vip.text(),
-       [this, vip] { return netlink::add_host_address(socket_, facts_.index, vip); },
-       [this, vip] { return ignore_change(netlink::delete_host_address(socket_, facts_.index, vip)); }});
+      {what + address.text(), [=, this] { return netlink::add_host_address(socket_, facts_.index, address); },
+       [=, this] { return ignore_change(netlink::delete_host_address(socket_, facts_.index, address)); }});
 }
 
 Result<void> verify_mac_path(const BindPlan& plan, const AdapterFacts& facts) {
@@ -215,6 +223,9 @@ Result<void> verify_mac_path(const BindPlan& plan, const AdapterFacts& facts) {
     auto joined = has_joined_group(plan.interface, plan.cluster_mac);
     if (!joined) return tl::unexpected(joined.error());
     if (!*joined) return fail("the group " + plan.cluster_mac.text() + " is not in the receive filter");
+    const auto group = igmp_group(plan);
+    if (group && std::find(facts.groups.begin(), facts.groups.end(), *group) == facts.groups.end())
+      return fail("the group " + group->text() + " is not joined");
     return {};
   }
   if (!replaces_mac(plan)) {
@@ -256,6 +267,8 @@ class Unbinding {
   [[nodiscard]] Result<void> run() {
     for (const auto& vip : plan_.vips)
       note("VIP " + vip.text(), netlink::delete_host_address(socket_, facts_.index, vip));
+    if (auto group = igmp_group(plan_))
+      note("group " + group->text(), netlink::delete_host_address(socket_, facts_.index, *group));
     if (plan_.mode != ClusterMode::unicast)
       note("group " + plan_.cluster_mac.text(), leave_group(plan_.interface, plan_.cluster_mac));
     else

@@ -93,7 +93,12 @@ Result<AdapterFacts> read_adapter(const std::string& interface) {
 
   auto addresses = netlink::addresses(*socket, facts.index);
   if (!addresses) return tl::unexpected(addresses.error().within(interface));
-  facts.addresses = std::move(*addresses);
+  for (const auto& on : *addresses) {
+    if (netlink::is_multicast(on.address))
+      facts.groups.push_back(on.address);
+    else
+      facts.addresses.push_back(on);
+  }
   auto filter = netlink::receive_filter(*socket, facts.index);
   if (!filter) return tl::unexpected(filter.error().within(interface + ": receive filter"));
   facts.extra_macs = std::move(*filter);

@@ -102,6 +102,7 @@ Owned<rtnl_addr, rtnl_addr_put> host_address(int ifindex, const IpAddress& ip) {
   rtnl_addr_set_scope(entry.get(), RT_SCOPE_UNIVERSE);
   // Every host of the cluster has the address: the kernel must not look for duplicates of it.
   if (!ip.is_v4()) rtnl_addr_set_flags(entry.get(), IFA_F_NODAD);
+  if (is_multicast(ip)) rtnl_addr_set_flags(entry.get(), IFA_F_MCAUTOJOIN);
   return entry;
 }
 

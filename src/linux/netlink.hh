@@ -56,6 +56,10 @@ class Socket {
 [[nodiscard]] MacAddress mac_from_nl(nl_addr* address);  // zero when it is not six octets long
 [[nodiscard]] IpAddress ip_from_nl(nl_addr* address);    // unspecified when it is neither IPv4 nor IPv6
 
+[[nodiscard]] inline bool is_multicast(const IpAddress& ip) {
+  return ip.is_v4() ? (ip.octets[12] & 0xf0) == 0xe0 : ip.octets[0] == 0xff;
+}
+
 // Unicast receive-filter entries of one device ("fdb … self"). Adding what is there, or deleting what is not,
 // is no error; `changed` says whether anything was done.
 [[nodiscard]] Result<std::vector<MacAddress>> receive_filter(Socket& socket, int ifindex);
@@ -63,6 +67,7 @@ class Socket {
 [[nodiscard]] Result<bool> delete_receive_filter(Socket& socket, int ifindex, const MacAddress& mac);
 
 [[nodiscard]] Result<std::vector<InterfaceAddress>> addresses(Socket& socket, int ifindex);
+// As /32 or /128. A multicast address makes the kernel join the group, for as long as the address is there.
 [[nodiscard]] Result<bool> add_host_address(Socket& socket, int ifindex, const IpAddress& ip);
 [[nodiscard]] Result<bool> delete_host_address(Socket& socket, int ifindex, const IpAddress& ip);
 

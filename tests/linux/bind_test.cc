@@ -108,6 +108,21 @@ TEST_F(BindTest, MulticastGroupOutlivesEverySocket) {
   EXPECT_EQ(everything(), before);
 }
 
+TEST_F(BindTest, IgmpGroupIsJoinedByTheKernel) {
+  const std::string before = everything();
+  BindPlan igmp = plan(MacStrategy::add);
+  igmp.mode = ClusterMode::igmp;
+  igmp.cluster_mac = *MacAddress::parse("01:00:5e:7f:00:64");
+  for (int i = 0; i < 2; ++i) ASSERT_DONE(bind(igmp));
+  EXPECT_NE(sh("ip maddr show dev veth0").find("inet  239.255.0.100"), std::string::npos);
+  EXPECT_EQ(read_adapter("veth0")->groups, std::vector{*IpAddress::parse("239.255.0.100")});
+  sh("ip addr del 239.255.0.100/32 dev veth0");
+  EXPECT_NE(verify_bound(igmp).error().message.find("239.255.0.100 is not joined"), std::string::npos);
+  ASSERT_DONE(bind(igmp));
+  ASSERT_DONE(unbind(igmp));
+  EXPECT_EQ(everything(), before);
+}
+
 TEST_F(BindTest, TwiceIsOnce) {
   for (auto strategy : {MacStrategy::add, MacStrategy::replace}) {
     const std::string before = everything();
