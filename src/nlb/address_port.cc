@@ -19,19 +19,23 @@ struct Split {
   std::string_view port;     // empty = none
 };
 
+// What cannot be parted stays whole, so that the caller's own check refuses it.
+Split parted(std::string_view whole, std::string_view address, std::string_view port) {
+  return address.empty() || port.empty() ? Split{whole, {}} : Split{address, port};
+}
+
 // The last colon parts address and port, unless the address is IPv6 without brackets.
 Split split(std::string_view text) {
-  if (!text.empty() && text.front() == '[') {
-    const auto close = text.find(']');
-    if (close == std::string_view::npos) return {text, {}};
-    const auto rest = text.substr(close + 1);
-    if (rest.empty()) return {text.substr(1, close - 1), {}};
-    return rest.front() == ':' && rest.size() > 1 ? Split{text.substr(1, close - 1), rest.substr(1)}
-                                                  : Split{text, {}};
+  if (!text.starts_with('[')) {
+    const auto colon = text.find(':');
+    const bool one = colon != std::string_view::npos && text.find(':', colon + 1) == std::string_view::npos;
+    return one ? parted(text, text.substr(0, colon), text.substr(colon + 1)) : Split{text, {}};
   }
-  const auto colon = text.rfind(':');
-  if (colon == std::string_view::npos || text.find(':') != colon) return {text, {}};
-  return colon + 1 == text.size() ? Split{text, {}} : Split{text.substr(0, colon), text.substr(colon + 1)};
+  const auto close = text.find(']');
+  if (close == std::string_view::npos) return {text, {}};
+  const auto address = text.substr(1, close - 1), rest = text.substr(close + 1);
+  if (rest.empty()) return {address, {}};
+  return rest.front() == ':' ? parted(text, address, rest.substr(1)) : Split{text, {}};
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include <iostream>
 #include <sstream>
 
+#include "control/config_section.hh"
 #include "nlb/address_port.hh"
 #include "nlb/invocation.hh"
 
@@ -39,6 +40,8 @@ class OptionTree {
   tl::expected<Invocation, int> parse(int argc, char** argv) {
     try {
       app_.parse(argc, argv);
+    } catch (const CLI::RequiredError& error) {
+      return refuse(error);
     } catch (const CLI::ParseError& error) {
       return tl::unexpected(app_.exit(error) == 0 ? int{kDone} : int{kUsage});
     }
@@ -50,6 +53,20 @@ class OptionTree {
   }
 
  private:
+  // CLI11 says of a misspelt command that a command is missing.
+  tl::expected<Invocation, int> refuse(const CLI::RequiredError& error) {
+    const auto words = app_.remaining();
+    if (words.empty() || !app_.get_subcommands().empty() || words.front().starts_with('-')) {
+      app_.exit(error);
+    } else {
+      std::vector<std::string> names;
+      for (const auto* sub : app_.get_subcommands(nullptr)) names.push_back(sub->get_name());
+      std::cerr << "nlb: unknown command \"" << words.front() << "\"; nearest: \""
+                << nearest(words.front(), names) << "\" (nlb --help lists all)\n";
+    }
+    return tl::unexpected(int{kUsage});
+  }
+
   CLI::App* command(const char* name, const char* text) {
     auto* sub = app_.add_subcommand(name, text);
     sub->callback([this, name] { result_.command = name; });
