@@ -16,7 +16,7 @@ struct nlb_flow {
 static nlb_inline __u32 nlb_port_slot(const struct nlb_view *view, __u32 vip_number, __u32 table, __be16 port_be)
 {
 	__u32 port = bpf_ntohs(port_be);
-	__u32 index = nlb_port_block(view->bank_index, vip_number - 1, table, port);
+	__u32 index = nlb_port_index(view->bank_index, vip_number - 1, table, port);
 	const struct nlb_port_block *block = bpf_map_lookup_elem(&nlb_ports, &index);
 
 	return block ? block->slots[port % NLB_PORTS_PER_BLOCK] : NLB_SLOT_DEFAULT;

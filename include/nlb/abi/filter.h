@@ -92,7 +92,7 @@ NLB_ASSERT(__builtin_offsetof(struct nlb_bank, vips) == 200);
 NLB_ASSERT(sizeof(struct nlb_bank) == 200 + 8 * NLB_VIP_TABLE_SIZE);
 NLB_ASSERT(NLB_MAX_SLOTS <= 68);
 
-/* Slots of 64 neighbouring ports; NLB_SLOT_DEFAULT where no rule matches. Index: nlb_port_block(). */
+/* Slots of 64 neighbouring ports; NLB_SLOT_DEFAULT where no rule matches. Index: nlb_port_index(). */
 struct nlb_port_block {
 	__u8 slots[NLB_PORTS_PER_BLOCK];
 };
@@ -135,7 +135,7 @@ struct nlb_metadata {
 NLB_ASSERT(sizeof(struct nlb_metadata) == 8);
 #define NLB_METADATA_MAGIC (0x4e4c4200U + NLB_ABI_VERSION)
 
-static inline __attribute__((always_inline)) __u32 nlb_port_block(__u32 bank, __u32 vip, __u32 table, __u32 port)
+static inline __attribute__((always_inline)) __u32 nlb_port_index(__u32 bank, __u32 vip, __u32 table, __u32 port)
 {
 	return ((bank * NLB_MAX_VIPS + vip) * 2 + table) * NLB_BLOCKS_PER_TABLE + port / NLB_PORTS_PER_BLOCK;
 }
