@@ -66,12 +66,21 @@ Result<void> start_service(unsigned host) {
   return fail(fmt::format("host{}: the service behind the VIP did not start; see {}", host, log));
 }
 
+// Beside nlb in a build tree, in ../sbin when installed.
+std::string daemon_program() {
+  for (const auto* place : {"/nlbd", "/../sbin/nlbd"}) {
+    const auto path = own_directory() + place;
+    if (access(path.c_str(), X_OK) == 0) return path;
+  }
+  return "";
+}
+
 Result<void> start_nlbd(unsigned host) {
   const auto running = nlbd_of(host);
   if (running && is_alive(*running)) return {};
-  const std::string program = own_directory() + "/nlbd";
-  if (access(program.c_str(), X_OK) != 0)
-    return fail(fmt::format("{} is not there; build it (`make build`) or install it beside nlb", program));
+  const std::string program = daemon_program();
+  if (program.empty())
+    return fail(fmt::format("nlbd is not beside {}; build it (`make build`) or install it", own_program()));
   auto started = start_daemon({program, "--config", runtime_directory(host) + "/web.toml", "--runtime-dir",
                                runtime_directory(host), "--state-dir", state_directory(host), "--foreground"},
                               host_node(host).network, log_of(host));

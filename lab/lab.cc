@@ -69,7 +69,8 @@ Result<void> prepare(const UpOptions& options) {
 }
 
 Result<void> build(const Plan& plan) {
-  if (auto mounted = need_bpffs(); !mounted) return mounted;
+  if (auto mounted = need_bpffs(); !mounted)
+    fmt::print(stderr, "nlb lab: note: {}\n", mounted.error().message);
   std::error_code error;
   std::filesystem::create_directories(lab_root(), error);
   if (error) return fail(fmt::format("{}: cannot be made: {}", lab_root(), error.message()));

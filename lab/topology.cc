@@ -104,11 +104,9 @@ Result<void> need_bpffs() {
       status.f_type == static_cast<decltype(status.f_type)>(BPF_FS_MAGIC))
     return {};
   if (mount("bpf", "/sys/fs/bpf", "bpf", 0, "mode=0700") == 0) return {};
-  return fail(
-      fmt::format("/sys/fs/bpf: a BPF filesystem cannot be mounted there: {}; the lab needs root and a "
-                  "kernel with BPF",
-                  std::strerror(errno)),
-      errno);
+  return fail(fmt::format("/sys/fs/bpf: no BPF filesystem can be mounted there ({}); nlbd does without pins",
+                          std::strerror(errno)),
+              errno);
 }
 
 }  // namespace nlb::lab

@@ -16,7 +16,8 @@ namespace nlb::lab {
 // The way back: whatever was loaded, attached or configured in it is gone. Its port goes too.
 void unplug(const Node& node);
 [[nodiscard]] Result<void> set_port(const Node& node, bool up);
-// nlbd pins its programs here; namespaces of a container often lack the mount.
+// nlbd pins its maps below /sys/fs/bpf; containers often lack the mount. Without it nlbd finds its maps
+// through the attached programs, so a failure is worth a note and no more.
 [[nodiscard]] Result<void> need_bpffs();
 
 }  // namespace nlb::lab
