@@ -9,7 +9,6 @@ import contextlib
 import json
 import os
 import re
-import struct
 import subprocess
 import sys
 import time

@@ -39,7 +39,8 @@ def scenario(run):
         figures = lab.gap(f"lab fault cut host1 && sleep 0.3 && {lab.nlb_path} lab fault heal host1 >/dev/null",
                           seconds=3, fault_at_ms=800)
         notes.append(f"gap {figures['gap_ms']:.0f} ms")
-        need(290 < figures["gap_ms"] < 600, figures)
+        # The host lost its neighbours with the carrier; when its first ARP request is lost, it waits a second.
+        need(290 < figures["gap_ms"] < 1600, figures)
         need(figures["failed_before"] == 0 and figures["ended"], figures)
 
     with run.case("a host that died as a whole is silent, and boots again"):
