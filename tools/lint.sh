@@ -7,7 +7,7 @@ complain() { echo "lint: $*" >&2; failed=1; }
 
 mapfile -t sources < <(git ls-files '*.c' '*.h' '*.cc' '*.hh' | grep -v -e 'vmlinux' -e '/skel/')
 if ! clang-format-14 -style=file --dry-run -Werror "${sources[@]}" 2>/tmp/lint.$$; then
-  grep -o '^[^:]*:[0-9]*' "/tmp/lint.$$" | sort -u -t: -k1,1 | head -20 >&2
+  grep -oE '^[^ :]+:[0-9]+:[0-9]+: error' "/tmp/lint.$$" | cut -d: -f1 | sort | uniq -c | head -40 >&2
   complain "these files are not formatted; run: make format"
 fi
 rm -f "/tmp/lint.$$"
