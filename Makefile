@@ -25,7 +25,7 @@ test: build
 check: check-lint check-sanitizers fuzz
 
 check-lint:
-	@tools/lint.sh
+	@python3 tools/lint.py
 
 # The unit tests again, under AddressSanitizer and UndefinedBehaviorSanitizer.
 check-sanitizers:

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// One question, one answer: non-blocking sockets under epoll; limits in an ordered set, not a timer each.
 #include "lab/exchange.hh"
 
 #include <sys/epoll.h>

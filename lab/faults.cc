@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// Faults act on recorded processes and on the switch's ports; teardown trusts neither record nor process.
 #include "lab/faults.hh"
 
 #include <fmt/core.h>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// What makes a namespace a cluster host: files, the service, nlbd, and the answer of its control socket.
 #include "lab/hosts.hh"
 
 #include <fcntl.h>
@@ -120,8 +121,8 @@ Result<bool> all_agree(const Plan& plan) {
     if (std::filesystem::exists(dead_marker(host))) continue;
     const auto process = nlbd_of(host);
     if (!process || !is_alive(*process))
-      return fail(
-          fmt::format("host{}: nlbd has ended; the end of {}:\n{}", host, log_of(host), log_tail(host, 15)));
+      return fail(fmt::format("host{}: nlbd has ended; the end of {}:\n{}next: `nlb lab down`", host,
+                              log_of(host), log_tail(host, 15)));
     ++expected;
     if (auto answer = ask_state(host)) answers.push_back(*answer);
   }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// The lab's arithmetic: addresses, configuration, answers, and what exactly a gap is.
 #include <gtest/gtest.h>
 
 #include <array>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// A named namespace is a file below /run/netns; a process is in it when the inode of its own is the same.
 #include "lab/network.hh"
 
 #include <fcntl.h>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// Addresses and names by rule, and the plan as JSON for the commands that come after `up`.
 #include "lab/plan.hh"
 
 #include <fmt/core.h>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// Children with pipes, daemons without; a process is its number and its start time.
 #include "lab/process.hh"
 
 #include <fcntl.h>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// iproute2 in batches: one process a namespace, not one a link.
 #include "lab/topology.hh"
 
 #include <fmt/core.h>

@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """Adds up test results: JUnit files of ctest, and the cases that the programs wrote themselves.
 
-Usage: count-tests.py RESULTS. RESULTS/*.xml are ctest's, RESULTS/cases/NAME.xml is what the test NAME wrote.
-Prints the output of each failed program, the reasons of skips, and last the sum. Exit 1 when anything failed,
-or when nothing was run at all.
+Usage: count-tests.py RESULTS REGISTERED. RESULTS/*.xml are ctest's, RESULTS/cases/NAME.xml is what the test
+NAME wrote; REGISTERED programs are to have a result. Prints the output of each failed program, the reasons of
+skips, and last the sum. Exit 1 when anything failed, gave no result, or when nothing was run at all.
 """
 import sys
 import xml.etree.ElementTree as xml
@@ -36,9 +37,10 @@ def output_of(test):
 
 def main():
     results = Path(sys.argv[1])
-    passed = failed = skipped = 0
+    passed = failed = skipped = programs = 0
     for file in sorted(results.glob("*.xml")):
         for test in xml.parse(file).iter("testcase"):
+            programs += 1
             name, status = test.get("name"), test.get("status")
             program_failed = status == "fail" or test.find("failure") is not None
             written = results / "cases" / f"{name}.xml"
@@ -62,6 +64,9 @@ def main():
             passed += len(good)
             failed += len(bad)
             skipped += len(left_out)
+    if programs < int(sys.argv[2]):
+        print(f"{int(sys.argv[2]) - programs} registered tests gave no result")
+        failed += int(sys.argv[2]) - programs
     if passed + failed + skipped == 0:
         print("no test was run: is the build complete?")
         failed = 1

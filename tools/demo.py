@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""The demonstration: three hosts share one address; one loses its power; one is drained. Every figure is measured
-while you watch. Usage: demo.py NLB"""
+"""The demonstration: three hosts share one address; one loses its power; one is drained.
+
+Every figure is measured while you watch. Usage: demo.py NLB
+"""
 import json
 import os
 import subprocess
@@ -25,25 +27,28 @@ def say(text):
     print("   " + text, flush=True)
 
 
+def run_quietly(words):
+    return subprocess.run(list(map(str, words)), capture_output=True, text=True, stdin=subprocess.DEVNULL,
+                          check=False)
+
+
 class Demo:
     def __init__(self, nlb):
         self.nlb = str(Path(nlb).resolve())
         self.root = os.environ.get("NLB_LAB_ROOT") or "/run/opennlb-lab"
 
     def run(self, *words):
-        done = subprocess.run([self.nlb, *map(str, words)], capture_output=True, text=True, stdin=subprocess.DEVNULL,
-                              check=False)
+        done = run_quietly([self.nlb, *words])
         if done.returncode != 0:
             print((done.stderr + done.stdout).rstrip(), file=sys.stderr)
-            print(f"demo: `nlb {' '.join(map(str, words))}` failed (exit {done.returncode}). The lab is left as it is; "
-                  "`build/bin/nlb lab down` clears it away.", file=sys.stderr)
-            sys.exit(1)
+            sys.exit(f"demo: `nlb {' '.join(map(str, words))}` failed (exit {done.returncode}). The lab is "
+                     "left as it is; `build/bin/nlb lab down` clears it away.")
         return done.stdout
 
     def client(self, tool, *words):
         """A measuring client in client1. Failed requests are figures, not errors."""
-        done = subprocess.run([self.nlb, "lab", "exec", "client1", "--", self.nlb, "lab", tool, "--to", f"{VIP}:80",
-                               *map(str, words)], capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False)
+        inside = [self.nlb, "lab", "exec", "client1", "--"]
+        done = run_quietly([*inside, self.nlb, "lab", tool, "--to", f"{VIP}:80", *words])
         if not done.stdout.strip():
             sys.exit(f"demo: the client gives no figures: {done.stderr}")
         return json.loads(done.stdout.strip().splitlines()[-1])
@@ -57,9 +62,9 @@ def bars(hosts, notes=None):
     for host in ("1", "2", "3"):
         count = hosts.get(host, 0)
         length = round(BAR * count / total)
-        bar = "█" * length + "·" * (BAR - length)
+        bar = paint("█" * length + "·" * (BAR - length), f"3{1 + int(host)}")
         note = (notes or {}).get(host, "")
-        say(f"host{host}  {paint(bar, '3' + str(1 + int(host)))} {count:>5}  {100 * count / total:5.1f} %  {note}".rstrip())
+        say(f"host{host}  {bar} {count:>5}  {100 * count / total:5.1f} %  {note}".rstrip())
 
 
 def outage(figures):
@@ -74,8 +79,9 @@ def spread(demo):
     title("2. 3,000 real HTTP connections to the one address, 50 at a time")
     figures = demo.client("load", "--connections", 3000, "--concurrency", 50)
     bars(figures["hosts"])
+    latency = figures["latency_ms"]
     say(f"{figures['failed']} failed · {figures['ok'] / figures['seconds']:.0f} connections/s · "
-        f"half within {figures['latency_ms']['p50']:.1f} ms, 99 % within {figures['latency_ms']['p99']:.1f} ms")
+        f"half within {latency['p50']:.1f} ms, 99 % within {latency['p99']:.1f} ms")
     return figures["failed"] == 0
 
 
@@ -88,8 +94,9 @@ def power_loss(demo):
     say("after: its third of the buckets went to the two that live")
     bars(figures["hosts_after"], {"2": "dead"})
     say(f"outage for a third of the clients: {outage(figures)}")
-    say(f"a client that retries its SYN, as all do: {figures['patient']['failed']} of "
-        f"{figures['patient']['attempts']} failed, slowest connect {figures['patient']['connect_ms']['max']:.0f} ms")
+    patient = figures["patient"]
+    say(f"a client that retries its SYN, as all do: {patient['failed']} of {patient['attempts']} failed, "
+        f"slowest connect {patient['connect_ms']['max']:.0f} ms")
     return figures["ended"]
 
 
@@ -122,16 +129,16 @@ def main():
     say(demo.run("lab", "up").strip())
     good = [part(demo) for part in (spread, power_loss, boot, drain)]
     title("The lab is still up. Try:")
-    nlb = os.path.relpath(demo.nlb)
+    nlb, at_host1 = os.path.relpath(demo.nlb), f"--socket {demo.socket(1)}"
     for command, what in ((f"{nlb} lab status", "what runs and how it is"),
-                          (f"{nlb} --socket {demo.socket(1)} query", "the cluster as host 1 sees it"),
-                          (f"{nlb} --socket {demo.socket(1)} display", "… with adapter, MAC addresses and rules"),
+                          (f"{nlb} {at_host1} query", "the cluster as host 1 sees it"),
+                          (f"{nlb} {at_host1} display", "adapter, MACs, rules"),
                           (f"{nlb} lab exec client1 -- curl -s http://{VIP}/", "ask, several times"),
-                          (f"{nlb} lab fault pause host2", "or: kill, cut, heal, resume, loss … 5"),
+                          (f"{nlb} lab fault pause host2", "or kill, cut, heal, resume"),
                           (f"{nlb} lab down", "clear it away")):
-        say(f"{command:<68} {what}")
+        say(f"{command:<67} {what}")
     if not all(good):
-        print("\ndemo: something above failed that should not; please report it with the output of `nlb lab status`",
+        print("\ndemo: something above failed that should not; please report it with `nlb lab status`",
               file=sys.stderr)
     return 0 if all(good) else 1
 

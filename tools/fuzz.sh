@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # Builds the fuzz targets and runs each for FUZZ_SECONDS (default 20).
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -19,8 +20,8 @@ while IFS= read -r target; do
   seeds=()
   [ -d "fuzz/corpus/$name" ] && seeds=("fuzz/corpus/$name")
   log="build/fuzz/$name.log"
-  if ! "$target" -max_total_time="${FUZZ_SECONDS:-20}" -timeout=5 -print_final_stats=1 "$corpus" "${seeds[@]}" \
-    >"$log" 2>&1 </dev/null; then
+  if ! "$target" -max_total_time="${FUZZ_SECONDS:-20}" -timeout=5 -print_final_stats=1 \
+    "$corpus" "${seeds[@]}" >"$log" 2>&1 </dev/null; then
     tail -40 "$log" >&2
     echo "fuzz: $name found something; the input is the crash-* file named above" >&2
     exit 1

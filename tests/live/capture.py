@@ -35,8 +35,8 @@ class Capture:
 
     def __enter__(self):
         self.path.unlink(missing_ok=True)
-        words = ["lab", "exec", "switch", "--", "tcpdump", "-i", "nlbsw0", "-n", "-U", "--immediate-mode", "-B", "65536", "-s", "128", "-Z",
-                 "root", "-w", str(self.path), *self.expression.split()]
+        words = ["lab", "exec", "switch", "--", "tcpdump", "-i", "nlbsw0", "-n", "-U", "--immediate-mode",
+                 "-B", "65536", "-s", "128", "-Z", "root", "-w", str(self.path), *self.expression.split()]
         self.process = subprocess.Popen([self.lab.nlb_path, *words], stderr=subprocess.PIPE, text=True,
                                         stdin=subprocess.DEVNULL)
         wait_for("tcpdump listens", lambda: self.path.exists() and self.path.stat().st_size >= 24, 10)
@@ -70,8 +70,8 @@ class Capture:
     def arps(self):
         for _, frame in self.packets():
             if frame[12:14] == b"\x08\x06" and len(frame) >= 42:
-                yield Arp(mac(frame[6:12]), mac(frame[:6]), struct.unpack("!H", frame[20:22])[0], mac(frame[22:28]),
-                          ip(frame[28:32]), mac(frame[32:38]), ip(frame[38:42]))
+                yield Arp(mac(frame[6:12]), mac(frame[:6]), struct.unpack("!H", frame[20:22])[0],
+                          mac(frame[22:28]), ip(frame[28:32]), mac(frame[32:38]), ip(frame[38:42]))
 
     def ips(self):
         for when, frame in self.packets():
@@ -83,8 +83,8 @@ class Capture:
             if protocol in (6, 17) and first and len(frame) >= header + 8:
                 from_port, to_port = struct.unpack("!HH", frame[header:header + 4])
                 flags = frame[header + 13] if protocol == 6 and len(frame) > header + 13 else 0
-            yield Ip(mac(frame[6:12]), mac(frame[:6]), ip(frame[26:30]), ip(frame[30:34]), protocol, from_port, to_port,
-                     flags, when)
+            yield Ip(mac(frame[6:12]), mac(frame[:6]), ip(frame[26:30]), ip(frame[30:34]), protocol,
+                     from_port, to_port, flags, when)
 
     def handshakes(self, vip, port):
         """{(client, port): [SYNs, [Ethernet sources of SYN-ACKs]]}"""

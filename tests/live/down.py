@@ -41,7 +41,8 @@ def need_nothing_left(lab, programs_before):
     links = subprocess.run(["ip", "-o", "link"], capture_output=True, text=True, check=True).stdout
     need("nlbsw0" not in links, links)
     # The kernel frees a namespace, and with it what is attached to its links, a moment later.
-    wait_for(f"no more than {programs_before} programs of ours", lambda: len(programs()) <= programs_before, 10)
+    wait_for(f"no more than {programs_before} programs of ours",
+             lambda: len(programs()) <= programs_before, 10)
 
 
 def scenario(run):
@@ -64,7 +65,8 @@ def scenario(run):
         need_nothing_left(lab, before)
 
     with run.case("down after an `up` that was killed half-way"):
-        process = subprocess.Popen([lab.nlb_path, "lab", "up"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        process = subprocess.Popen([lab.nlb_path, "lab", "up"], stdout=subprocess.DEVNULL,
+                                   stderr=subprocess.DEVNULL)
         try:
             process.wait(timeout=0.08)
         except subprocess.TimeoutExpired:

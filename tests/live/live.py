@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the live tests share: the lab as an object, cases with results, and a judge of captured frames.
 
-A scenario is a function that gets a Run; each `with run.case("…"):` is one case. A failed case does not end the
-scenario. Results are printed and, when NLB_TEST_RESULTS is set, written as a GoogleTest file for the sum.
+A scenario is a function that gets a Run; each `with run.case("…"):` is one case. A failed case does not end
+the scenario. Results are printed and, when NLB_TEST_RESULTS is set, written as a GoogleTest file for the sum.
 """
 import argparse
 import contextlib
@@ -50,10 +50,11 @@ class Lab:
         self.hosts = 0
 
     def command(self, *words, check=True, timeout=120):
-        done = subprocess.run([self.nlb_path, *map(str, words)], capture_output=True, text=True, timeout=timeout,
-                              stdin=subprocess.DEVNULL)
+        done = subprocess.run([self.nlb_path, *map(str, words)], capture_output=True, text=True,
+                              timeout=timeout, stdin=subprocess.DEVNULL, check=False)
         if check and done.returncode != 0:
-            raise Failure(f"nlb {' '.join(map(str, words))}: exit {done.returncode}\n{done.stderr}{done.stdout}")
+            said = done.stderr + done.stdout
+            raise Failure(f"nlb {' '.join(map(str, words))}: exit {done.returncode}\n{said}")
         return done
 
     def lab(self, *words, **options):
@@ -103,7 +104,8 @@ class Lab:
     # -- clients --
     def tool(self, *words, client=1, timeout=180):
         """A measuring client; its JSON. Its exit code is not judged: the figures are."""
-        done = self.lab("exec", f"client{client}", "--", self.nlb_path, "lab", *words, check=False, timeout=timeout)
+        done = self.lab("exec", f"client{client}", "--", self.nlb_path, "lab", *words, check=False,
+                        timeout=timeout)
         need(done.stdout.strip(), f"{words}: no figures: {done.stderr}")
         return json.loads(done.stdout.strip().splitlines()[-1])
 
@@ -112,15 +114,15 @@ class Lab:
 
     def gap(self, fault, *words, seconds=5, fault_at_ms=1500, **options):
         """The outage that a fault causes; `fault` is a command line of nlb."""
-        return self.tool("gap", "--to", HTTP, "--seconds", seconds, "--fault-at-ms", fault_at_ms, "--fault-cmd",
-                         f"{self.nlb_path} {fault}", *words, **options)
+        return self.tool("gap", "--to", HTTP, "--seconds", seconds, "--fault-at-ms", fault_at_ms,
+                         "--fault-cmd", f"{self.nlb_path} {fault}", *words, **options)
 
     def start_streams(self, count, seconds):
         """Long-lived streams in the background, all of them running when this returns."""
-        words = ["lab", "exec", "client1", "--", self.nlb_path, "lab", "streams", "--to", HTTP, "--count", str(count),
-                 "--seconds", str(seconds), "--source", "all"]
-        process = subprocess.Popen([self.nlb_path, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-                                   stdin=subprocess.DEVNULL)
+        words = ["lab", "exec", "client1", "--", self.nlb_path, "lab", "streams", "--to", HTTP,
+                 "--count", str(count), "--seconds", str(seconds), "--source", "all"]
+        process = subprocess.Popen([self.nlb_path, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                   text=True, stdin=subprocess.DEVNULL)
         line = process.stderr.readline()
         if "running" not in line:
             rest = process.communicate()
@@ -141,14 +143,15 @@ def shares(figures):
 def need_shares(figures, wanted, points):
     """wanted: {host: percent}; every host within so many percentage points."""
     seen = shares(figures)
-    text = ", ".join(f"host{host} {seen.get(host, 0):.1f} % (wanted {share:.1f})" for host, share in wanted.items())
+    text = ", ".join(f"host{host} {seen.get(host, 0):.1f} % (wanted {share:.1f})"
+                     for host, share in wanted.items())
     need(set(seen) <= set(wanted) and all(abs(seen.get(h, 0) - s) <= points for h, s in wanted.items()),
          f"shares are off by more than {points} points: {text}; seen: {seen}")
     return text
 
 
 def need_no_failure(figures):
-    need(figures["failed"] == 0, f"{figures['failed']} of {figures.get('connections', figures)} failed: {figures}")
+    need(figures["failed"] == 0, f"{figures['failed']} of {figures['connections']} failed: {figures}")
 
 
 # ---- cases ----

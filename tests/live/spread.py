@@ -42,8 +42,8 @@ def affinity_none(run):
 
     with run.case("every member's `filter` names the same host"):
         for port in range(40000, 40020):
-            said = {json.loads(lab.host(host, "--json", "filter", "--client", f"10.77.0.201:{port}", "--to", HTTP,
-                                        "--protocol", "tcp").stdout)["host"] for host in (1, 2, 3)}
+            words = ["--json", "filter", "--client", f"10.77.0.201:{port}", "--to", HTTP, "--protocol", "tcp"]
+            said = {json.loads(lab.host(host, *words).stdout)["host"] for host in (1, 2, 3)}
             need(len(said) == 1 and said <= {1, 2, 3}, f"client port {port}: {said}")
 
 
@@ -72,7 +72,8 @@ def affinity_network(run):
         for source, hosts in figures["by_source"].items():
             networks.setdefault(source.rsplit(".", 1)[0], set()).update(hosts)
         several = {network: hosts for network, hosts in networks.items() if len(hosts) > 1}
-        need(len(networks) > 200 and not several, f"{len(several)} of {len(networks)} networks met several hosts")
+        need(len(networks) > 200 and not several,
+             f"{len(several)} of {len(networks)} networks met several hosts")
         notes.append(need_shares(figures, EVEN, 400 * (2 / 9 / len(networks)) ** 0.5))
 
 
@@ -96,7 +97,8 @@ def modes(run):
         chosen += [("igmp", None), ("unicast", "add")]
     for mode, strategy in chosen:
         words = ["--mode", mode] + (["--mac-strategy", strategy] if strategy else [])
-        with run.case(f"mode {mode}{' ' + strategy if strategy else ''}: 2,000 connections, none fails") as notes:
+        name = f"mode {mode}{' ' + strategy if strategy else ''}"
+        with run.case(f"{name}: 2,000 connections, none fails") as notes:
             run.lab.up(*words)
             with Capture(run.lab, f"tcp and host {VIP}") as capture:
                 figures = run.lab.load(2000)

@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""The lab by itself, without nlbd: wires, service, clients, faults. Host 1 alone has the VIP, added by hand."""
+"""The lab by itself, without nlbd: wires, service, clients, faults.
+
+Host 1 alone has the VIP, added by hand."""
 import subprocess
 from pathlib import Path
 
@@ -36,10 +38,10 @@ def scenario(run):
         notes.append(f"longest stall {figures['longest_stall_ms']:.0f} ms")
 
     with run.case("a cut of 300 ms is measured as one") as notes:
-        figures = lab.gap(f"lab fault cut host1 && sleep 0.3 && {lab.nlb_path} lab fault heal host1 >/dev/null",
-                          seconds=3, fault_at_ms=800)
+        heal = f"{lab.nlb_path} lab fault heal host1 >/dev/null"
+        figures = lab.gap(f"lab fault cut host1 && sleep 0.3 && {heal}", seconds=3, fault_at_ms=800)
         notes.append(f"gap {figures['gap_ms']:.0f} ms")
-        # The host lost its neighbours with the carrier; when its first ARP request is lost, it waits a second.
+        # The host lost its neighbours with the carrier; when its first ARP request is lost, it waits 1 s.
         need(290 < figures["gap_ms"] < 1600, figures)
         need(figures["failed_before"] == 0 and figures["ended"], figures)
 

@@ -1,7 +1,10 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""mac-truth, on the wire: no frame binds the VIP to a MAC other than the cluster MAC, whatever happens; the cluster
-MAC is never an Ethernet source; hosts forward nobody's VIP traffic; what is shown is what the kernel has."""
+"""mac-truth, on the wire.
+
+No frame binds the VIP to a MAC other than the cluster MAC, whatever happens; the cluster MAC is never an
+Ethernet source; hosts forward nobody's VIP traffic; what is shown is what the kernel has.
+"""
 import json
 import time
 
