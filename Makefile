@@ -1,0 +1,53 @@
+# The front door. Run as root on Debian 12: `make demo` is the shortest way to see it work.
+# Everything else is CMake and ninja: `cmake --preset release && ninja -C build`.
+PREFIX ?= /usr
+NINJA  ?= ninja
+
+.PHONY: help deps build demo test check check-lint check-sanitizers fuzz bench format install clean
+
+help:
+	@echo "make deps | build | demo | test | check | bench | fuzz | format | install DESTDIR=… | clean"
+
+deps:
+	@tools/deps.sh
+
+build:
+	@tools/deps.sh --if-missing
+	@mkdir -p build; cmake --preset release >build/configure.log 2>&1 || { cat build/configure.log; exit 1; }
+	@$(NINJA) -C build
+
+demo: build
+	@tools/demo.sh
+
+test: build
+	@tools/run-tests.sh
+
+check: check-lint check-sanitizers fuzz
+
+check-lint:
+	@python3 tools/lint.py
+
+# The unit tests again, under AddressSanitizer and UndefinedBehaviorSanitizer.
+check-sanitizers:
+	@tools/deps.sh --if-missing
+	cmake --preset asan >/dev/null
+	$(NINJA) -C build/asan
+	ctest --test-dir build/asan -L unit -j$$(nproc) --output-on-failure
+
+# Each fuzz target for FUZZ_SECONDS.
+fuzz:
+	@tools/fuzz.sh
+
+bench: build
+	@tools/bench.sh
+
+format:
+	git ls-files '*.c' '*.h' '*.cc' '*.hh' | xargs -r clang-format-14 -style=file -i
+
+install:
+	install -D -m 755 build/bin/nlbd $(DESTDIR)$(PREFIX)/sbin/nlbd
+	install -D -m 755 build/bin/nlb $(DESTDIR)$(PREFIX)/bin/nlb
+	install -d -m 755 $(DESTDIR)/etc/opennlb
+
+clean:
+	rm -rf build

@@ -1,0 +1,250 @@
+// SPDX-License-Identifier: Apache-2.0
+// What makes a namespace a cluster host: files, the service, nlbd, and the answer of its control socket.
+#include "lab/hosts.hh"
+
+#include <fcntl.h>
+#include <fmt/core.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <chrono>
+#include <csignal>
+#include <cstring>
+#include <deque>
+#include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <sstream>
+#include <thread>
+
+namespace nlb::lab {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+std::string pid_file(unsigned host, const std::string& program) {
+  return fmt::format("{}/{}.pid", runtime_directory(host), program);
+}
+
+std::string random_hex(std::size_t bytes) {
+  std::string raw(bytes, 0), text;
+  if (getrandom(raw.data(), raw.size(), 0) != static_cast<ssize_t>(bytes)) std::abort();
+  for (const char c : raw) text += fmt::format("{:02x}", static_cast<unsigned char>(c));
+  return text;
+}
+
+// Both ports of the service, as the process's own namespace shows them.
+bool listens(const ProcessId& process) {
+  const auto has = [&](const char* table, const std::string& wanted, const std::string& state) {
+    std::ifstream file(fmt::format("/proc/{}/net/{}", process.pid, table));
+    for (std::string line; std::getline(file, line);) {
+      std::istringstream fields(line);
+      std::string number, local, remote, status;
+      fields >> number >> local >> remote >> status;
+      if (local == wanted && status == state) return true;
+    }
+    return false;
+  };
+  return has("tcp", fmt::format("00000000:{:04X}", kHttpPort), "0A") &&
+         has("udp", fmt::format("00000000:{:04X}", kUdpPort), "07");
+}
+
+Result<void> start_service(unsigned host) {
+  const auto running = read_pid_file(pid_file(host, "service"));
+  if (running && is_alive(*running)) return {};
+  const auto log = runtime_directory(host) + "/service.log";
+  auto started = start_daemon({own_program(), "lab", "service", "--host-id", std::to_string(host)},
+                              host_node(host).network, log);
+  if (!started) return tl::unexpected<Error>(started.error());
+  if (auto written = write_pid_file(pid_file(host, "service"), *started); !written) return written;
+  for (int turn = 0; turn < 500; ++turn) {
+    if (listens(*started)) return {};
+    if (!is_alive(*started)) break;
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+  return fail(fmt::format("host{}: the service behind the VIP did not start; see {}", host, log));
+}
+
+// Beside nlb in a build tree, in ../sbin when installed.
+std::string daemon_program() {
+  for (const auto* place : {"/nlbd", "/../sbin/nlbd"}) {
+    const auto path = own_directory() + place;
+    if (access(path.c_str(), X_OK) == 0) return path;
+  }
+  return "";
+}
+
+Result<void> start_nlbd(unsigned host) {
+  const auto running = nlbd_of(host);
+  if (running && is_alive(*running)) return {};
+  const std::string program = daemon_program();
+  if (program.empty())
+    return fail(fmt::format("nlbd is not beside {}; build it (`make build`) or install it", own_program()));
+  auto started = start_daemon({program, "--config", runtime_directory(host) + "/web.toml", "--runtime-dir",
+                               runtime_directory(host), "--state-dir", state_directory(host), "--foreground"},
+                              host_node(host).network, log_of(host));
+  if (!started) return tl::unexpected<Error>(started.error());
+  return write_pid_file(pid_file(host, "nlbd"), *started);
+}
+
+Result<void> start_stand_in(unsigned host) {
+  if (host != 1) return {};
+  return must_run(
+      {"ip", "-n", host_node(host).network, "addr", "replace", fmt::format("{}/32", kVip), "dev", "eth0"});
+}
+
+struct Answer {
+  std::string state, view;
+  std::size_t members = 0;
+};
+
+std::optional<Answer> ask_state(unsigned host) {
+  const auto asked = run({own_program(), "--socket", control_socket(host), "--json", "query"});
+  if (!asked || asked->exit_code != 0) return std::nullopt;
+  const auto json = nlohmann::json::parse(asked->output, nullptr, false);
+  if (!json.is_object()) return std::nullopt;
+  Answer answer;
+  answer.state = json.value("state", "");
+  if (json.contains("view")) answer.view = json["view"].dump();
+  if (json.contains("members")) answer.members = json["members"].size();
+  return answer;
+}
+
+// nullopt: not yet. An error: it will never be.
+Result<bool> all_agree(const Plan& plan) {
+  std::size_t expected = 0;
+  std::string view;
+  std::vector<Answer> answers;
+  for (unsigned host = 1; host <= plan.hosts; ++host) {
+    if (std::filesystem::exists(dead_marker(host))) continue;
+    const auto process = nlbd_of(host);
+    if (!process || !is_alive(*process))
+      return fail(fmt::format("host{}: nlbd has ended; the end of {}:\n{}next: `nlb lab down`", host,
+                              log_of(host), log_tail(host, 15)));
+    ++expected;
+    if (auto answer = ask_state(host)) answers.push_back(*answer);
+  }
+  if (answers.size() != expected) return false;
+  for (const auto& answer : answers) {
+    if (answer.state != "converged" || answer.members != expected || answer.view != answers[0].view)
+      return false;
+  }
+  return true;
+}
+
+}  // namespace
+
+std::string log_of(unsigned host) {
+  return runtime_directory(host) + "/nlbd.log";
+}
+std::string dead_marker(unsigned host) {
+  return runtime_directory(host) + "/dead";
+}
+std::optional<ProcessId> nlbd_of(unsigned host) {
+  return read_pid_file(pid_file(host, "nlbd"));
+}
+
+std::string log_tail(unsigned host, std::size_t lines) {
+  std::ifstream file(log_of(host));
+  std::deque<std::string> last;
+  for (std::string line; std::getline(file, line);) {
+    last.push_back(line);
+    if (last.size() > lines) last.pop_front();
+  }
+  std::string text;
+  for (const auto& line : last) text += fmt::format("  host{} | {}\n", host, line);
+  return text.empty() ? fmt::format("  host{} | (the log is empty)\n", host) : text;
+}
+
+Result<void> write_key_file() {
+  const auto path = lab_root() + "/web.key";
+  const int file = open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+  if (file < 0) return fail(fmt::format("{}: {}", path, std::strerror(errno)), errno);
+  const auto text = fmt::format("seed {}\nkey {}\n", random_hex(16), random_hex(32));
+  const auto count = write(file, text.data(), text.size());
+  close(file);
+  if (count != static_cast<ssize_t>(text.size())) return fail(path + ": cannot be written");
+  return {};
+}
+
+Result<void> write_host_files(const Plan& plan, unsigned host) {
+  std::error_code error;
+  std::filesystem::create_directories(runtime_directory(host), error);
+  if (!error) std::filesystem::create_directories(state_directory(host), error);
+  if (error) return fail(fmt::format("host{}: its directories cannot be made: {}", host, error.message()));
+  const auto path = runtime_directory(host) + "/web.toml";
+  std::ofstream file(path);
+  file << configuration_of(plan, host);
+  file.close();
+  if (!file) return fail(path + ": cannot be written");
+  return {};
+}
+
+Result<void> start_host(const Plan& plan, unsigned host) {
+  if (auto started = start_service(host); !started) return started;
+  return plan.stand_in ? start_stand_in(host) : start_nlbd(host);
+}
+
+Result<void> restart_nlbd(const Plan& plan, unsigned host) {
+  const auto process = nlbd_of(host);
+  if (process && is_alive(*process)) {
+    send_signal(*process, SIGTERM);
+    if (!wait_gone(*process, 10000))
+      return fail(fmt::format("host{}: nlbd did not end within 10 s of SIGTERM", host));
+  }
+  return start_host(plan, host);
+}
+
+Result<void> wait_converged(const Plan& plan, int timeout_s) {
+  if (plan.stand_in) return {};
+  const auto end = Clock::now() + std::chrono::seconds(timeout_s);
+  while (true) {
+    const auto agreed = all_agree(plan);
+    if (!agreed) return tl::unexpected<Error>(agreed.error());
+    if (*agreed) return {};
+    if (Clock::now() > end) break;
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  }
+  std::string text = fmt::format("the cluster has not converged within {} s:\n", timeout_s);
+  for (unsigned host = 1; host <= plan.hosts; ++host) {
+    const auto answer = ask_state(host);
+    text += fmt::format(
+        "  host{}: {}\n{}", host,
+        answer ? fmt::format("{}, view {}, {} members", answer->state, answer->view, answer->members)
+               : "nlbd does not answer",
+        log_tail(host, 8));
+  }
+  return fail(text +
+              "next: `nlb lab exec host1 -- nlb display` and `nlb lab exec host1 -- nlb doctor`; "
+              "`nlb lab down` clears the lab away");
+}
+
+HostReport report_of(const Plan& plan, unsigned host) {
+  HostReport report;
+  report.dead = std::filesystem::exists(dead_marker(host));
+  const auto service = read_pid_file(pid_file(host, "service"));
+  report.service = service && is_alive(*service);
+  const auto daemon = nlbd_of(host);
+  report.nlbd = daemon && is_alive(*daemon);
+  if (report.nlbd) {
+    std::ifstream stat(fmt::format("/proc/{}/stat", daemon->pid));
+    std::string line;
+    std::getline(stat, line);
+    const auto end = line.rfind(')');
+    report.paused = end != std::string::npos && line.compare(end + 2, 1, "T") == 0;
+  }
+  const auto link = run({"ip", "-n", host_node(host).network, "-o", "link", "show", "eth0"});
+  report.carrier = link && link->output.find("LOWER_UP") != std::string::npos;
+  if (report.nlbd && !report.paused && !plan.stand_in) {
+    if (const auto answer = ask_state(host)) {
+      report.state = answer->state;
+      report.view = answer->view;
+      report.members = answer->members;
+    }
+  }
+  return report;
+}
+
+}  // namespace nlb::lab

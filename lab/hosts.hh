@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+// The hosts of the lab: their files, the service behind the VIP, nlbd; and the wait until they have
+// converged.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "base/result.hh"
+#include "lab/plan.hh"
+#include "lab/process.hh"
+
+namespace nlb::lab {
+
+[[nodiscard]] Result<void> write_key_file();
+[[nodiscard]] Result<void> write_host_files(const Plan& plan, unsigned host);
+// Starts what does not run of service and nlbd.
+[[nodiscard]] Result<void> start_host(const Plan& plan, unsigned host);
+// SIGTERM to nlbd (a planned restart), the wait for its end, and a new one.
+[[nodiscard]] Result<void> restart_nlbd(const Plan& plan, unsigned host);
+// Until every host that runs reports `converged` in a view of all of them.
+[[nodiscard]] Result<void> wait_converged(const Plan& plan, int timeout_s);
+
+struct HostReport {
+  bool dead = false;  // killed as a whole by `fault kill HOST host`
+  bool nlbd = false, service = false, paused = false, carrier = false;
+  std::string state;  // what `nlb query` says, "" when it does not answer
+  std::string view;
+  std::size_t members = 0;
+};
+[[nodiscard]] HostReport report_of(const Plan& plan, unsigned host);
+
+[[nodiscard]] std::optional<ProcessId> nlbd_of(unsigned host);
+[[nodiscard]] std::string log_of(unsigned host);
+[[nodiscard]] std::string log_tail(unsigned host, std::size_t lines);
+[[nodiscard]] std::string dead_marker(unsigned host);  // exists while the host as a whole is dead
+
+}  // namespace nlb::lab

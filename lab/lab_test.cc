@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: Apache-2.0
+// The lab's arithmetic: addresses, configuration, answers, and what exactly a gap is.
+#include <gtest/gtest.h>
+
+#include <array>
+
+#include "lab/gap.hh"
+#include "lab/plan.hh"
+#include "lab/tools.hh"
+
+namespace nlb::lab {
+namespace {
+
+TEST(Plan, AddressesAreThoseOfTheContract) {
+  Plan plan;
+  plan.client_addresses = 252;
+  EXPECT_EQ(host_node(2).addresses[0], "10.77.0.12/24");
+  const auto client = client_node(plan, 1);
+  EXPECT_EQ(client.addresses[0], "10.77.0.201/24");
+  EXPECT_EQ(client.addresses[1], "10.81.0.1/32");
+  EXPECT_EQ(client.addresses[2], "10.81.1.1/32");    // another /24 network
+  EXPECT_EQ(client.addresses[251], "10.81.0.2/32");  // the first network again
+}
+
+TEST(Plan, NodesAreFoundByEveryNameTheyHave) {
+  const Plan plan;
+  for (const auto* name : {"host2", "nlb-host2", "2"}) EXPECT_EQ(find_node(plan, name)->network, "nlb-host2");
+  EXPECT_EQ(find_node(plan, "client1")->port, "c1");
+  EXPECT_EQ(find_node(plan, "gateway")->network, "nlb-gateway");
+  EXPECT_FALSE(find_node(plan, "host4"));
+  EXPECT_FALSE(find_node(plan, ""));
+}
+
+TEST(Plan, WeightsStandInEachHostsRules) {
+  Plan plan;
+  plan.weights = {"30"};
+  EXPECT_NE(configuration_of(plan, 1).find("weight = 30\n"), std::string::npos);
+  EXPECT_NE(configuration_of(plan, 2).find("weight = \"equal\"\n"), std::string::npos);
+}
+
+TEST(Plan, StrategyIsSaidInUnicastModeOnly) {
+  Plan plan;
+  EXPECT_NE(configuration_of(plan, 1).find("mac_strategy"), std::string::npos);
+  plan.mode = "igmp";
+  EXPECT_EQ(configuration_of(plan, 1).find("mac_strategy"), std::string::npos);
+}
+
+TEST(Plan, PinsAreNamedAfterTheRuntimeDirectory) {
+  unsetenv("NLB_LAB_ROOT");
+  EXPECT_EQ(pin_directory(1), "/sys/fs/bpf/opennlb/run-opennlb-lab-host1");
+  setenv("NLB_LAB_ROOT", "/tmp/x/", 1);
+  EXPECT_EQ(runtime_directory(3), "/tmp/x/host3");
+  EXPECT_EQ(state_directory(3), "/tmp/x/state/host3");
+  unsetenv("NLB_LAB_ROOT");
+}
+
+TEST(Answer, HeaderAndBodyMustAgree) {
+  EXPECT_EQ(host_in("HTTP/1.1 200 OK\r\nX-NLB-Host: 3\r\n\r\nhost=3\n"), 3U);
+  EXPECT_EQ(host_in("HTTP/1.1 200 OK\r\nX-NLB-Host: 3\r\n\r\nhost=2\n"), 0U);
+  EXPECT_EQ(host_in("HTTP/1.1 404 Not Found\r\nX-NLB-Host: 3\r\n\r\nhost=3\n"), 0U);
+  EXPECT_EQ(host_in("host=2\n"), 2U);  // a datagram
+  EXPECT_EQ(host_in("something else"), 0U);
+}
+
+// One attempt every 5 ms, each 1 ms long when good and 100 ms when it fails.
+std::vector<Attempt> attempts(const std::string& outcomes) {
+  std::vector<Attempt> all;
+  for (std::size_t i = 0; i < outcomes.size(); ++i) {
+    Attempt attempt;
+    attempt.started = static_cast<Monotonic>(i) * 5'000'000;
+    attempt.outcome = outcomes[i] == '+' ? Outcome::ok : Outcome::timeout;
+    attempt.ended = attempt.started + (outcomes[i] == '+' ? 1'000'000 : 100'000'000);
+    all.push_back(attempt);
+  }
+  return all;
+}
+
+TEST(Outage, LastsUntilTheFirstAttemptAfterWhichNoneFails) {
+  const auto outage = outage_after(attempts("++--+-++"), 10'000'000);
+  EXPECT_TRUE(outage.ended);
+  EXPECT_EQ(outage.gap_ns, 20'000'000);
+  EXPECT_EQ(outage.failed_after, 3U);
+  EXPECT_EQ(outage.failed_before, 0U);
+}
+
+TEST(Outage, AnAttemptUnderWayWhenTheFaultComesBelongsToIt) {
+  EXPECT_EQ(outage_after(attempts("+-++"), 7'000'000).gap_ns, 3'000'000);
+}
+
+TEST(Outage, NoFailureIsNoGap) {
+  EXPECT_EQ(outage_after(attempts("++++"), 7'000'000).gap_ns, 0);
+  EXPECT_EQ(outage_after({}, 0).gap_ns, 0);
+}
+
+TEST(Outage, FailuresBeforeTheFaultAreCountedApart) {
+  const auto outage = outage_after(attempts("-+++"), 500'000'000);
+  EXPECT_EQ(outage.failed_before, 1U);
+  EXPECT_EQ(outage.failed_after, 0U);
+  EXPECT_EQ(outage.gap_ns, 0);
+}
+
+TEST(Outage, OneThatNeverEndsIsSaidToBe) {
+  const auto outage = outage_after(attempts("++--"), 10'000'000);
+  EXPECT_FALSE(outage.ended);
+  EXPECT_EQ(outage.gap_ns, 105'000'000);
+}
+
+TEST(StreamByte, ShiftedDataIsNoticed) {
+  for (const unsigned shift : {1U, 2U, 8U, 256U, 500U, 1448U, 65536U}) {
+    unsigned equal = 0;
+    for (uint64_t at = 0; at < 10'000; ++at) equal += stream_byte(at) == stream_byte(at + shift) ? 1U : 0U;
+    EXPECT_LT(equal, 5'000U) << "shift " << shift;
+  }
+}
+
+}  // namespace
+}  // namespace nlb::lab

@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+// iproute2 in batches: one process a namespace, not one a link.
+#include "lab/topology.hh"
+
+#include <fmt/core.h>
+#include <linux/magic.h>
+#include <sys/mount.h>
+#include <sys/vfs.h>
+
+#include <cerrno>
+#include <chrono>
+#include <cstring>
+#include <thread>
+
+#include "lab/network.hh"
+#include "lab/process.hh"
+
+namespace nlb::lab {
+namespace {
+
+Result<void> ip_in(const std::string& network, const std::string& lines) {
+  if (network.empty()) return must_run({"ip", "-batch", "-"}, lines);
+  return must_run({"ip", "-n", network, "-batch", "-"}, lines);
+}
+
+// IPv6 would only add frames of its own (router solicitations, MLD) to every capture.
+Result<void> quiet_ipv6(const std::string& network) {
+  return write_sysctls(
+      network, {{"net/ipv6/conf/all/disable_ipv6", "1"}, {"net/ipv6/conf/default/disable_ipv6", "1"}});
+}
+
+Result<void> build_switch() {
+  if (auto made = ip_in("", fmt::format("netns add {}\n", kSwitch)); !made) return made;
+  if (auto quiet = quiet_ipv6(kSwitch); !quiet) return quiet;
+  // Snooping would keep the heartbeats' group from the ports that have not asked for it.
+  return ip_in(kSwitch, fmt::format("link add {0} type bridge stp_state 0 forward_delay 0 mcast_snooping 0\n"
+                                    "link set {0} up\nlink set lo up\n",
+                                    kBridge));
+}
+
+std::string node_lines(const Plan& plan, const Node& node) {
+  std::string lines = "link set lo up\nlink set eth0 up\n";
+  for (const auto& address : node.addresses) lines += fmt::format("addr add {} dev eth0\n", address);
+  if (node.name != "gateway") lines += fmt::format("route add default via {}\n", kGateway);
+  if (node.host_id != 0 && plan.client_addresses > 1) {
+    for (unsigned client = 1; client <= plan.clients; ++client) {
+      lines += fmt::format("route add 10.{}.0.0/16 via 10.77.0.{}\n", 80 + client, 200 + client);
+    }
+  }
+  return lines;
+}
+
+// Deleting a namespace frees its links a little later; the port's name must be free before it is made again.
+void wait_port_gone(const Node& node) {
+  for (int turn = 0; turn < 200; ++turn) {
+    const auto shown = run({"ip", "-n", kSwitch, "link", "show", "dev", node.port});
+    if (!shown || shown->exit_code != 0) return;
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  }
+}
+
+}  // namespace
+
+Result<void> plug_in(const Plan& plan, const Node& node) {
+  if (auto made = ip_in("", fmt::format("netns add {}\n", node.network)); !made) return made;
+  if (auto quiet = quiet_ipv6(node.network); !quiet) return quiet;
+  const bool is_host = node.host_id != 0;
+  std::vector<std::pair<std::string, std::string>> sysctls;
+  if (is_host && plan.ip_forward) sysctls.emplace_back("net/ipv4/ip_forward", "1");
+  if (!is_host) {
+    sysctls.emplace_back("net/ipv4/conf/all/arp_announce", "2");  // asks from its address in the VIP's subnet
+    sysctls.emplace_back("net/ipv4/ip_local_port_range", "10240 65535");
+  }
+  if (auto set = write_sysctls(node.network, sysctls); !set) return set;
+  auto wired = ip_in(kSwitch, fmt::format("link add {0} type veth peer name eth0 address {1} netns {2}\n"
+                                          "link set {0} master {3}\nlink set {0} up\n",
+                                          node.port, node.mac, node.network, kBridge));
+  if (!wired) return wired;
+  return ip_in(node.network, node_lines(plan, node));
+}
+
+void unplug(const Node& node) {
+  (void)run({"ip", "-n", kSwitch, "link", "del", node.port});
+  remove_network(node.network);
+  wait_port_gone(node);
+}
+
+Result<void> set_port(const Node& node, bool up) {
+  if (node.port.empty()) return fail("the switch itself has no port; name a host, a client or the gateway");
+  return must_run({"ip", "-n", kSwitch, "link", "set", node.port, up ? "up" : "down"});
+}
+
+Result<void> build_topology(const Plan& plan) {
+  if (auto made = build_switch(); !made) return made;
+  for (const auto& node : nodes_of(plan)) {
+    if (auto plugged = plug_in(plan, node); !plugged)
+      return tl::unexpected<Error>(plugged.error().within(node.name));
+  }
+  return {};
+}
+
+Result<void> need_bpffs() {
+  struct statfs status {};
+  if (statfs("/sys/fs/bpf", &status) == 0 &&
+      status.f_type == static_cast<decltype(status.f_type)>(BPF_FS_MAGIC))
+    return {};
+  if (mount("bpf", "/sys/fs/bpf", "bpf", 0, "mode=0700") == 0) return {};
+  return fail(fmt::format("/sys/fs/bpf: no BPF filesystem can be mounted there ({}); nlbd does without pins",
+                          std::strerror(errno)),
+              errno);
+}
+
+}  // namespace nlb::lab

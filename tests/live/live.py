@@ -1,0 +1,225 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the live tests share: the lab as an object, cases with results, and a judge of captured frames.
+
+A scenario is a function that gets a Run; each `with run.case("…"):` is one case. A failed case does not end
+the scenario. Results are printed and, when NLB_TEST_RESULTS is set, written as a GoogleTest file for the sum.
+"""
+import argparse
+import contextlib
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+import traceback
+import xml.etree.ElementTree as xml
+from pathlib import Path
+
+VIP = "10.77.0.100"
+HTTP, UDP = f"{VIP}:80", f"{VIP}:7007"
+CLUSTER_MAC = {"unicast": "02:bf:0a:4d:00:64", "multicast": "03:bf:0a:4d:00:64", "igmp": "01:00:5e:7f:00:64"}
+SKIPPED = 77
+
+
+class Failure(Exception):
+    """A case did not hold; the text says what was seen."""
+
+
+def need(condition, text):
+    if not condition:
+        raise Failure(text)
+
+
+def wait_for(what, condition, seconds):
+    """Waits until condition() is true; returns how long it took."""
+    begin = time.monotonic()
+    while not condition():
+        if time.monotonic() - begin > seconds:
+            raise Failure(f"not within {seconds} s: {what}")
+        time.sleep(0.02)
+    return time.monotonic() - begin
+
+
+class Lab:
+    """The lab of `nlb lab`; its names are fixed, so there is one at a time."""
+
+    def __init__(self, nlb):
+        self.nlb_path = str(Path(nlb).resolve())
+        self.root = os.environ.get("NLB_LAB_ROOT") or "/run/opennlb-lab"
+        self.hosts = 0
+
+    def command(self, *words, check=True, timeout=120):
+        done = subprocess.run([self.nlb_path, *map(str, words)], capture_output=True, text=True,
+                              timeout=timeout, stdin=subprocess.DEVNULL, check=False)
+        if check and done.returncode != 0:
+            said = done.stderr + done.stdout
+            raise Failure(f"nlb {' '.join(map(str, words))}: exit {done.returncode}\n{said}")
+        return done
+
+    def lab(self, *words, **options):
+        return self.command("lab", *words, **options)
+
+    def up(self, *words, hosts=3):
+        self.lab("down")
+        self.hosts = hosts
+        self.lab("up", "--hosts", hosts, *words)
+
+    def down(self):
+        self.lab("down")
+
+    # -- the cluster as a host sees it --
+    def socket(self, host):
+        return f"{self.root}/host{host}/control.sock"
+
+    def host(self, host, *words, **options):
+        """nlb … at that host."""
+        return self.command("--socket", self.socket(host), *words, **options)
+
+    def query(self, host):
+        done = self.host(host, "--json", "query", check=False, timeout=10)
+        return json.loads(done.stdout) if done.returncode == 0 else {}
+
+    def members(self, host):
+        return sorted(member["id"] for member in self.query(host).get("members", []))
+
+    def state(self, host):
+        return self.query(host).get("state", "")
+
+    def wait_members(self, hosts, seconds=15):
+        """Until exactly these hosts are converged in one view."""
+        def agreed():
+            answers = [self.query(host) for host in hosts]
+            return (all(answer.get("state") == "converged" for answer in answers)
+                    and all(sorted(m["id"] for m in answer["members"]) == sorted(hosts) for answer in answers)
+                    and len({json.dumps(answer["view"]) for answer in answers}) == 1)
+        return wait_for(f"hosts {hosts} converged in one view", agreed, seconds)
+
+    def set_weight(self, host, weight):
+        """Another load weight in this host's own file, and a reload."""
+        path = Path(f"{self.root}/host{host}/web.toml")
+        path.write_text(re.sub(r"weight = .*", f"weight = {weight}", path.read_text()))
+        self.host(host, "reload")
+
+    # -- clients --
+    def tool(self, *words, client=1, timeout=180):
+        """A measuring client; its JSON. Its exit code is not judged: the figures are."""
+        done = self.lab("exec", f"client{client}", "--", self.nlb_path, "lab", *words, check=False,
+                        timeout=timeout)
+        need(done.stdout.strip(), f"{words}: no figures: {done.stderr}")
+        return json.loads(done.stdout.strip().splitlines()[-1])
+
+    def load(self, connections, *words, to=HTTP, **options):
+        return self.tool("load", "--to", to, "--connections", connections, *words, **options)
+
+    def gap(self, fault, *words, seconds=5, fault_at_ms=1500, **options):
+        """The outage that a fault causes; `fault` is a command line of nlb."""
+        return self.tool("gap", "--to", HTTP, "--seconds", seconds, "--fault-at-ms", fault_at_ms,
+                         "--fault-cmd", f"{self.nlb_path} {fault}", *words, **options)
+
+    def start_streams(self, count, seconds):
+        """Long-lived streams in the background, all of them running when this returns."""
+        words = ["lab", "exec", "client1", "--", self.nlb_path, "lab", "streams", "--to", HTTP,
+                 "--count", str(count), "--seconds", str(seconds), "--source", "all"]
+        process = subprocess.Popen([self.nlb_path, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                   text=True, stdin=subprocess.DEVNULL)
+        line = process.stderr.readline()
+        if "running" not in line:
+            rest = process.communicate()
+            raise Failure(f"the streams did not start: {line}{rest}")
+        return process
+
+    @staticmethod
+    def finish_streams(process):
+        out, _ = process.communicate(timeout=120)
+        return json.loads(out.strip().splitlines()[-1])
+
+
+def shares(figures):
+    total = sum(figures["hosts"].values()) or 1
+    return {int(host): 100 * count / total for host, count in figures["hosts"].items()}
+
+
+def need_shares(figures, wanted, points):
+    """wanted: {host: percent}; every host within so many percentage points."""
+    seen = shares(figures)
+    text = ", ".join(f"host{host} {seen.get(host, 0):.1f} % (wanted {share:.1f})"
+                     for host, share in wanted.items())
+    need(set(seen) <= set(wanted) and all(abs(seen.get(h, 0) - s) <= points for h, s in wanted.items()),
+         f"shares are off by more than {points} points: {text}; seen: {seen}")
+    return text
+
+
+def need_no_failure(figures):
+    need(figures["failed"] == 0, f"{figures['failed']} of {figures['connections']} failed: {figures}")
+
+
+# ---- cases ----
+
+class Run:
+    def __init__(self, name, lab, full):
+        self.name, self.lab, self.full = name, lab, full
+        self.results = []  # (case, seconds, failure text or None)
+
+    @contextlib.contextmanager
+    def case(self, title):
+        """One case. Whatever it puts in the list it is given is printed beside its title."""
+        notes, begin, failure = [], time.monotonic(), None
+        try:
+            yield notes
+        except Failure as problem:
+            failure = str(problem)
+        except Exception:  # pylint: disable=broad-except
+            failure = traceback.format_exc()
+        seconds = time.monotonic() - begin
+        self.results.append((title, seconds, failure))
+        print(f"{'ok  ' if failure is None else 'FAIL'} {title} [{seconds:.1f} s]" +
+              (f": {'; '.join(map(str, notes))}" if notes else ""), flush=True)
+        if failure is not None:
+            print("     " + failure.replace("\n", "\n     "), flush=True)
+
+    def write(self):
+        directory = os.environ.get("NLB_TEST_RESULTS")
+        if not directory:
+            return
+        suite = xml.Element("testsuite", name=self.name)
+        for title, seconds, failure in self.results:
+            case = xml.SubElement(suite, "testcase", name=title, classname=self.name, status="run",
+                                  result="completed", time=f"{seconds:.3f}")
+            if failure is not None:
+                xml.SubElement(case, "failure", message=failure)
+        root = xml.Element("testsuites")
+        root.append(suite)
+        xml.ElementTree(root).write(Path(directory) / f"{self.name}.xml")
+
+
+def main(scenario):
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--nlb", default="build/bin/nlb", help="the nlb program; nlbd lies beside it")
+    parser.add_argument("--name", default=Path(sys.argv[0]).stem)
+    parser.add_argument("--full", action="store_true", help="more rounds and every mode")
+    parser.add_argument("--keep", action="store_true", help="leave the lab up at the end")
+    options = parser.parse_args()
+    if os.geteuid() != 0:
+        print("skipped: network namespaces need root")
+        sys.exit(SKIPPED)
+    lab = Lab(options.nlb)
+    run = Run(options.name, lab, options.full)
+    try:
+        with run.case("the scenario runs to its end"):
+            scenario(run)
+    finally:
+        run.write()
+        failed = [title for title, _, failure in run.results if failure is not None]
+        if failed:
+            print_logs(lab)
+        if not options.keep:
+            lab.lab("down", check=False)
+    print(f"{len(run.results) - len(failed)} of {len(run.results)} cases hold")
+    sys.exit(1 if failed else 0)
+
+
+def print_logs(lab):
+    for log in sorted(Path(lab.root).glob("host*/nlbd.log")):
+        print(f"---- the end of {log}")
+        print("".join(log.read_text(errors="replace").splitlines(keepends=True)[-25:]))

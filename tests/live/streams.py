@@ -1,0 +1,110 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""keep-flow: established connections outlive whatever the cluster plans.
+
+Every byte of every stream is checked."""
+import time
+
+from live import main, need, need_no_failure, shares, wait_for
+
+COUNT = 60
+SECONDS = 8
+STALL_MS = 600  # the service sends every 50 ms; a lost segment's retransmission fits in
+
+
+def wait_state(lab, host, state, seconds):
+    return wait_for(f"host {host} is {state}", lambda: lab.state(host) == state, seconds)
+
+
+def while_streaming(run, title, action, afterwards=None):
+    """60 streams run; after a second `action(notes)` happens; none may notice."""
+    lab = run.lab
+    with run.case(title) as notes:
+        process = lab.start_streams(COUNT, SECONDS)
+        try:
+            time.sleep(1)
+            action(notes)
+        finally:
+            figures = lab.finish_streams(process)
+        notes.append(f"{figures['ok']} of {COUNT} streams whole")
+        notes.append(f"longest stall {figures['longest_stall_ms']:.0f} ms")
+        need(figures["resets"] == 0, f"{figures['resets']} streams were reset: {figures}")
+        need(figures["ok"] == COUNT and figures["wrong_bytes"] == 0, figures)
+        need(figures["longest_stall_ms"] < STALL_MS, f"a stream stood still: {figures}")
+        if afterwards:
+            afterwards(notes)
+
+
+def scenario(run):
+    lab = run.lab
+    lab.up("--client-addresses", 4)
+
+    def drain(notes):
+        lab.host(3, "drainstop")
+        wait_state(lab, 3, "draining", 1)
+        lab.wait_members([1, 2])
+        figures = lab.load(600)
+        need_no_failure(figures)
+        need(3 not in shares(figures), f"the draining host takes new connections: {figures}")
+
+    def drained(notes):
+        wait_state(lab, 3, "stopped", 15)
+
+    while_streaming(run, "host 3 is drained: its streams end in peace, new ones go elsewhere", drain, drained)
+
+    def join(notes):
+        lab.host(3, "start")
+        notes.append(f"joined within {lab.wait_members([1, 2, 3]):.1f} s")
+        figures = lab.load(900)
+        need_no_failure(figures)
+        need(shares(figures).get(3, 0) > 20, f"the joiner serves too little: {figures}")
+
+    while_streaming(run, "host 3 joins under load", join)
+
+    def weight(notes):
+        lab.set_weight(2, 10)
+        time.sleep(1)
+        lab.wait_members([1, 2, 3])
+        figures = lab.load(2000)
+        need_no_failure(figures)
+        notes.append(f"host 2 gets {shares(figures).get(2, 0):.1f} % (10 of 110)")
+        need(4 < shares(figures).get(2, 0) < 15, figures)
+
+    while_streaming(run, "the weight of host 2 changes", weight)
+
+    def restart(notes):
+        begin = time.monotonic()
+        lab.lab("restart", "host2")
+        notes.append(f"restarted within {time.monotonic() - begin:.1f} s")
+        need_no_failure(lab.load(300))
+
+    while_streaming(run, "nlbd of host 2 is restarted as planned", restart)
+
+    def kill(notes):
+        lab.lab("fault", "kill", "host1")
+        time.sleep(1)
+        lab.lab("start", "host1")
+        lab.wait_members([1, 2, 3])
+        need_no_failure(lab.load(300))
+
+    while_streaming(run, "nlbd of host 1 crashes and comes back: its connections go on", kill)
+
+    def pause(notes):
+        lab.lab("fault", "pause", "host2")
+        time.sleep(2)
+        lab.lab("fault", "resume", "host2")
+        lab.wait_members([1, 2, 3])
+        need_no_failure(lab.load(300))
+
+    while_streaming(run, "nlbd of host 2 stands still for 2 s", pause)
+
+    if run.full:
+        def rolling(notes):
+            for host in (1, 2, 3):
+                lab.lab("restart", f"host{host}")
+        for turn in range(5):
+            while_streaming(run, f"rolling restart {turn + 1}", rolling)
+
+
+if __name__ == "__main__":
+    main(scenario)

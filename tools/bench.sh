@@ -1,0 +1,24 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# Runs every benchmark program that was built (build/bench/bench_*, build/bin/bench_*), each within its share
+# of eight minutes, and keeps the figures as build/bench/NAME.json.
+set -uo pipefail
+cd "$(dirname "$0")/.." || exit 1
+mkdir -p build/bench
+mapfile -t programs < <(find build/bench build/bin -maxdepth 1 -type f -executable \
+  \( -name 'bench_*' -o -name '*_bench' \) 2>/dev/null | sort)
+if [ ${#programs[@]} -eq 0 ]; then
+  echo "bench: no benchmark program is built yet"
+  exit 0
+fi
+share=$((460 / ${#programs[@]}))
+failed=0
+for program in "${programs[@]}"; do
+  name=$(basename "$program")
+  echo "== $name"
+  timeout "$share" "$program" --benchmark_out="build/bench/$name.json" --benchmark_out_format=json || {
+    echo "bench: $name failed or took longer than $share s" >&2
+    failed=1
+  }
+done
+exit $failed
