@@ -10,7 +10,6 @@
 #pragma once
 
 #include <array>
-#include <bitset>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -20,20 +19,10 @@
 #include "base/limits.hh"
 #include "base/net.hh"
 #include "base/result.hh"
+#include "core/bucket_state.hh"
 #include "core/config.hh"
 
 namespace nlb {
-
-using BucketSet = std::bitset<kBucketCount>;
-
-// State of one bucket on this host. Two bits; the four values are the whole truth the filter needs.
-enum class BucketState : uint8_t {
-  foreign = 0,          // drop everything
-  owned = 1,            // accept everything (new flows only within the lease)
-  foreign_checked = 2,  // new flows: drop; others: accept only with a matching local socket (held here)
-  owned_checked = 3,    // new flows: accept; others: accept only with a matching local socket, drop strays
-};
-using SlotStates = std::array<BucketState, kBucketCount>;
 
 enum class DatapathKind : uint8_t { none, tc, xdp_generic, xdp_native };
 

@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "datapath/client_bucket.hh"
+
+#include <nlb/abi/hash.h>
+
+namespace nlb {
+namespace {
+
+uint64_t little_endian(const uint8_t* octets) {
+  uint64_t value = 0;
+  for (int i = 7; i >= 0; --i) value = value << 8 | octets[i];
+  return value;
+}
+
+}  // namespace
+
+uint32_t client_bucket(const std::array<uint8_t, 16>& seed, Affinity affinity, const IpAddress& client,
+                       uint16_t port) {
+  return nlb_bucket_v4(little_endian(seed.data()), little_endian(seed.data() + 8), static_cast<uint32_t>(affinity),
+                       client.v4_host_order(), port);
+}
+
+}  // namespace nlb

@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: Apache-2.0
+// The bucket of a client, by the same code that the kernel programs run (docs/protocol/bucket-hash.md).
+#pragma once
+
+#include <array>
+#include <cstdint>
+
+#include "base/net.hh"
+#include "core/config.hh"
+
+namespace nlb {
+
+// 0..kBucketCount-1. `port` counts for affinity none only. IPv4 only in this version.
+[[nodiscard]] uint32_t client_bucket(const std::array<uint8_t, 16>& seed, Affinity affinity, const IpAddress& client,
+                                     uint16_t port);
+
+}  // namespace nlb
