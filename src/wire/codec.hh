@@ -33,8 +33,8 @@ class Codec {
 };
 
 // One order of rules for all hosts, whatever the order in their files: order[slot] = index into `rules`.
-// Slots and offers are numbered by it; digests_of and offers_of use it. Sorted by VIP, ports, protocol, mode,
-// affinity, timeout.
+// Slots and offers are numbered by it; digests_of and offers_of use it. Sorted by VIP ("all" last), ports,
+// protocol, mode, affinity, timeout.
 [[nodiscard]] std::vector<std::size_t> rule_order(const std::vector<PortRule>& rules);
 
 // The digests that peers compare, from the configuration alone (independent of this host's id and offers).

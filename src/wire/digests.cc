@@ -3,7 +3,8 @@
 //
 // Files that list the same rules in another order mean the same, so rules are brought into one order first.
 // The same order numbers the slots and the offers: two hosts that agree on the digest then also agree on what
-// slot 3 is. Load weight and handling priority are a host's own and stay out of order and digest.
+// slot 3 is. A rule for all VIPs stands behind those for one, so that the first rule that fits is the one
+// that applies. Load weight and handling priority are a host's own and stay out of order and digest.
 #include <algorithm>
 #include <numeric>
 #include <tuple>
@@ -18,8 +19,8 @@ namespace {
 // Affinity and timeout mean something in mode multiple only.
 auto shared_part(const PortRule& rule) {
   const bool multiple = rule.mode == FilteringMode::multiple;
-  return std::make_tuple(rule.vip, rule.first_port, rule.last_port, static_cast<uint8_t>(rule.protocol),
-                         static_cast<uint8_t>(rule.mode),
+  return std::make_tuple(!rule.vip.has_value(), rule.vip.value_or(IpAddress{}), rule.first_port,
+                         rule.last_port, static_cast<uint8_t>(rule.protocol), static_cast<uint8_t>(rule.mode),
                          multiple ? static_cast<uint8_t>(rule.affinity) : uint8_t{0},
                          multiple ? rule.timeout_s : uint32_t{0});
 }
@@ -32,8 +33,8 @@ uint32_t digest_of(std::string_view purpose, Writer& data) {
 uint32_t rules_digest(const std::vector<PortRule>& rules) {
   Writer data(rules.size() * 28);
   for (const std::size_t index : rule_order(rules)) {
-    const auto [vip, first, last, protocol, mode, affinity, timeout_s] = shared_part(rules[index]);
-    data.put(vip.value_or(IpAddress{}).octets);  // "::" is never a VIP and stands for all
+    const auto [all_vips, vip, first, last, protocol, mode, affinity, timeout_s] = shared_part(rules[index]);
+    data.put(vip.octets);  // "::" is never a VIP and stands for all
     data.put(first);
     data.put(last);
     data.put(protocol);

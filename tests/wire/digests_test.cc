@@ -68,6 +68,7 @@ TEST(Digests, LeaveOutWhatTheModeDoesNotUse) {
   Config config = sample_config();
   const uint32_t base = digests_of(config, 0).rules;
   config.rules[1].affinity = Affinity::network;
+  config.rules[1].timeout_s = 60;
   EXPECT_EQ(digests_of(config, 0).rules, base);
 }
 
@@ -94,6 +95,13 @@ TEST(Offers, StandInTheOrderOfTheRules) {
   config.rules[0].weight = 0;
   expected[2] = 0;
   EXPECT_EQ(offers_of(config), expected);
+}
+
+TEST(RuleOrder, PutsARuleForAllVipsBehindThoseForOne) {
+  Config config = sample_config();
+  config.rules[2].vip = sample_vip();
+  config.rules[0].vip = *IpAddress::parse("2001:db8::64");
+  EXPECT_EQ(rule_order(config.rules), (std::vector<std::size_t>{2, 0, 1}));
 }
 
 TEST(SplitHeld, IsEmptyWhenNothingIsHeld) {

@@ -210,8 +210,8 @@ def held_part(slots, **changes):
 def example_digests():
     vips = sorted([address16("2001:db8::64"), address16("10.77.0.100")])
     rule = struct.Struct("!16sHHBBBI")
-    rules = [rule.pack(bytes(16), 80, 443, 1, 1, 1, 600),
-             rule.pack(address16("10.77.0.100"), 25, 25, 3, 2, 0, 0)]
+    rules = [rule.pack(address16("10.77.0.100"), 25, 25, 3, 2, 0, 0),
+             rule.pack(bytes(16), 80, 443, 1, 1, 1, 600)]
     numbers = {"vips": b"".join(vips), "rules": b"".join(rules), "seed": bytes(range(0xa0, 0xb0))}
     return {name: int.from_bytes(purpose_digest(f"opennlb {name}", data, 4), "big")
             for name, data in numbers.items()}

@@ -46,7 +46,7 @@ TEST(Vectors, OfDigests) {
   PortRule web, mail;
   web.first_port = 80, web.last_port = 443, web.protocol = RuleProtocol::tcp, web.timeout_s = 600;
   mail.vip = sample_vip(), mail.first_port = mail.last_port = 25, mail.mode = FilteringMode::single;
-  config.rules = {mail, web};
+  config.rules = {web, mail};
   const ConfigDigests digests = digests_of(config, 0);
   EXPECT_EQ(std::to_string(digests.vips), value_of("example_vips_digest"));
   EXPECT_EQ(std::to_string(digests.rules), value_of("example_rules_digest"));
