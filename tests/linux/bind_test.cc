@@ -230,6 +230,14 @@ TEST_F(BindTest, MacChangeRefused) {
   expect_rolled_back(failing, "changing the adapter's MAC to 03:bf", EADDRNOTAVAIL);
 }
 
+TEST_F(BindTest, MacChangeRefusedByDriver) {  // ifb filters, but has no way to change its MAC
+  sh("ip link del veth0");
+  if (!succeeds("ip link add veth0 type ifb")) GTEST_SKIP() << "no ifb in this kernel";
+  sh("ip link set veth0 up; ip addr add 10.77.0.11/24 dev veth0");
+  expect_rolled_back(plan(MacStrategy::replace), "changing the adapter's MAC to 02:bf:0a:4d:00:64",
+                     EOPNOTSUPP);
+}
+
 TEST_F(BindTest, VipRefused) {  // the last step: everything else has been done by then
   for (auto strategy : {MacStrategy::add, MacStrategy::replace}) {
     BindPlan failing = plan(strategy);
