@@ -23,6 +23,7 @@ struct Exchange {
   int error = 0;  // errno
   std::string words;
   bool done = false;
+  bool interrupted = false;  // the kernel's tables changed while they were dumped
   const std::function<void(nlmsghdr*)>* each = nullptr;
 };
 
@@ -50,17 +51,38 @@ int on_end(nl_msg*, void* argument) {
   return NL_STOP;
 }
 
+int on_interrupted(nl_msg*, void* argument) {
+  static_cast<Exchange*>(argument)->interrupted = true;
+  return NL_OK;
+}
+
 int on_object(nl_msg* message, void* argument) {
   auto* exchange = static_cast<Exchange*>(argument);
   if (exchange->each) (*exchange->each)(nlmsg_hdr(message));
   return NL_OK;
 }
 
+// While it lives the kernel filters dumps by what the request names: a router may have a million routes.
+class StrictDump {
+ public:
+  explicit StrictDump(nl_sock* socket) : fd_(nl_socket_get_fd(socket)) { set(1); }
+  StrictDump(const StrictDump&) = delete;
+  StrictDump& operator=(const StrictDump&) = delete;
+  ~StrictDump() { set(0); }
+
+ private:
+  void set(int on) const { setsockopt(fd_, SOL_NETLINK, NETLINK_GET_STRICT_CHK, &on, sizeof on); }
+  int fd_;
+};
+
+constexpr int kDumpAttempts = 16;
+
 Result<void> run(nl_sock* socket, nl_msg* message, Exchange& exchange) {
   Owned<nl_cb, nl_cb_put> callbacks(nl_cb_alloc(NL_CB_DEFAULT));
   nl_cb_err(callbacks.get(), NL_CB_CUSTOM, on_error, &exchange);
   nl_cb_set(callbacks.get(), NL_CB_ACK, NL_CB_CUSTOM, on_end, &exchange);
   nl_cb_set(callbacks.get(), NL_CB_FINISH, NL_CB_CUSTOM, on_end, &exchange);
+  nl_cb_set(callbacks.get(), NL_CB_DUMP_INTR, NL_CB_CUSTOM, on_interrupted, &exchange);
   nl_cb_set(callbacks.get(), NL_CB_VALID, NL_CB_CUSTOM, on_object, &exchange);
   if (int sent = nl_send_auto(socket, message); sent < 0)
     return fail(std::string("netlink: ") + nl_geterror(sent));
@@ -126,10 +148,24 @@ Result<void> Socket::request(nl_msg* message) {
 }
 
 Result<void> Socket::dump(nl_msg* message, const std::function<void(nlmsghdr*)>& each) {
-  Exchange exchange;
-  exchange.each = &each;
+  std::vector<std::vector<char>> answers;
+  const std::function<void(nlmsghdr*)> keep = [&](nlmsghdr* header) {
+    const auto* octets = reinterpret_cast<const char*>(header);
+    answers.emplace_back(octets, octets + header->nlmsg_len);
+  };
+  const StrictDump strict(raw());
   nlmsg_hdr(message)->nlmsg_flags |= NLM_F_DUMP;
-  return run(raw(), message, exchange);
+  for (int attempt = 0; attempt < kDumpAttempts; ++attempt) {
+    answers.clear();
+    Exchange exchange;
+    exchange.each = &keep;
+    nlmsg_hdr(message)->nlmsg_seq = NL_AUTO_SEQ;
+    if (auto done = run(raw(), message, exchange); !done) return done;
+    if (exchange.interrupted) continue;
+    for (auto& answer : answers) each(reinterpret_cast<nlmsghdr*>(answer.data()));
+    return {};
+  }
+  return fail("netlink: the kernel's tables change faster than they can be read", EAGAIN);
 }
 
 Address to_nl(const MacAddress& mac) {
@@ -168,6 +204,7 @@ Result<std::vector<MacAddress>> receive_filter(Socket& socket, int ifindex) {
   Message message(nlmsg_alloc_simple(RTM_GETNEIGH, 0));
   ndmsg ask{};
   ask.ndm_family = AF_BRIDGE;
+  ask.ndm_ifindex = ifindex;
   nlmsg_append(message.get(), &ask, sizeof ask, NLMSG_ALIGNTO);
   auto dumped = socket.dump(message.get(), [&](nlmsghdr* header) {
     rtnl_neigh* parsed = nullptr;
@@ -245,9 +282,6 @@ Result<void> set_mac(Socket& socket, int ifindex, const MacAddress& mac) {
 }
 
 Result<std::optional<IpAddress>> default_gateway(Socket& socket, int ifindex) {
-  // Strict checking makes the kernel filter the dump by interface: a router may have a million routes.
-  const int strict = 1;
-  setsockopt(nl_socket_get_fd(socket.raw()), SOL_NETLINK, NETLINK_GET_STRICT_CHK, &strict, sizeof strict);
   Message message(nlmsg_alloc_simple(RTM_GETROUTE, 0));
   rtmsg ask{};
   ask.rtm_family = AF_INET;
@@ -271,8 +305,6 @@ Result<std::optional<IpAddress>> default_gateway(Socket& socket, int ifindex) {
       best_metric = rtnl_route_get_priority(route);
     }
   });
-  const int loose = 0;
-  setsockopt(nl_socket_get_fd(socket.raw()), SOL_NETLINK, NETLINK_GET_STRICT_CHK, &loose, sizeof loose);
   // No IPv4 routing table yet: the kernel says ENOENT, which means no gateway.
   if (!dumped && dumped.error().code != ENOENT) return tl::unexpected(dumped.error());
   return gateway;

@@ -43,7 +43,7 @@ class Socket {
   [[nodiscard]] static Result<Socket> open();
   // Sends a request and waits for its acknowledgement.
   [[nodiscard]] Result<void> request(nl_msg* message);
-  // Sends a dump request (or one that is answered by one object) and hands every answer to `each`.
+  // Sends a dump request and hands every answer to `each`; a dump that was overtaken by a change is repeated.
   [[nodiscard]] Result<void> dump(nl_msg* message, const std::function<void(nlmsghdr*)>& each);
   [[nodiscard]] nl_sock* raw() const { return socket_.get(); }
 

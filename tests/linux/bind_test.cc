@@ -162,6 +162,8 @@ TEST_F(BindTest, StaleMemoryDoesNotCount) {  // rebooted: the adapter is its own
   sh("ip link del veth0; ip link add veth0 address 52:54:00:00:00:02 type veth peer name veth1;"
      "ip addr add 10.77.0.11/24 dev veth0; ip link set veth1 up; ip link set veth0 up;"
      "sysctl -qw net.ipv4.conf.veth0.arp_announce=1");
+  wait_for_link_local("veth0");
+  wait_for_link_local("veth1");
   EXPECT_EQ(remembered_mac(plan(MacStrategy::replace).state_directory, "veth0"), std::nullopt);
   const std::string before = everything();
   BindPlan now = plan(MacStrategy::replace);
@@ -230,6 +232,15 @@ TEST_F(BindTest, MacChangeRefused) {
   expect_rolled_back(failing, "changing the adapter's MAC to 03:bf", EADDRNOTAVAIL);
 }
 
+TEST_F(BindTest, MacChangeRefusedByDriver) {  // ifb filters, but has no way to change its MAC
+  sh("ip link del veth0");
+  if (!succeeds("ip link add veth0 type ifb")) GTEST_SKIP() << "no ifb in this kernel";
+  sh("ip link set veth0 up; ip addr add 10.77.0.11/24 dev veth0");
+  wait_for_link_local("veth0");
+  expect_rolled_back(plan(MacStrategy::replace), "changing the adapter's MAC to 02:bf:0a:4d:00:64",
+                     EOPNOTSUPP);
+}
+
 TEST_F(BindTest, VipRefused) {  // the last step: everything else has been done by then
   for (auto strategy : {MacStrategy::add, MacStrategy::replace}) {
     BindPlan failing = plan(strategy);
@@ -258,6 +269,8 @@ TEST_F(BindTest,
   sh("ip link set veth0 name parent; ip link set parent down; ip link set parent address " +
      kClusterMac.text() + "; ip link set parent up; ip link add veth0 link parent address " + kOwnMac.text() +
      " type macvlan mode bridge; ip link set veth0 up");
+  wait_for_link_local("parent");
+  wait_for_link_local("veth0");
   expect_rolled_back(plan(MacStrategy::add), "adding the cluster MAC", EOPNOTSUPP);
   expect_rolled_back(plan(MacStrategy::replace), "adding the masked MAC", EOPNOTSUPP);
 }

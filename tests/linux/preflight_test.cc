@@ -69,6 +69,16 @@ TEST_F(PreflightTest, EnslavedToVrf) {
   EXPECT_SAYS(objection(), "veth0 is enslaved to vrf vrf7");
 }
 
+TEST_F(PreflightTest, AnyMasterIsNamed) {  // also where the kernel has neither bonding nor VRF
+  auto facts = *read_adapter("veth0");
+  facts.enslaved_to = "team team7";
+  Config config;
+  config.vips = {{kVip, std::nullopt}};
+  const auto objections = preflight(config, facts);
+  ASSERT_EQ(objections.size(), 1u);
+  EXPECT_SAYS(objections[0], "veth0 is enslaved to team team7");
+}
+
 TEST_F(PreflightTest, LowerOfAMacvlanIsFine) {
   sh("ip link add mv7 link veth0 type macvlan mode bridge && ip link set mv7 up");
   EXPECT_EQ(objection(), "");

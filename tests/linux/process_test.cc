@@ -18,6 +18,12 @@ namespace {
 
 class ProcessTest : public NetnsTest {};
 
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr bool kLocksMemory = false;  // the sanitizers turn mlockall() into nothing
+#else
+constexpr bool kLocksMemory = true;
+#endif
+
 // Capabilities belong to a thread: the test drops them in one that ends.
 void without(std::vector<cap_value_t> dropped, const std::function<void()>& body) {
   std::thread([&] {
@@ -45,6 +51,7 @@ TEST_F(ProcessTest, MissingCapabilitiesAreNamed) {
 }
 
 TEST_F(ProcessTest, RealTimeForThisThreadAlone) {
+  if (!kLocksMemory) GTEST_SKIP() << "a sanitizer is at work";
   int inside = -1;
   std::thread([&] {
     EXPECT_TRUE(become_realtime().empty());
@@ -57,6 +64,7 @@ TEST_F(ProcessTest, RealTimeForThisThreadAlone) {
 }
 
 TEST_F(ProcessTest, WhatCannotBeHadIsNamed) {
+  if (!kLocksMemory) GTEST_SKIP() << "a sanitizer is at work";
   rlimit before{};
   getrlimit(RLIMIT_MEMLOCK, &before);
   const rlimit none{0, before.rlim_max};

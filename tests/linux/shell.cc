@@ -32,14 +32,25 @@ bool succeeds(const std::string& command) {
   return run(command, output) == 0;
 }
 
+namespace {
+
+void wait_until(const std::string& condition) {
+  sh("for i in $(seq 200); do " + condition + " && exit 0; sleep 0.01; done; exit 1");
+}
+
+}  // namespace
+
 void wait_for_carrier(const std::string& interface) {
-  sh("for i in $(seq 200); do ip -o link show dev " + interface +
-     " | grep -q 'state UP' && exit 0; sleep 0.01; done; exit 1");
+  wait_until("ip -o link show dev " + interface + " | grep -q 'state UP'");
+}
+
+void wait_for_link_local(const std::string& interface) {
+  wait_until("ip -6 -o addr show dev " + interface + " | grep fe80: | grep -qv tentative");
 }
 
 void NetnsTest::SetUp() {
   if (geteuid() != 0 || unshare(CLONE_NEWNET) != 0) GTEST_SKIP() << "needs root for a network namespace";
-  // No duplicate detection: a link-local address that turns from tentative to valid would look like a change.
+  // No duplicate detection, which would take seconds.
   sh("sysctl -qw net.ipv6.conf.all.accept_dad=0 net.ipv6.conf.default.accept_dad=0"
      "  net.ipv6.conf.default.router_solicitations=0\n"
      "ip link set lo up\n"
@@ -50,6 +61,8 @@ void NetnsTest::SetUp() {
      "ip link set veth1 up && ip link set veth0 up");
   wait_for_carrier("veth0");
   wait_for_carrier("veth1");
+  wait_for_link_local("veth0");
+  wait_for_link_local("veth1");
 }
 
 std::string NetnsTest::everything() {

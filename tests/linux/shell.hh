@@ -20,6 +20,8 @@ bool succeeds(const std::string& command);
 
 // A veth end that has just got its peer sends nothing until the kernel has noticed.
 void wait_for_carrier(const std::string& interface);
+// Link-local addresses come later still; until they have settled everything() changes by itself.
+void wait_for_link_local(const std::string& interface);
 
 inline const IpAddress kVip = *IpAddress::parse("10.77.0.100");
 inline const IpAddress kDedicated = *IpAddress::parse("10.77.0.11");
