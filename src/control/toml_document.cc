@@ -1,7 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
-// The only translation unit that sees the TOML library (toml++, header only, without exceptions).
+// The only translation unit that sees the TOML library (toml++, header only, its errors as values).
+//
+// toml++ 3.3 asserts its own preconditions, and some malformed table headers ("[&", "[#") break one of them
+// instead of giving a parse error (toml++ issue 294, mended upstream after the release that Debian 12 has). A
+// typing mistake in a file must not end a running daemon, so the library's assertions throw here, in every
+// build, and are reported as what they are: a line that is not TOML.
 #include "control/toml_document.hh"
 
+namespace {
+struct NotToml {};
+[[noreturn]] void give_up() { throw NotToml{}; }
+}  // namespace
+
+#undef NDEBUG
+#define TOML_ASSERT(condition) ((condition) ? void() : give_up())
 #define TOML_HEADER_ONLY 1
 #define TOML_EXCEPTIONS 0
 #define TOML_ENABLE_FORMATTERS 0
@@ -26,7 +38,8 @@ TomlNode convert_table(const toml::table& table, int line) {
     // A table header's own place is the value's; a plain value is best shown at its key.
     const int at =
         value.is_table() || value.is_array_of_tables() ? line_of(value.source()) : line_of(key.source());
-    result.children.emplace_back(std::string(key.str()), convert(value, at));
+    result.items.push_back(convert(value, at));
+    result.items.back().key = key.str();
   }
   return result;
 }
@@ -54,12 +67,33 @@ TomlNode convert(const toml::node& node, int line) {
   return result;
 }
 
+constexpr const char* kConfused =
+    "Error while parsing: not TOML; allowed: [section], [[section]] or key = value";
+
+// The library did not come to say where it was: the shortest beginning of the text that confuses it ends
+// there.
+int confusing_line(std::string_view text) {
+  int line = 0;
+  for (std::size_t end = 0; end != std::string_view::npos;) {
+    ++line;
+    end = text.find('\n', end);
+    try {
+      static_cast<void>(toml::parse(text.substr(0, end)));
+    } catch (const NotToml&) {
+      break;
+    }
+    if (end != std::string_view::npos) ++end;
+  }
+  return line;
+}
+
 }  // namespace
 
-const TomlNode* TomlNode::find(std::string_view key) const {
+const TomlNode* TomlNode::find(std::string_view wanted) const {
+  if (kind != Kind::table) return nullptr;
   const auto found =
-      std::find_if(children.begin(), children.end(), [&](const auto& c) { return c.first == key; });
-  return found == children.end() ? nullptr : &found->second;
+      std::find_if(items.begin(), items.end(), [&](const TomlNode& item) { return item.key == wanted; });
+  return found == items.end() ? nullptr : &*found;
 }
 
 std::string TomlNode::describe() const {
@@ -81,12 +115,14 @@ std::string TomlNode::describe() const {
 }
 
 tl::expected<TomlNode, TomlSyntaxError> parse_toml(std::string_view text) {
-  const toml::parse_result parsed = toml::parse(text);
-  if (parsed.failed()) {
+  try {
+    const toml::parse_result parsed = toml::parse(text);
+    if (!parsed.failed()) return convert_table(parsed.table(), 1);
     const auto& error = parsed.error();
     return tl::unexpected(TomlSyntaxError{line_of(error.source()), std::string(error.description())});
+  } catch (const NotToml&) {
+    return tl::unexpected(TomlSyntaxError{confusing_line(text), kConfused});
   }
-  return convert_table(parsed.table(), 1);
 }
 
 }  // namespace nlb

@@ -45,6 +45,10 @@ const BadCase kBadCases[] = {
     {2, "name = ", 2, "Error while parsing"},
     {2, "name = \"web\"\nname = \"web\"", 3, "redefine"},
     {2, "name = \"web", 2, "Error while parsing"},
+    // what toml++ 3.3 asserts on instead of refusing it
+    {9, "[&", 9, "not TOML; allowed: [section], [[section]] or key = value"},
+    {9, "[#heartbeat]", 9, "not TOML"},
+    {9, "[[[heartbeat]]]", 9, "not TOML"},
     // [cluster]
     {2, "", 1, "name is missing in [cluster]; allowed: 1 to 32 letters"},
     {2, "name = 7", 2, "name must be a text in quotes, not the number 7"},
