@@ -49,6 +49,7 @@ const BadCase kBadCases[] = {
     {9, "[&", 9, "not TOML; allowed: [section], [[section]] or key = value"},
     {9, "[#heartbeat]", 9, "not TOML"},
     {9, "[[[heartbeat]]]", 9, "not TOML"},
+    {10, "period\xef\xb7\xb7_ms = 50", 10, "Error while parsing"},  // U+FDF7, see toml_document.cc
     // [cluster]
     {2, "", 1, "name is missing in [cluster]; allowed: 1 to 32 letters"},
     {2, "name = 7", 2, "name must be a text in quotes, not the number 7"},
