@@ -139,6 +139,7 @@ const BadCase kBadCases[] = {
     {13, "weight = 101", 13, "weight is the number 101; allowed: \"equal\" or a number 0..100"},
     {13, "weight = \"50\"", 13, "weight is the text \"50\""},
     {13, "weigth = 50", 13, "unknown key \"weigth\" in [[port_rule]]; nearest known key: \"weight\""},
+    {13, "protocol = \"tcp\"\n[[port_rule]]\nports = \"1-80\"", 14, "overlaps all:80-443 tcp of line 11"},
     {13, "protocol = \"tcp\"\n[[port_rule]]\nports = \"443-500\"", 14,
      "port rule all:443-500 tcp+udp overlaps all:80-443 tcp of line 11"},
     {13, "vip = \"10.77.0.100\"\n[[port_rule]]\nvip = \"10.77.0.100\"\nports = \"100\"", 14,
