@@ -135,10 +135,10 @@ void ConfigSection::require(std::string_view key, std::string_view allowed) {
 }
 
 void ConfigSection::reject_unknown_keys() {
-  for (const auto& [key, node] : table_.children) {
-    if (std::find(known_.begin(), known_.end(), key) != known_.end()) continue;
-    problems_.add(node.line, "unknown key \"" + key + "\" in " + title_ + "; nearest known key: \"" +
-                                 nearest(key, known_) + "\" (known: " + joined(known_) + ")");
+  for (const auto& node : table_.items) {
+    if (std::find(known_.begin(), known_.end(), node.key) != known_.end()) continue;
+    problems_.add(node.line, "unknown key \"" + node.key + "\" in " + title_ + "; nearest known key: \"" +
+                                 nearest(node.key, known_) + "\" (known: " + joined(known_) + ")");
   }
 }
 

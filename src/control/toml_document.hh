@@ -7,7 +7,6 @@
 #include <string>
 #include <string_view>
 #include <tl/expected.hpp>
-#include <utility>
 #include <vector>
 
 namespace nlb {
@@ -26,10 +25,10 @@ struct TomlNode {
   int line = 0;  // of the key, or of the table's header
   std::string text;
   int64_t integer = 0;
-  std::vector<TomlNode> items;                             // array
-  std::vector<std::pair<std::string, TomlNode>> children;  // table, by key
+  std::string key;              // of a table's member
+  std::vector<TomlNode> items;  // of an array, in order; of a table, by key
 
-  [[nodiscard]] const TomlNode* find(std::string_view key) const;
+  [[nodiscard]] const TomlNode* find(std::string_view wanted) const;
   [[nodiscard]] std::string describe() const;  // for messages: `the text "abc"`, `the number 7`, `a list`
 };
 

@@ -45,6 +45,11 @@ const BadCase kBadCases[] = {
     {2, "name = ", 2, "Error while parsing"},
     {2, "name = \"web\"\nname = \"web\"", 3, "redefine"},
     {2, "name = \"web", 2, "Error while parsing"},
+    // what toml++ 3.3 asserts on instead of refusing it
+    {9, "[&", 9, "not TOML; allowed: [section], [[section]] or key = value"},
+    {9, "[#heartbeat]", 9, "not TOML"},
+    {9, "[[[heartbeat]]]", 9, "not TOML"},
+    {10, "period\xef\xb7\xb7_ms = 50", 10, "Error while parsing"},  // U+FDF7, see toml_document.cc
     // [cluster]
     {2, "", 1, "name is missing in [cluster]; allowed: 1 to 32 letters"},
     {2, "name = 7", 2, "name must be a text in quotes, not the number 7"},
@@ -134,6 +139,7 @@ const BadCase kBadCases[] = {
     {13, "weight = 101", 13, "weight is the number 101; allowed: \"equal\" or a number 0..100"},
     {13, "weight = \"50\"", 13, "weight is the text \"50\""},
     {13, "weigth = 50", 13, "unknown key \"weigth\" in [[port_rule]]; nearest known key: \"weight\""},
+    {13, "protocol = \"tcp\"\n[[port_rule]]\nports = \"1-80\"", 14, "overlaps all:80-443 tcp of line 11"},
     {13, "protocol = \"tcp\"\n[[port_rule]]\nports = \"443-500\"", 14,
      "port rule all:443-500 tcp+udp overlaps all:80-443 tcp of line 11"},
     {13, "vip = \"10.77.0.100\"\n[[port_rule]]\nvip = \"10.77.0.100\"\nports = \"100\"", 14,

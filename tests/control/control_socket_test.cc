@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -83,6 +84,24 @@ TEST_F(ControlSocket, CarriesRequestsAndAnswers) {
   EXPECT_EQ(json::parse(peer.line())["got"]["n"], 2) << "several requests a connection, in order";
   server->reset();
   EXPECT_FALSE(std::filesystem::exists(path_));
+}
+
+TEST_F(ControlSocket, LetsOtherUsersAskOnly) {
+  if (::geteuid() != 0) GTEST_SKIP() << "needs root to become another user";
+  auto server = ControlServer::listen(path_, echo);
+  ASSERT_TRUE(server.has_value());
+  for (const auto& path : {root_, root_ + "/web"}) ::chmod(path.c_str(), 0755);
+  ::chmod(path_.c_str(), 0666);
+  const pid_t child = ::fork();
+  if (child == 0) {
+    if (::setresuid(65534, 65534, 65534) != 0) ::_exit(2);
+    const RawPeer peer(path_);
+    peer.send("{\"command\":\"stop\"}\n");
+    ::_exit(peer.line().find("\"may_change\":false") != std::string::npos ? 0 : 1);
+  }
+  int status = -1;
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  EXPECT_EQ(status, 0);
 }
 
 TEST_F(ControlSocket, RefusesTheSecondDaemonAndReplacesAStaleSocket) {
