@@ -61,6 +61,7 @@ class Harness {
 
 Harness& harness();  // one for the process: loading takes a while
 Nanos boot_now();
+bool fresh_network();  // a namespace of its own with loopback, VIP and client address
 
 // The cluster that the fixtures talk about.
 FilterConfig example_config();

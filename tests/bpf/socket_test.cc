@@ -4,6 +4,7 @@
 #include <arpa/inet.h>
 #include <linux/tcp.h>
 #include <netinet/in.h>
+#include <netinet/ip.h>
 #include <sys/socket.h>
 
 #include <cstdlib>
@@ -49,6 +50,7 @@ uint32_t sequence_of(int fd, int queue) {
 class Sockets : public testing::Test {
  protected:
   void SetUp() override {
+    ASSERT_TRUE(fresh_network());  // nothing left of the test before
     harness().configure(example_config());
     harness().set_lease(kForever);
     harness().set_all_buckets(BucketState::foreign_checked);
@@ -57,7 +59,7 @@ class Sockets : public testing::Test {
     listener_ = bound(kVip, 443);
     ASSERT_EQ(listen(listener_.get(), 8), 0);
   }
-  void connect_client(uint16_t port = 40001) {
+  void connect_client(uint16_t port) {
     client_ = bound(kClient, port);
     const sockaddr_in to = address(kVip, 443);
     ASSERT_EQ(connect(client_.get(), reinterpret_cast<const sockaddr*>(&to), sizeof to), 0) << std::strerror(errno);
@@ -92,51 +94,51 @@ class Sockets : public testing::Test {
 
 TEST_F(Sockets, a_segment_of_an_established_connection_is_held) {
   listen_at_vip();
-  connect_client();
-  EXPECT_EQ(verdict(40001, kAck, client_next_, server_next_), "held");
-  EXPECT_EQ(verdict(40001, kAck | kPsh, client_next_, server_next_), "held");
-  EXPECT_EQ(verdict(40001, kAck | kFin, client_next_, server_next_), "held");
-  EXPECT_EQ(verdict(40001, kAck | kRst, client_next_, server_next_), "held");
+  connect_client(40100);
+  EXPECT_EQ(verdict(40100, kAck, client_next_, server_next_), "held");
+  EXPECT_EQ(verdict(40100, kAck | kPsh, client_next_, server_next_), "held");
+  EXPECT_EQ(verdict(40100, kAck | kFin, client_next_, server_next_), "held");
+  EXPECT_EQ(verdict(40100, kAck | kRst, client_next_, server_next_), "held");
 }
 
 TEST_F(Sockets, an_acknowledgement_outside_of_what_was_sent_is_a_stray) {
   listen_at_vip();
-  connect_client();
-  EXPECT_EQ(verdict(40001, kAck, client_next_, server_next_ + 1), "stray");
-  EXPECT_EQ(verdict(40001, kAck, client_next_, server_next_ + 0x40000000), "stray");
-  EXPECT_EQ(verdict(40001, kAck, client_next_, server_next_ - 0x40000000), "stray");
-  EXPECT_EQ(verdict(40001, kAck, client_next_, server_next_ - 3), "stray");
+  connect_client(40110);
+  EXPECT_EQ(verdict(40110, kAck, client_next_, server_next_ + 1), "stray");
+  EXPECT_EQ(verdict(40110, kAck, client_next_, server_next_ + 0x40000000), "stray");
+  EXPECT_EQ(verdict(40110, kAck, client_next_, server_next_ - 0x40000000), "stray");
+  EXPECT_EQ(verdict(40110, kAck, client_next_, server_next_ - 3), "stray");
 }
 
 TEST_F(Sockets, an_older_acknowledgement_is_held_within_what_was_sent) {
   listen_at_vip();
-  connect_client();
+  connect_client(40120);
   exchange(10000);
-  EXPECT_EQ(verdict(40001, kAck, client_next_, server_next_), "held");
-  EXPECT_EQ(verdict(40001, kAck, client_next_, server_next_ - 5000), "held");
-  EXPECT_EQ(verdict(40001, kAck, client_next_, server_next_ - 10000), "held");
-  EXPECT_EQ(verdict(40001, kAck, client_next_, server_next_ - 10003), "stray");
+  EXPECT_EQ(verdict(40120, kAck, client_next_, server_next_), "held");
+  EXPECT_EQ(verdict(40120, kAck, client_next_, server_next_ - 5000), "held");
+  EXPECT_EQ(verdict(40120, kAck, client_next_, server_next_ - 10000), "held");
+  EXPECT_EQ(verdict(40120, kAck, client_next_, server_next_ - 10003), "stray");
 }
 
 TEST_F(Sockets, a_bare_reset_is_judged_by_its_sequence) {
   listen_at_vip();
-  connect_client();
-  EXPECT_EQ(verdict(40001, kRst, client_next_, 0), "held");
-  EXPECT_EQ(verdict(40001, kRst, client_next_ + 100, 0), "held");
-  EXPECT_EQ(verdict(40001, kRst, client_next_ + 0x40000000, 0), "stray");
-  EXPECT_EQ(verdict(40001, kRst, client_next_ - 1000, 0), "stray");
+  connect_client(40130);
+  EXPECT_EQ(verdict(40130, kRst, client_next_, 0), "held");
+  EXPECT_EQ(verdict(40130, kRst, client_next_ + 100, 0), "held");
+  EXPECT_EQ(verdict(40130, kRst, client_next_ + 0x40000000, 0), "stray");
+  EXPECT_EQ(verdict(40130, kRst, client_next_ - 1000, 0), "stray");
 }
 
 TEST_F(Sockets, another_port_or_a_listener_alone_is_a_stray) {
   listen_at_vip();
-  connect_client();
+  connect_client(40140);
   EXPECT_EQ(verdict(40002, kAck, client_next_, server_next_), "stray");
 }
 
 TEST_F(Sockets, a_syn_is_judged_by_ownership_though_the_socket_is_here) {
   listen_at_vip();
-  connect_client();
-  const Frame syn = Ethernet{kClusterMac, kClientMac}.wrap(0x0800, Ipv4{kClient, kVip}.wrap(6, tcp(40001, 443, kSyn)));
+  connect_client(40150);
+  const Frame syn = Ethernet{kClusterMac, kClientMac}.wrap(0x0800, Ipv4{kClient, kVip}.wrap(6, tcp(40150, 443, kSyn)));
   EXPECT_EQ(verdict_name(harness().run(Hook::ingress, syn).verdict), "foreign");
 }
 
@@ -168,13 +170,13 @@ TEST_F(Sockets, time_wait_is_held_only_when_both_numbers_fit) {
   EXPECT_EQ(verdict(40004, kAck, client_next_ + 200000, server_next_ + 1), "stray");
 }
 
-// The client's SYN-ACK is caught by a rule of the routing kind: the address of the client has no way back.
+// A client that never answers: a rule drops whatever comes back to it.
 class HalfOpen : public Sockets {
  protected:
   // A SYN from an address that nobody has, by a raw socket; returns the SYN-ACK's number.
   uint32_t half_open(uint16_t port) {
     FileDescriptor raw(socket(AF_INET, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_RAW));
-    FileDescriptor sniffer(socket(AF_INET, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_TCP));
+    FileDescriptor sniffer(socket(AF_PACKET, SOCK_DGRAM | SOCK_CLOEXEC, htons(0x0800)));
     Frame segment = tcp(port, 443, kSyn, 7000);
     uint32_t sum = 6 + 20 + (kGhost >> 16) + (kGhost & 0xffff) + (kVip >> 16) + (kVip & 0xffff);
     for (std::size_t i = 0; i < 20; i += 2) sum += static_cast<uint32_t>(segment[i] << 8 | segment[i + 1]);
@@ -188,6 +190,7 @@ class HalfOpen : public Sockets {
     timeval patience{1, 0};
     setsockopt(sniffer.get(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
     uint8_t seen[256];
+    // A packet socket hears what the rule drops.
     while (recv(sniffer.get(), seen, sizeof seen, 0) >= 40) {
       const std::size_t at = (seen[0] & 15U) * 4U;
       if (seen[at + 13] != (kSyn | kAck)) continue;
@@ -206,10 +209,9 @@ class HalfOpen : public Sockets {
   void SetUp() override {
     Sockets::SetUp();
     ASSERT_EQ(std::system("ip address replace 10.0.0.98/32 dev lo; nft -f - <<'E'\n"
-                          "table ip mute { chain in { type filter hook input priority 0; ip daddr 10.0.0.98 drop; } }\nE"),
+                          "table ip mute {\n chain in {\n type filter hook input priority 0;\n ip daddr 10.0.0.98 drop\n }\n}\nE"),
               0);
   }
-  void TearDown() override { static_cast<void>(std::system("nft delete table ip mute; ip address del 10.0.0.98/32 dev lo")); }
   static constexpr uint32_t kGhost = 0x0a000062;  // 10.0.0.98
 };
 
