@@ -14,6 +14,7 @@
 #include "control/config_section.hh"
 #include "control/config_values.hh"
 #include "control/rule_config.hh"
+#include "wire/codec.hh"
 
 namespace nlb {
 namespace {
@@ -248,7 +249,11 @@ tl::expected<ParsedConfig, std::vector<ConfigProblem>> read_config_file(const st
 tl::expected<Config, std::vector<ConfigProblem>> read_config(const std::string& path) {
   auto parsed = read_config_file(path);
   if (!parsed) return tl::unexpected(parsed.error());
-  return std::move(parsed->config);
+  Config& config = parsed->config;
+  std::vector<PortRule> rules;  // one order on all hosts, whatever the order in their files: slots are numbered by it
+  for (std::size_t index : wire::rule_order(config.rules)) rules.push_back(config.rules[index]);
+  config.rules = std::move(rules);
+  return std::move(config);
 }
 
 }  // namespace nlb

@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "datapath/filter_model.hh"
+
+#include <nlb/abi/filter.h>
+#include <nlb/abi/hash.h>
+
+#include <algorithm>
+#include <optional>
+
+namespace nlb {
+namespace {
+
+using Bytes = std::span<const uint8_t>;
+constexpr auto kNotMine = NLB_VERDICT_COUNT;  // the function asked has no opinion
+
+uint16_t word(Bytes bytes, std::size_t at) { return static_cast<uint16_t>(bytes[at] << 8 | bytes[at + 1]); }
+uint32_t long_word(Bytes bytes, std::size_t at) { return uint32_t{word(bytes, at)} << 16 | word(bytes, at + 2); }
+bool equal(Bytes bytes, const MacAddress& mac) { return std::equal(bytes.begin(), bytes.end(), mac.octets.begin()); }
+
+bool accepts(nlb_verdict verdict) {
+  switch (verdict) {
+    case NLB_VERDICT_owned:
+    case NLB_VERDICT_held:
+    case NLB_VERDICT_cookie:
+    case NLB_VERDICT_icmp_error:
+      return true;
+    default:
+      return false;
+  }
+}
+
+struct Link {
+  uint16_t type = 0;
+  bool other_device = false;  // carries a VLAN number
+  Bytes network;
+};
+
+// nullopt: ends within a tag.
+std::optional<Link> read_link(Bytes frame) {
+  Link link{word(frame, 12), false, frame.subspan(14)};
+  for (int tags = 0; tags < 2 && !link.other_device && (link.type == 0x8100 || link.type == 0x88a8); ++tags) {
+    if (link.network.size() < 4) return std::nullopt;
+    link.other_device = (word(link.network, 0) & 0xfff) != 0;
+    link.type = word(link.network, 2);
+    link.network = link.network.subspan(4);
+  }
+  return link;
+}
+
+}  // namespace
+
+struct FilterModel::Packet {
+  uint32_t client, vip;
+  uint8_t protocol;
+  bool first_fragment;
+  Bytes payload;  // as long as the IP header says
+};
+
+bool FilterModel::is_vip(uint32_t address) const {
+  return std::any_of(config_.vips.begin(), config_.vips.end(),
+                     [&](const IpAddress& vip) { return vip.v4_host_order() == address; });
+}
+
+bool FilterModel::is_cluster_mac(Bytes mac) const {
+  return !config_.cluster_mac.is_zero() && equal(mac.first(6), config_.cluster_mac);
+}
+
+uint32_t FilterModel::bucket_of(const FilterConfig& config, Affinity affinity, uint32_t client, uint16_t port) {
+  uint64_t k0 = 0, k1 = 0;
+  for (std::size_t i = 8; i-- > 0;) {
+    k0 = k0 << 8 | config.seed[i];
+    k1 = k1 << 8 | config.seed[8 + i];
+  }
+  return nlb_bucket_v4(k0, k1, static_cast<uint32_t>(affinity), client, port);
+}
+
+std::size_t FilterModel::slot_of(uint32_t vip, RuleProtocol protocol, uint16_t port) const {
+  std::size_t found = kDefaultSlot;
+  for (std::size_t i = 0; i < config_.rules.size(); ++i) {
+    const PortRule& rule = config_.rules[i];
+    if (rule.protocol != protocol && rule.protocol != RuleProtocol::both) continue;
+    if (port < rule.first_port || port > rule.last_port) continue;
+    if (rule.vip && rule.vip->v4_host_order() == vip) return i;
+    if (!rule.vip && found == kDefaultSlot) found = i;
+  }
+  return found;
+}
+
+nlb_verdict FilterModel::judge(Bytes frame, Nanos now) {
+  now_ = now;
+  if (frame.size() < 14) return NLB_VERDICT_passed;
+  const auto link = read_link(frame);
+  if (!link) return judge_other(frame);
+  if (link->other_device) return NLB_VERDICT_vlan;
+  if (link->type == NLB_ETHERTYPE_HEARTBEAT) return NLB_VERDICT_heartbeat;
+  nlb_verdict verdict = kNotMine;
+  if (link->type == 0x0800) verdict = judge_ipv4(link->network);
+  if (link->type == 0x0806) verdict = judge_arp(link->network, frame);
+  return verdict == kNotMine ? judge_other(frame) : verdict;
+}
+
+nlb_verdict FilterModel::judge_other(Bytes frame) const {
+  if (is_cluster_mac(frame)) return NLB_VERDICT_not_vip;
+  const Bytes destination = frame.first(6);
+  const bool own = equal(destination, config_.masked_mac) || equal(destination, config_.adapter_mac);
+  return config_.replace && own ? NLB_VERDICT_host : NLB_VERDICT_passed;
+}
+
+nlb_verdict FilterModel::judge_arp(Bytes arp, Bytes frame) const {
+  if (arp.size() < 28 || word(arp, 0) != 1 || word(arp, 2) != 0x0800 || arp[4] != 6 || arp[5] != 4) return kNotMine;
+  if (is_vip(long_word(arp, 14))) {
+    return is_cluster_mac(arp.subspan(8)) ? NLB_VERDICT_arp_peer : NLB_VERDICT_vip_conflict;
+  }
+  const uint16_t operation = word(arp, 6);
+  const bool to_vip = is_vip(long_word(arp, 24));
+  if (operation == 1 && to_vip) {
+    if (!config_.bound) return NLB_VERDICT_not_bound;
+    return lease_valid() ? NLB_VERDICT_arp_answered : NLB_VERDICT_no_lease;
+  }
+  if (operation == 2 && (to_vip || is_cluster_mac(frame))) return NLB_VERDICT_arp_to_vip;
+  return kNotMine;
+}
+
+nlb_verdict FilterModel::judge_ipv4(Bytes ip) {
+  if (ip.size() < 20) return kNotMine;
+  const uint32_t client = long_word(ip, 12), vip = long_word(ip, 16);
+  const uint8_t protocol = ip[9];
+  if (!is_vip(vip)) return protocol == 2 && vip >> 28 == 14 ? NLB_VERDICT_passed : kNotMine;
+  if (!config_.bound) return NLB_VERDICT_not_bound;
+
+  const std::size_t header = (ip[0] & 15U) * 4U, total = word(ip, 2);
+  if (ip[0] >> 4 != 4 || header < 20 || total < header || total > ip.size()) return NLB_VERDICT_bad_header;
+  const uint16_t offset = word(ip, 6) & 0x1fff;
+  const bool more = (word(ip, 6) & 0x2000) != 0;
+  if (offset == 1 && protocol == 6) return NLB_VERDICT_bad_header;
+  const FragmentKey key{client, vip, word(ip, 4), protocol};
+  if (offset != 0) return fragments_.contains(key) ? NLB_VERDICT_fragment : NLB_VERDICT_fragment_unknown;
+
+  const auto verdict = judge_transport({client, vip, protocol, more, ip.subspan(header, total - header)});
+  if (more && accepts(verdict)) fragments_.insert(key);
+  return verdict;
+}
+
+nlb_verdict FilterModel::judge_transport(const Packet& packet) const {
+  switch (packet.protocol) {
+    case 6:
+      return judge_tcp(packet);
+    case 17:
+      return judge_udp(packet);
+    case 1:
+      return judge_icmp(packet);
+    default:
+      return judge_flow(packet, kDefaultSlot, 0, nullptr);
+  }
+}
+
+nlb_verdict FilterModel::judge_tcp(const Packet& packet) const {
+  const Bytes tcp = packet.payload;
+  if (tcp.size() < 20) return NLB_VERDICT_bad_header;
+  const std::size_t header = (tcp[12] >> 4) * 4U;
+  if (header < 20 || header > tcp.size()) return NLB_VERDICT_bad_header;
+  const bool syn = tcp[13] & 2, reset = tcp[13] & 4, acknowledges = tcp[13] & 16;
+  const uint16_t client_port = word(tcp, 0), vip_port = word(tcp, 2);
+  const ModelSegment segment{packet.client,     packet.vip,        client_port, vip_port,
+                             long_word(tcp, 4), long_word(tcp, 8), acknowledges};
+  const bool begins = syn && !reset && !acknowledges;
+  return judge_flow(packet, slot_of(packet.vip, RuleProtocol::tcp, vip_port), client_port, begins ? nullptr : &segment);
+}
+
+nlb_verdict FilterModel::judge_udp(const Packet& packet) const {
+  const Bytes udp = packet.payload;
+  if (udp.size() < 8 || word(udp, 4) < 8) return NLB_VERDICT_bad_header;
+  if (!packet.first_fragment && word(udp, 4) > udp.size()) return NLB_VERDICT_bad_header;
+  return judge_flow(packet, slot_of(packet.vip, RuleProtocol::udp, word(udp, 2)), word(udp, 0), nullptr);
+}
+
+nlb_verdict FilterModel::judge_icmp(const Packet& packet) const {
+  const Bytes icmp = packet.payload;
+  if (icmp.size() < 8) return NLB_VERDICT_bad_header;
+  const uint8_t type = icmp[0];
+  if (type == 3 || type == 4 || type == 5 || type == 11 || type == 12) {
+    if (icmp.size() < 28) return NLB_VERDICT_bad_header;
+    if (!is_vip(long_word(icmp, 20))) return NLB_VERDICT_icmp_unrelated;
+    return lease_valid() ? NLB_VERDICT_icmp_error : NLB_VERDICT_no_lease;
+  }
+  return judge_flow(packet, type == 8 ? kEchoSlot : kDefaultSlot, 0, nullptr);
+}
+
+nlb_verdict FilterModel::judge_flow(const Packet& packet, std::size_t slot, uint16_t client_port,
+                                    const ModelSegment* segment) const {
+  Affinity affinity = Affinity::single;
+  if (slot < config_.rules.size()) {
+    if (config_.rules[slot].mode == FilteringMode::disabled) return NLB_VERDICT_rule_disabled;
+    affinity = config_.rules[slot].affinity;
+  }
+  switch (states_[slot][bucket_of(config_, affinity, packet.client, client_port)]) {
+    case BucketState::foreign:
+      return NLB_VERDICT_foreign;
+    case BucketState::owned:
+      if (segment != nullptr) return NLB_VERDICT_owned;
+      break;
+    case BucketState::foreign_checked:
+      if (segment == nullptr) return NLB_VERDICT_foreign;
+      return find_ ? find_(*segment) : NLB_VERDICT_stray;
+    case BucketState::owned_checked:
+      if (segment != nullptr) return find_ ? find_(*segment) : NLB_VERDICT_stray;
+      break;
+  }
+  return lease_valid() ? NLB_VERDICT_owned : NLB_VERDICT_no_lease;
+}
+
+}  // namespace nlb

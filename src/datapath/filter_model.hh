@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+// The ingress decision once more, in plain C++ over bytes and FilterConfig: no maps, no kernel. Tests compare the
+// kernel programs with it packet by packet; the simulator may use it as a host's filter. It reads the rules as they
+// were configured, not the port tables, and keeps every accepted first fragment (the kernel forgets the oldest).
+#pragma once
+
+#include <nlb/abi/verdict.h>
+
+#include <functional>
+#include <set>
+#include <span>
+#include <tuple>
+#include <vector>
+
+#include "datapath/datapath.hh"
+
+namespace nlb {
+
+struct ModelSegment {  // a TCP segment that cannot begin a flow
+  uint32_t client = 0, vip = 0;  // host order
+  uint16_t client_port = 0, vip_port = 0;
+  uint32_t sequence = 0, acknowledgement = 0;
+  bool has_acknowledgement = false;
+};
+
+class FilterModel {
+ public:
+  // What the local socket table says of a segment: NLB_VERDICT_held, _cookie or _stray.
+  using FindConnection = std::function<nlb_verdict(const ModelSegment&)>;
+
+  explicit FilterModel(FilterConfig config) : config_(std::move(config)), states_(kMaxSlots) {}
+
+  void set_buckets(std::size_t slot, const SlotStates& states) { states_[slot] = states; }
+  void set_lease(Nanos until) { lease_ = until; }
+  void set_find_connection(FindConnection find) { find_ = std::move(find); }
+
+  [[nodiscard]] nlb_verdict judge(std::span<const uint8_t> frame, Nanos now);
+  [[nodiscard]] static uint32_t bucket_of(const FilterConfig& config, Affinity affinity, uint32_t client, uint16_t port);
+
+ private:
+  struct Packet;
+  using FragmentKey = std::tuple<uint32_t, uint32_t, uint16_t, uint8_t>;
+
+  [[nodiscard]] bool is_vip(uint32_t address) const;
+  [[nodiscard]] bool is_cluster_mac(std::span<const uint8_t> mac) const;
+  [[nodiscard]] bool lease_valid() const { return now_ < lease_; }
+  [[nodiscard]] std::size_t slot_of(uint32_t vip, RuleProtocol protocol, uint16_t port) const;
+  [[nodiscard]] nlb_verdict judge_arp(std::span<const uint8_t> arp, std::span<const uint8_t> frame) const;
+  [[nodiscard]] nlb_verdict judge_ipv4(std::span<const uint8_t> ip);
+  [[nodiscard]] nlb_verdict judge_transport(const Packet& packet) const;
+  [[nodiscard]] nlb_verdict judge_tcp(const Packet& packet) const;
+  [[nodiscard]] nlb_verdict judge_udp(const Packet& packet) const;
+  [[nodiscard]] nlb_verdict judge_icmp(const Packet& packet) const;
+  [[nodiscard]] nlb_verdict judge_flow(const Packet& packet, std::size_t slot, uint16_t client_port,
+                                       const ModelSegment* segment) const;
+  [[nodiscard]] nlb_verdict judge_other(std::span<const uint8_t> frame) const;
+
+  FilterConfig config_;
+  std::vector<SlotStates> states_;
+  Nanos lease_ = 0, now_ = 0;
+  FindConnection find_;
+  std::set<FragmentKey> fragments_;
+};
+
+}  // namespace nlb

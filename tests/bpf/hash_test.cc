@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+// The bucket hash against its published vectors (docs/protocol/bucket-hash.md) and against OpenSSL's SipHash.
+#include <gtest/gtest.h>
+#include <nlb/abi/hash.h>
+#include <openssl/core_names.h>
+#include <openssl/evp.h>
+
+#include <array>
+#include <fstream>
+#include <random>
+#include <sstream>
+
+namespace {
+
+uint64_t openssl_siphash13(const std::array<uint8_t, 16>& key, const std::array<uint8_t, 8>& message) {
+  EVP_MAC* mac = EVP_MAC_fetch(nullptr, "SIPHASH", nullptr);
+  EVP_MAC_CTX* context = EVP_MAC_CTX_new(mac);
+  std::size_t size = 8;
+  unsigned c = 1, d = 3;
+  OSSL_PARAM parameters[] = {OSSL_PARAM_construct_size_t(OSSL_MAC_PARAM_SIZE, &size),
+                             OSSL_PARAM_construct_uint(OSSL_MAC_PARAM_C_ROUNDS, &c),
+                             OSSL_PARAM_construct_uint(OSSL_MAC_PARAM_D_ROUNDS, &d), OSSL_PARAM_construct_end()};
+  uint8_t out[8] = {};
+  std::size_t written = 0;
+  EXPECT_EQ(EVP_MAC_init(context, key.data(), key.size(), parameters), 1);
+  EXPECT_EQ(EVP_MAC_update(context, message.data(), message.size()), 1);
+  EXPECT_EQ(EVP_MAC_final(context, out, &written, sizeof out), 1);
+  EVP_MAC_CTX_free(context);
+  EVP_MAC_free(mac);
+  uint64_t value = 0;
+  for (std::size_t i = 8; i-- > 0;) value = value << 8 | out[i];
+  return value;
+}
+
+uint64_t half(const std::array<uint8_t, 16>& key, std::size_t at) {
+  uint64_t value = 0;
+  for (std::size_t i = 8; i-- > 0;) value = value << 8 | key[at + i];
+  return value;
+}
+
+uint32_t by_openssl(const std::array<uint8_t, 16>& key, uint32_t affinity, uint32_t client, uint16_t port) {
+  if (affinity == NLB_AFFINITY_NETWORK) client &= 0xffffff00;
+  if (affinity != NLB_AFFINITY_NONE) port = 0;
+  std::array<uint8_t, 8> message{};
+  for (std::size_t i = 0; i < 4; ++i) message[i] = static_cast<uint8_t>(client >> (24 - 8 * i));
+  message[4] = static_cast<uint8_t>(port >> 8);
+  message[5] = static_cast<uint8_t>(port);
+  return static_cast<uint32_t>(openssl_siphash13(key, message) % 4096);
+}
+
+TEST(BucketHash, is_openssls_siphash_1_3) {
+  std::mt19937_64 random(1);
+  for (int i = 0; i < 20000; ++i) {
+    std::array<uint8_t, 16> key;
+    for (uint8_t& byte : key) byte = static_cast<uint8_t>(random());
+    const auto client = static_cast<uint32_t>(random());
+    const auto port = static_cast<uint16_t>(random());
+    for (const uint32_t affinity : {0U, 1U, 2U}) {
+      ASSERT_EQ(nlb_bucket_v4(half(key, 0), half(key, 8), affinity, client, port), by_openssl(key, affinity, client, port));
+    }
+  }
+}
+
+TEST(BucketHash, gives_the_published_vectors) {
+  std::ifstream file(NLB_VECTORS);
+  ASSERT_TRUE(file.good());
+  int count = 0;
+  for (std::string line; std::getline(file, line);) {
+    if (line.empty() || line[0] == '#') continue;
+    std::istringstream words(line);
+    std::string seed;
+    uint32_t affinity = 0, client = 0, port = 0, bucket = 0;
+    words >> seed >> affinity >> std::hex >> client >> std::dec >> port >> bucket;
+    std::array<uint8_t, 16> key;
+    for (std::size_t i = 0; i < 16; ++i) key[i] = static_cast<uint8_t>(std::stoul(seed.substr(2 * i, 2), nullptr, 16));
+    EXPECT_EQ(nlb_bucket_v4(half(key, 0), half(key, 8), affinity, client, port), bucket) << line;
+    ++count;
+  }
+  EXPECT_GE(count, 30);
+}
+
+TEST(BucketHash, spreads_even_ports_alone) {  // Linux clients prefer even ports
+  std::array<uint32_t, 16> seen{};
+  for (uint32_t port = 32768; port < 65536; port += 2) ++seen[nlb_bucket_v4(1, 2, 0, 0x0a000063, port) / 256];
+  for (const uint32_t count : seen) EXPECT_NEAR(count, 1024, 160);
+}
+
+}  // namespace

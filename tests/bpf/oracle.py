@@ -1,0 +1,210 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""A naive second opinion on every verdict, written from the description of the filter, not from its code.
+
+Reads lines: "world <bound> <replace> <lease> <state seed>" or "<verdict> <frame in hex>"; exits 1 at the first
+verdict that it does not share. The cluster is that of example_config() in harness.cc."""
+import sys
+from struct import unpack
+
+VIPS = {bytes([10, 0, 0, 10]), bytes([10, 0, 0, 11])}
+CLUSTER = bytes.fromhex("02bf0a00000a")
+OWN = {bytes.fromhex("02010a00000a"), bytes.fromhex("525400000001")}
+NONE, SINGLE, NETWORK = range(3)
+#        vip or None, first, last, protocols, affinity, enabled
+RULES = [
+    (None, 80, 80, {6}, NONE, True),
+    (None, 443, 443, {6, 17}, SINGLE, True),
+    (None, 1000, 1999, {17}, NETWORK, True),
+    (None, 23, 23, {6}, SINGLE, False),
+    (bytes([10, 0, 0, 11]), 8080, 8081, {6}, SINGLE, True),
+    (None, 8000, 8100, {6}, NETWORK, True),
+]
+DEFAULT, ECHO = 64, 65
+MASK = (1 << 64) - 1
+
+
+def siphash13(key, message):
+    """Straight from the paper, any length; c = 1, d = 3."""
+    def rotate(x, b):
+        return (x << b | x >> (64 - b)) & MASK
+
+    k0, k1 = unpack("<QQ", key)
+    v = [k0 ^ 0x736F6D6570736575, k1 ^ 0x646F72616E646F6D, k0 ^ 0x6C7967656E657261, k1 ^ 0x7465646279746573]
+
+    def sipround():
+        v[0] = (v[0] + v[1]) & MASK; v[2] = (v[2] + v[3]) & MASK
+        v[1] = rotate(v[1], 13) ^ v[0]; v[3] = rotate(v[3], 16) ^ v[2]
+        v[0] = rotate(v[0], 32)
+        v[2] = (v[2] + v[1]) & MASK; v[0] = (v[0] + v[3]) & MASK
+        v[1] = rotate(v[1], 17) ^ v[2]; v[3] = rotate(v[3], 21) ^ v[0]
+        v[2] = rotate(v[2], 32)
+
+    tail = len(message) % 8
+    padded = message + bytes(7 - tail) + bytes([len(message) & 255])
+    for i in range(0, len(padded), 8):
+        (m,) = unpack("<Q", padded[i:i + 8])
+        v[3] ^= m
+        sipround()
+        v[0] ^= m
+    v[2] ^= 0xFF
+    for _ in range(3):
+        sipround()
+    return v[0] ^ v[1] ^ v[2] ^ v[3]
+
+
+SEED = bytes(range(16))
+CACHE = {}
+
+
+def bucket(affinity, client, port):
+    if affinity == NETWORK:
+        client = client[:3] + b"\0"
+    if affinity != NONE:
+        port = b"\0\0"
+    message = client + port + b"\0\0"
+    if message not in CACHE:
+        CACHE[message] = siphash13(SEED, message) & 4095
+    return CACHE[message]
+
+
+class World:
+    def __init__(self, bound, replace, lease, seed):
+        self.bound, self.replace, self.lease, self.seed = bound, replace, lease, seed
+        self.fragments = set()
+
+    def state(self, slot, b):
+        return (self.seed + slot * 7 + b * 2654435761 % 1000003) % 4
+
+    def new_flow(self, slot, affinity, client, port):
+        if self.state(slot, bucket(affinity, client, port)) in (0, 2):
+            return "foreign"
+        return "owned" if self.lease else "no_lease"
+
+    def other_segment(self, slot, affinity, client, port):
+        # No socket exists in the test's namespace, so whatever is checked is a stray.
+        return ("foreign", "owned", "stray", "stray")[self.state(slot, bucket(affinity, client, port))]
+
+
+def find_rule(vip, port, protocol):
+    fits = [i for i, r in enumerate(RULES) if protocol in r[3] and r[1] <= port <= r[2]]
+    named = [i for i in fits if RULES[i][0] == vip]
+    general = [i for i in fits if RULES[i][0] is None]
+    return (named + general + [None])[0]
+
+
+def by_port(world, client, vip, protocol, source, target, begins):
+    rule = find_rule(vip, int.from_bytes(target, "big"), protocol)
+    slot, affinity = DEFAULT, SINGLE
+    if rule is not None:
+        slot, affinity = rule, RULES[rule][4]
+        if not RULES[rule][5]:
+            return "rule_disabled"
+    judge = world.new_flow if begins else world.other_segment
+    return judge(slot, affinity, client, source)
+
+
+def transport(world, protocol, client, vip, data, more):
+    if protocol == 6:
+        if len(data) < 20 or (data[12] >> 4) < 5 or (data[12] >> 4) * 4 > len(data):
+            return "bad_header"
+        return by_port(world, client, vip, 6, data[0:2], data[2:4], data[13] & 0x16 == 2)
+    if protocol == 17:
+        if len(data) < 8:
+            return "bad_header"
+        length = int.from_bytes(data[4:6], "big")
+        if length < 8 or (length > len(data) and not more):
+            return "bad_header"
+        return by_port(world, client, vip, 17, data[0:2], data[2:4], True)
+    if protocol == 1:
+        if len(data) < 8:
+            return "bad_header"
+        if data[0] in (3, 4, 5, 11, 12):
+            if len(data) < 28:
+                return "bad_header"
+            if data[20:24] not in VIPS:
+                return "icmp_unrelated"
+            return "icmp_error" if world.lease else "no_lease"
+        return world.new_flow(ECHO if data[0] == 8 else DEFAULT, SINGLE, client, b"\0\0")
+    return world.new_flow(DEFAULT, SINGLE, client, b"\0\0")
+
+
+def ipv4(world, p):
+    if len(p) < 20:
+        return None
+    client, vip, protocol = p[12:16], p[16:20], p[9]
+    if vip not in VIPS:
+        return "passed" if protocol == 2 and 224 <= vip[0] <= 239 else None
+    if not world.bound:
+        return "not_bound"
+    header, total = (p[0] & 15) * 4, int.from_bytes(p[2:4], "big")
+    offset, more = int.from_bytes(p[6:8], "big") & 0x1FFF, p[6] & 0x20 != 0
+    if p[0] >> 4 != 4 or header < 20 or not header <= total <= len(p) or (offset == 1 and protocol == 6):
+        return "bad_header"
+    key = (client, vip, p[4:6], protocol)
+    if offset:
+        return "fragment" if key in world.fragments else "fragment_unknown"
+    verdict = transport(world, protocol, client, vip, p[header:total], more)
+    if more and verdict in ("owned", "icmp_error"):
+        world.fragments.add(key)
+    return verdict
+
+
+def arp(world, a, to_cluster):
+    if len(a) < 28 or a[0:6] != bytes([0, 1, 8, 0, 6, 4]):
+        return None
+    operation, sender_mac, sender, target = int.from_bytes(a[6:8], "big"), a[8:14], a[14:18], a[24:28]
+    if sender in VIPS:
+        return "arp_peer" if sender_mac == CLUSTER else "vip_conflict"
+    if operation == 1 and target in VIPS:
+        return "not_bound" if not world.bound else "arp_answered" if world.lease else "no_lease"
+    if operation == 2 and (target in VIPS or to_cluster):
+        return "arp_to_vip"
+    return None
+
+
+def judge(world, f):
+    to_cluster = f[0:6] == CLUSTER
+    kind, rest, tags, verdict = f[12:14], f[14:], 0, None
+    while kind in (b"\x81\x00", b"\x88\xa8") and tags < 2:
+        if len(rest) < 4:
+            kind = None
+            break
+        if int.from_bytes(rest[0:2], "big") & 4095:
+            return "vlan"
+        kind, rest, tags = rest[2:4], rest[4:], tags + 1
+    if kind == b"\x88\xb5":
+        return "heartbeat"
+    if kind == b"\x08\x00":
+        verdict = ipv4(world, rest)
+    elif kind == b"\x08\x06":
+        verdict = arp(world, rest, to_cluster)
+    if verdict:
+        return verdict
+    if to_cluster:
+        return "not_vip"
+    return "host" if world.replace and f[0:6] in OWN else "passed"
+
+
+def main():
+    world, seen, count = None, {}, 0
+    for line in sys.stdin:
+        words = line.split()
+        if words[0] == "world":
+            world = World(*(int(w) for w in words[1:]))
+            continue
+        frame = bytes.fromhex(words[1])
+        verdict = judge(world, frame)
+        seen[verdict] = seen.get(verdict, 0) + 1
+        count += 1
+        if verdict != words[0]:
+            print(f"packet {count}: the filter says {words[0]}, the oracle {verdict}: {words[1]}", flush=True)
+            for _ in sys.stdin:
+                pass
+            return 1
+    print(f"oracle: {count} packets, " + ", ".join(f"{k} {v}" for k, v in sorted(seen.items())), flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

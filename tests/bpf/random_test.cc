@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: Apache-2.0
+// Three decisions about the same random frames: the kernel programs (XDP and tc), the C++ model, and a naive Python
+// oracle that was written from the description alone (oracle.py). NLB_RANDOM_PACKETS says how many (200,000), and
+// NLB_RANDOM_SEED repeats a run.
+#include <cstdio>
+#include <cstdlib>
+#include <random>
+
+#include "harness.hh"
+
+namespace nlb::test {
+namespace {
+
+class Generator {
+ public:
+  explicit Generator(uint64_t seed) : random_(seed) {}
+  uint32_t below(uint32_t limit) { return static_cast<uint32_t>(random_() % limit); }
+  bool chance(uint32_t one_in) { return below(one_in) == 0; }
+  template <typename T, std::size_t N>
+  T pick(const T (&choices)[N]) { return choices[below(N)]; }
+
+  Frame frame() {
+    Ethernet ethernet{pick(kTo), pick(kFrom), {}};
+    for (uint32_t tags = chance(8) ? 1 + below(3) : 0; tags > 0; --tags) {
+      ethernet.tags.push_back(chance(2) ? uint16_t{0} : static_cast<uint16_t>(below(65536)));
+    }
+    Frame made = chance(6) ? ethernet.wrap(0x0806, arp()) : ethernet.wrap(type(), ipv4());
+    if (chance(10)) made.resize(34 + below(40));
+    for (uint32_t spoils = chance(4) ? 1 + below(3) : 0; spoils > 0; --spoils) {
+      made[below(static_cast<uint32_t>(made.size()))] = static_cast<uint8_t>(random_());
+    }
+    return made;
+  }
+
+ private:
+  uint16_t type() { return chance(12) ? pick({uint16_t{0x88b5}, uint16_t{0x86dd}, uint16_t{0x1234}, uint16_t{0x8100}}) : uint16_t{0x0800}; }
+  template <typename T>
+  T pick(std::initializer_list<T> choices) { return choices.begin()[below(static_cast<uint32_t>(choices.size()))]; }
+  uint32_t destination() { return chance(6) ? pick({kDedicated, kStranger, uint32_t{0}, ip("239.255.0.10")}) : pick({kVip, kOtherVip}); }
+  uint32_t client() { return 0x0a000000U + below(4096); }
+  uint16_t port() { return chance(3) ? static_cast<uint16_t>(below(65536)) : pick({uint16_t{80}, uint16_t{443}, uint16_t{23}, uint16_t{1000}, uint16_t{1999}, uint16_t{2000}, uint16_t{8080}, uint16_t{8081}, uint16_t{8100}}); }
+  Frame arp() {
+    return Arp{static_cast<uint16_t>(chance(8) ? below(4) : 1 + below(2)), pick(kFrom), pick({kClient, kVip, kDedicated, uint32_t{0}}), pick(kTo),
+               destination()}.bytes();
+  }
+  Frame ipv4() {
+    Ipv4 header{client(), destination(), static_cast<uint16_t>(below(64)), 0, chance(6) ? 4 * below(11) : 0};
+    if (chance(5)) header.fragment = static_cast<uint16_t>((chance(2) ? 0x2000 : 0) | (chance(2) ? below(4) : 0));
+    const uint8_t protocol = chance(12) ? static_cast<uint8_t>(below(256)) : pick({uint8_t{6}, uint8_t{6}, uint8_t{17}, uint8_t{1}});
+    return header.wrap(protocol, payload(protocol));
+  }
+  Frame payload(uint8_t protocol) {
+    if (protocol == 6) return tcp(static_cast<uint16_t>(below(65536)), port(), static_cast<uint8_t>(below(64)), 1, 2);
+    if (protocol == 17) return udp(static_cast<uint16_t>(below(65536)), port(), below(40));
+    if (protocol != 1) return Frame(below(40), 3);
+    const uint8_t kind = pick({uint8_t{8}, uint8_t{0}, uint8_t{3}, uint8_t{4}, uint8_t{5}, uint8_t{11}, uint8_t{12}, uint8_t{13}});
+    return icmp(kind, Ipv4{destination(), client()}.wrap(6, Frame(8, 0)));
+  }
+  const MacAddress kTo[6] = {kClusterMac, kClusterMac, kAdapterMac, kMaskedMac, kBroadcast, kNobody};
+  const MacAddress kFrom[3] = {kClientMac, kClusterMac, kMaskedMac};
+  std::mt19937_64 random_;
+};
+
+uint64_t from_environment(const char* name, uint64_t otherwise) {
+  const char* value = std::getenv(name);
+  return value != nullptr ? std::strtoull(value, nullptr, 10) : otherwise;
+}
+
+std::string hex(const Frame& frame) {
+  std::string text;
+  char two[3];
+  for (const uint8_t byte : frame) text += (std::snprintf(two, sizeof two, "%02x", byte), two);
+  return text;
+}
+
+// One world: a configuration and states that the three share. The oracle is told by one line.
+struct World {
+  bool bound, replace, lease;
+  uint64_t state_seed;
+  [[nodiscard]] BucketState state(std::size_t slot, std::size_t bucket) const {  // repeated in oracle.py
+    return static_cast<BucketState>((state_seed + slot * 7 + bucket * 2654435761U % 1000003) % 4);
+  }
+};
+
+class Trial {
+ public:
+  Trial(const World& world, FILE* oracle) : oracle_(oracle), model_(configuration(world)) {
+    harness().configure(configuration(world));
+    harness().set_lease(world.lease ? kForever : 0);
+    model_.set_lease(world.lease ? kForever : 0);
+    harness().forget();
+    for (std::size_t slot = 0; slot < kMaxSlots; ++slot) {
+      SlotStates states;
+      for (std::size_t bucket = 0; bucket < kBucketCount; ++bucket) states[bucket] = world.state(slot, bucket);
+      harness().set_buckets(slot, states);
+      model_.set_buckets(slot, states);
+    }
+    std::fprintf(oracle_, "world %d %d %d %llu\n", world.bound, world.replace, world.lease,
+                 static_cast<unsigned long long>(world.state_seed));
+  }
+  // True when all agree; the oracle's answer comes with its exit code.
+  bool agrees(const Frame& frame) {
+    const nlb_verdict verdict = model_.judge(frame, boot_now());
+    std::fprintf(oracle_, "%s %s\n", verdict_name(verdict).c_str(), hex(frame).c_str());
+    uint32_t by_xdp = 0, by_tc = 0;
+    if (!harness().runs_to(Hook::xdp, frame, verdict, &by_xdp)) return false;
+    if (!carried_by_skb(frame)) return true;
+    return harness().runs_to(Hook::ingress, frame, verdict, &by_tc);
+  }
+
+ private:
+  // The kernel's test facility refuses an skb whose Ethernet type promises a header that is not there.
+  static bool carried_by_skb(const Frame& frame) { return frame.size() >= 14 + 40; }
+  static FilterConfig configuration(const World& world) {
+    FilterConfig config = example_config();
+    config.bound = world.bound;
+    config.replace = world.replace;
+    return config;
+  }
+  FILE* oracle_;
+  FilterModel model_;
+};
+
+TEST(RandomPackets, kernel_model_and_oracle_agree) {
+  const uint64_t packets = from_environment("NLB_RANDOM_PACKETS", 200'000);
+  const uint64_t seed = from_environment("NLB_RANDOM_SEED", std::random_device{}());
+  constexpr uint64_t kPerWorld = 5'000;  // few enough that no LRU forgets a fragment
+  std::printf("%llu packets, NLB_RANDOM_SEED=%llu\n", static_cast<unsigned long long>(packets), static_cast<unsigned long long>(seed));
+  Generator generator(seed);
+  FILE* oracle = popen("python3 " NLB_ORACLE, "w");
+  ASSERT_NE(oracle, nullptr);
+  uint64_t done = 0;
+  while (done < packets) {
+    const World world{!generator.chance(12), generator.chance(2), !generator.chance(6), generator.below(1000)};
+    Trial trial(world, oracle);
+    for (uint64_t i = 0; i < kPerWorld && done < packets; ++i, ++done) {
+      const Frame frame = generator.frame();
+      ASSERT_TRUE(trial.agrees(frame)) << "kernel and model differ at packet " << done << ": " << hex(frame);
+    }
+  }
+  EXPECT_EQ(pclose(oracle), 0) << "the oracle disagrees; see its output";
+}
+
+}  // namespace
+}  // namespace nlb::test
