@@ -227,9 +227,9 @@ Result<void> wait_converged(const Plan& plan, int timeout_s, bool everyone) {
                : "nlbd does not answer",
         log_tail(host, 8));
   }
-  return fail(text +
-              "next: `nlb lab exec host1 -- nlb display` and `nlb lab exec host1 -- nlb doctor`; "
-              "`nlb lab down` clears the lab away");
+  return fail(
+      text + fmt::format("next: `nlb --socket {} display` and `… doctor`; `nlb lab down` clears the lab away",
+                         control_socket(1)));
 }
 
 HostReport report_of(const Plan& plan, unsigned host) {
