@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # Installs what tools/deps.txt names. Usage: deps.sh [--if-missing]
 # With --if-missing it is silent and quick when nothing is missing.
 set -euo pipefail

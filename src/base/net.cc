@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// Text forms of addresses, and the MAC addresses that follow from a VIP.
 #include "base/net.hh"
 
 #include <arpa/inet.h>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// Addresses as values: text forms there and back, and the table of cluster MACs.
 #include "base/net.hh"
 
 #include <gtest/gtest.h>

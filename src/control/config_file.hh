@@ -4,26 +4,30 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/result.hh"
+#include "control/config_problem.hh"
+#include "control/health_config.hh"
+#include "control/key_file.hh"
 #include "core/config.hh"
 
 namespace nlb {
 
-struct ConfigProblem {
-  std::string file;
-  int line = 0;  // 0 = the whole file
-  std::string message;
-  [[nodiscard]] std::string text() const;  // FILE:LINE: message
+// What the text alone says; keys are still empty. Touches no file: `path` is for messages and for resolving a
+// relative key_file.
+struct ParsedConfig {
+  Config config;
+  std::vector<HealthCheck> health_checks;
+  int key_file_line = 0;  // for complaints about the key file as a whole
 };
+[[nodiscard]] tl::expected<ParsedConfig, std::vector<ConfigProblem>> parse_config(std::string_view text,
+                                                                                  const std::string& path);
 
 // All problems found, not only the first. Reads the key file too (mode, owner, size, zero).
+[[nodiscard]] tl::expected<ParsedConfig, std::vector<ConfigProblem>> read_config_file(
+    const std::string& path);
 [[nodiscard]] tl::expected<Config, std::vector<ConfigProblem>> read_config(const std::string& path);
-[[nodiscard]] Result<KeySet> read_keys(const std::string& path);
-// A new key file (seed and one key, from the system's CSPRNG), mode 0600, never over an existing one.
-[[nodiscard]] Result<void> write_new_keys(const std::string& path);
-// Adds a fresh key on top (it signs from then on); older ones are still accepted; writes down a derived seed first.
-[[nodiscard]] Result<void> rotate_keys(const std::string& path);
 
 }  // namespace nlb

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What an administrator configured, checked and complete. Filled by src/control/config_file, read by everyone.
+// What an administrator configured, checked and complete. Filled by src/control/config_file, read by
+// everyone.
 #pragma once
 
 #include <array>
@@ -41,8 +42,8 @@ struct Vip {
 };
 
 struct KeySet {
-  std::array<uint8_t, 16> seed{};                // the bucket hash's
-  std::vector<std::array<uint8_t, 32>> keys;     // newest first: the first one signs, all verify
+  std::array<uint8_t, 16> seed{};             // the bucket hash's
+  std::vector<std::array<uint8_t, 32>> keys;  // newest first: the first one signs, all verify
 };
 
 struct Config {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// One network interface: what it is (read from the kernel), and how cluster MAC and VIPs are put in force on it
-// as a transaction that rolls back to exactly what was found. Uses libnl-route; no `ip` subprocesses.
+// One network interface: what it is (read from the kernel), and how cluster MAC and VIPs are put in force on
+// it as a transaction that rolls back to exactly what was found. Uses libnl-route; no `ip` subprocesses.
 #pragma once
 
 #include <functional>
@@ -31,17 +31,19 @@ struct AdapterFacts {  // all read from the kernel at the time of the call
   std::string enslaved_to;  // bond, bridge, team or VRF that it belongs to
   uint32_t mtu = 0;
   MacAddress mac_current;
-  MacAddress mac_permanent;              // zero when the driver states none
+  MacAddress mac_permanent;  // zero when the driver states none
   std::vector<InterfaceAddress> addresses;
-  std::vector<MacAddress> extra_macs;    // unicast receive-filter entries added to the device (fdb self)
-  std::optional<IpAddress> gateway;      // IPv4 default gateway through this interface
+  std::vector<IpAddress> groups;       // multicast addresses, set so that the kernel joins them (IGMP)
+  std::vector<MacAddress> extra_macs;  // unicast receive-filter entries added to the device (fdb self)
+  std::optional<IpAddress> gateway;    // IPv4 default gateway through this interface
 };
 [[nodiscard]] Result<AdapterFacts> read_adapter(const std::string& interface);
 
-// What speaks against running a cluster here, with the cause named; empty = nothing.
-// Missing, down, not Ethernet, a bridge port, enslaved, MTU below 1500, VIP outside every subnet, VIP equal to
-// own, gateway, network or broadcast address.
+// What speaks against running a cluster here, with the cause named; empty = nothing. Missing, down, not
+// Ethernet, a bridge port, enslaved, MTU below 1500, VIP outside every subnet, VIP equal to own, gateway,
+// network or broadcast address.
 [[nodiscard]] std::vector<std::string> preflight(const Config& config);
+[[nodiscard]] std::vector<std::string> preflight(const Config& config, const AdapterFacts& facts);
 
 enum class CarriedBy : uint8_t { none, receive_filter, address };  // how the cluster MAC gets in
 
@@ -50,17 +52,29 @@ struct BindPlan {
   MacStrategy strategy = MacStrategy::add;  // add or replace, resolved
   ClusterMode mode = ClusterMode::unicast;
   MacAddress cluster_mac, masked_mac;
-  MacAddress own_mac;                       // the adapter's before anything was changed
+  MacAddress own_mac;  // before anything was changed; zero or the cluster MAC = what bind() remembered
   std::vector<IpAddress> vips;
+  // Where bind() notes the adapter's former MAC and sysctl values, for the unbind() of a later process. "" =
+  // note nothing: then unbind() takes own_mac for the former MAC and leaves sysctls as bind() set them.
+  std::string state_directory;
 };
 
-// Puts the plan in force step by step; any failure undoes what was done and names the step. Idempotent: what an
-// earlier daemon left in place is adopted. The caller attaches filter and guard before this.
+// The MAC that the adapter had before an earlier bind() replaced it, as far as that is still in force.
+[[nodiscard]] std::optional<MacAddress> remembered_mac(const std::string& state_directory,
+                                                       const std::string& interface);
+
+// Puts the plan in force step by step; any failure undoes what was done and names the step. Idempotent: what
+// an earlier daemon left in place is adopted. The caller attaches filter and guard before this.
 [[nodiscard]] Result<void> bind(const BindPlan& plan);
-// The way back: VIPs, receive-filter entries, MAC, sysctls. Idempotent.
+// Is all of the plan still in force? Read back from the kernel; the error names the first thing that is not.
+[[nodiscard]] Result<void> verify_bound(const BindPlan& plan);
+// The way back: VIPs, receive-filter entries, MAC, sysctls. Idempotent. What others changed meanwhile is
+// theirs and stays. Goes on after a failure; the error names every part that could not be put back.
 [[nodiscard]] Result<void> unbind(const BindPlan& plan);
 
-// Changes made by others, from netlink, on an own thread-free fd: poll `fd`, then call read().
+// Changes made by others, from netlink, on an own thread-free fd: poll `fd`, then call read(). Kind `link`
+// also stands for "messages were lost, read everything again" and for an interface that vanished or came
+// back.
 struct LinkChange {
   enum class Kind : uint8_t { link, address_added, address_removed } kind = Kind::link;
   IpAddress address;  // address events on this interface

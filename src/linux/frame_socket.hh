@@ -23,8 +23,10 @@ struct ReceivedFrame {
 
 class FrameSocket {
  public:
-  // Joins `group` on the interface. Non-blocking. The receive buffer is large enough for a second of 64 hosts.
-  [[nodiscard]] static Result<std::unique_ptr<FrameSocket>> open(const std::string& interface, uint16_t ether_type,
+  // Joins `group` on the interface. Non-blocking. The receive buffer is large enough for a second of 64
+  // hosts.
+  [[nodiscard]] static Result<std::unique_ptr<FrameSocket>> open(const std::string& interface,
+                                                                 uint16_t ether_type,
                                                                  std::optional<MacAddress> group);
   virtual ~FrameSocket() = default;
   [[nodiscard]] virtual int fd() const = 0;
@@ -32,7 +34,8 @@ class FrameSocket {
   [[nodiscard]] virtual std::optional<ReceivedFrame> receive() = 0;
   [[nodiscard]] virtual Result<void> send(const MacAddress& source, const MacAddress& destination,
                                           std::span<const uint8_t> payload) = 0;
-  [[nodiscard]] virtual uint64_t dropped() = 0;  // frames the kernel dropped for want of buffer, since last asked
+  // Frames that the kernel dropped for want of buffer since it was last asked.
+  [[nodiscard]] virtual uint64_t dropped() = 0;
 };
 
 // ARP payloads (RFC 826), 28 bytes. A question with sender IP 0.0.0.0 (RFC 5227 probe) is cached by nobody.

@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // The second guard, by nftables (libnftables): holds when a BPF program was detached by hand.
-//  - ingress (inet prerouting): a packet for a VIP that came in on the cluster interface, or on any other interface
-//    (never lo or a local bridge), without the filter's mark is dropped; the mark bit is cleared afterwards.
-//  - egress (netdev egress of the cluster interface; it runs before tc): the cluster MAC as Ethernet source is
-//    rewritten to the masked MAC; ARP that binds a VIP to another MAC than the cluster MAC is rewritten (requests:
-//    to the dedicated address and the adapter's or masked MAC) or dropped (everything else).
+//  - ingress (inet prerouting): a packet for a VIP that came in on the cluster interface without the filter's
+//    mark, or on any other interface (never lo or a local bridge), is dropped; the mark bit is cleared.
+//  - egress (netdev egress of the cluster interface; it runs before tc): the cluster MAC as Ethernet source
+//  is
+//    rewritten to the MAC that the strategy sends from (`replace`: masked, else the adapter's own); ARP that
+//    binds a VIP to another MAC than the cluster MAC is rewritten (requests: to the dedicated address and
+//    that MAC) or dropped (replies, RARP); under `replace`, ARP that binds another address to the cluster MAC
+//    is rewritten to the masked MAC. The sender of a dropped frame gets ENOBUFS.
 //  - other interfaces do not answer ARP for a VIP.
+// IPv4 alone: IPv6 VIPs are passed over.
 #pragma once
 
 #include <string>
@@ -24,9 +28,10 @@ struct GuardPlan {
   bool replace = false;
 };
 
-// One table per cluster interface, its name derived from the interface: "nlb_<interface>". Replaces atomically.
+// One table per cluster interface and family, "nlb_<interface>". Replaces atomically, and reads back.
 [[nodiscard]] Result<void> install_guard(const GuardPlan& plan);
-[[nodiscard]] Result<bool> guard_in_force(const GuardPlan& plan);  // read back
+// Read back: all tables, hooks, VIPs and rules are there in their order, and none besides.
+[[nodiscard]] Result<bool> guard_in_force(const GuardPlan& plan);
 [[nodiscard]] Result<void> remove_guard(const std::string& interface);
 
 }  // namespace nlb

@@ -29,8 +29,8 @@ inline constexpr std::size_t kMaxPayloadBytes = 1500;
 // What a sender knows of one peer. 64 of them fit a frame beside the rest.
 struct PeerReport {
   HostId id = 0;
-  uint8_t phase = 0;         // phase that the peer last stated
-  bool accused = false;      // silent for D: this incarnation is echoed no more until a later view readmits it
+  uint8_t phase = 0;     // phase that the peer last stated
+  bool accused = false;  // silent for D: this incarnation is echoed no more until a later view readmits it
   uint32_t incarnation = 0;  // low 32 bits
   uint32_t sequence = 0;     // low 32 bits of the newest frame heard: the echo that extends the peer's lease
   uint32_t view = 0;         // view number that the peer last stated
@@ -42,22 +42,23 @@ enum class HostState : uint8_t { stopped = 0, suspended, converging, converged, 
 
 // Bits of Heartbeat::flags.
 enum HeartbeatFlag : uint16_t {
-  kFresh = 1 << 0,        // this incarnation began with lease 0: its predecessor owns nothing any more
-  kLeaving = 1 << 1,      // clean leave: owns nothing, has no view
-  kRestarting = 1 << 2,   // planned restart: as leaving, but connections stay held for hold_s
-  kToClusterMac = 1 << 3, // this copy was sent to the cluster MAC (proves the receiver's data path)
-  kAsk = 1 << 4,          // asked by unicast before an eviction: answer at once
+  kFresh = 1 << 0,         // this incarnation began with lease 0: its predecessor owns nothing any more
+  kLeaving = 1 << 1,       // clean leave: owns nothing, has no view
+  kRestarting = 1 << 2,    // planned restart: as leaving, but connections stay held for hold_s
+  kToClusterMac = 1 << 3,  // this copy was sent to the cluster MAC (proves the receiver's data path)
+  kAsk = 1 << 4,           // asked by unicast before an eviction: answer at once
   kUnhealthy = 1 << 5,
-  kAlone = 1 << 6,        // mutually hears nobody
+  kAlone = 1 << 6,  // mutually hears nobody
 };
+inline constexpr uint16_t kKnownFlags = 0x7f;  // others are sent as 0 and ignored when received
 
 // Digests of what hosts of one view must share, apart, so that the differing item can be named.
 struct ConfigDigests {
-  uint8_t mode = 0;           // ClusterMode
+  uint8_t mode = 0;  // ClusterMode
   uint16_t period_ms = 0;
   uint16_t tolerance = 0;
   uint32_t vips = 0, rules = 0, seed = 0;
-  uint32_t generation = 0;    // grows with each change that is applied cluster-wide
+  uint32_t generation = 0;  // grows with each change that is applied cluster-wide
   bool operator==(const ConfigDigests&) const = default;
 };
 
@@ -78,16 +79,16 @@ struct Heartbeat {
   Header header;
   uint16_t flags = 0;
   HostState state = HostState::stopped;
-  uint8_t phase = 0;         // 0 none, 1 seen, 2 released, 3 acquired: of the view below
-  uint32_t view = 0;         // view number
+  uint8_t phase = 0;  // 0 none, 1 seen, 2 released, 3 acquired: of the view below
+  uint32_t view = 0;  // view number
   HostSet view_members = 0;
   uint64_t view_digest = 0;  // over members, their incarnations and offers
   ConfigDigests digests;
   uint32_t offer_generation = 0;  // grows when offers or drain state change
   std::array<uint8_t, kMaxRules> offers{};
-  uint16_t held_generation = 0;   // of this host's held list for this view; 0 = not computed yet
-  uint16_t held_parts = 0;        // number of HeldPart frames of that generation; 0 = nothing held
-  uint16_t hold_s = 0;            // with kRestarting
+  uint16_t held_generation = 0;  // of this host's held list for this view; 0 = not computed yet
+  uint16_t held_parts = 0;       // number of HeldPart frames of that generation; 0 = nothing held
+  uint16_t hold_s = 0;           // with kRestarting
   IpAddress dedicated_ip;
   MacAddress adapter_mac;
   std::vector<PeerReport> peers;  // at most kMaxHosts
@@ -112,18 +113,18 @@ struct HeldPart {
 using Frame = std::variant<Heartbeat, HeldPart>;
 
 // Why a frame was refused. One list: code, counter and text. Append only.
-#define NLB_REFUSALS(X)                                                      \
-  X(too_short, "shorter than the smallest frame")                           \
-  X(too_long, "longer than the largest frame")                              \
-  X(wrong_magic, "not a frame of ours")                                     \
-  X(wrong_version, "another major version")                                 \
-  X(other_cluster, "another cluster's frame")                               \
-  X(unknown_key, "no key with that id here")                                \
+#define NLB_REFUSALS(X)                                                           \
+  X(too_short, "shorter than the smallest frame")                                 \
+  X(too_long, "longer than the largest frame")                                    \
+  X(wrong_magic, "not a frame of ours")                                           \
+  X(wrong_version, "another major version")                                       \
+  X(other_cluster, "another cluster's frame")                                     \
+  X(unknown_key, "no key with that id here")                                      \
   X(bad_signature, "signature does not verify: other key, or changed on the way") \
-  X(bad_length, "stated length and real length differ")                     \
-  X(bad_field, "a field is outside its range")                              \
-  X(own_frame, "own frame came back")                                       \
-  X(replayed, "sequence number not newer")                                  \
+  X(bad_length, "stated length and real length differ")                           \
+  X(bad_field, "a field is outside its range")                                    \
+  X(own_frame, "own frame came back")                                             \
+  X(replayed, "sequence number not newer")                                        \
   X(stale_incarnation, "incarnation without a fresh echo")
 enum class Refusal : uint8_t {
 #define NLB_REFUSAL_ENUM(name, text) name,

@@ -1,0 +1,268 @@
+// SPDX-License-Identifier: Apache-2.0
+// The core in the small world: each scenario states what has to hold, and the world checks one-owner, keep-flow and
+// no-foreign-reset at every millisecond.
+#include <gtest/gtest.h>
+
+#include "sim/world.hh"
+
+namespace nlb::sim {
+namespace {
+
+constexpr Nanos kD = 500 * kMillisecond;
+
+struct Convergence : testing::Test {
+  World world{7, 50, 10};
+  void SetUp() override { world.trace = std::getenv("NLB_TRACE") != nullptr; }
+  void TearDown() override {
+    for (const auto& violation : world.violations()) ADD_FAILURE() << violation;
+  }
+  void three_hosts() {
+    for (HostId id : std::initializer_list<HostId>{1, 2, 3}) world.add(id);
+    ASSERT_TRUE(world.run_until_converged({1, 2, 3}, 3 * kSecond));
+  }
+  void full_cover() {
+    for (uint32_t bucket = 0; bucket < kBucketCount; ++bucket)
+      ASSERT_EQ(world.acceptors(0, bucket).size(), 1u) << bucket;
+  }
+};
+
+TEST_F(Convergence, OneHostServesAloneAfterItHasListened) {
+  world.add(1);
+  world.run_for(kD - 10 * kMillisecond);
+  EXPECT_TRUE(world.acceptors(0, 5).empty());
+  world.run_for(kD);
+  full_cover();
+  EXPECT_EQ(world.host(1).state(), core::HostState::converged);
+}
+
+TEST_F(Convergence, ThreeHostsShareEveryBucket) {
+  three_hosts();
+  full_cover();
+}
+
+TEST_F(Convergence, AJoinKeepsConnectionsWhereTheyAre) {
+  three_hosts();
+  for (int i = 0; i < 300; ++i) ASSERT_TRUE(world.connect());
+  world.add(4);
+  ASSERT_TRUE(world.run_until_converged({1, 2, 3, 4}, kSecond));
+  full_cover();
+  world.run_for(5 * kSecond);
+  EXPECT_TRUE(world.host(4).held_by_others(0).any());
+  for (HostId id : std::initializer_list<HostId>{1, 2, 3}) world.close_flows(id);
+  world.run_for(3 * kSecond);
+  EXPECT_FALSE(world.host(4).held_by_others(0).any()) << "a hold ends with its last connection";
+}
+
+TEST_F(Convergence, AKilledHostIsReplacedWithinTheLimit) {
+  three_hosts();
+  for (int i = 0; i < 300; ++i) ASSERT_TRUE(world.connect());
+  world.kill_host(2);
+  ASSERT_TRUE(world.run_until_converged({1, 3}, 700 * kMillisecond));
+  full_cover();
+  world.run_for(3 * kSecond);
+  EXPECT_TRUE(world.host(1).ghosts().empty()) << "its kernel does not answer: nothing is held for it";
+}
+
+TEST_F(Convergence, ConnectionsOfAHostWhoseDaemonWasKilledGoOn) {
+  three_hosts();
+  for (int i = 0; i < 300; ++i) ASSERT_TRUE(world.connect());
+  world.kill_daemon(2);
+  ASSERT_TRUE(world.run_until_converged({1, 3}, 700 * kMillisecond));
+  full_cover();
+  world.run_for(20 * kSecond);
+  EXPECT_FALSE(world.host(1).ghosts().empty());
+  world.restart_daemon(2);
+  ASSERT_TRUE(world.run_until_converged({1, 2, 3}, kSecond));
+  full_cover();
+  world.run_for(3 * kSecond);
+  EXPECT_TRUE(world.host(1).ghosts().empty());
+}
+
+TEST_F(Convergence, APlannedRestartBreaksNothing) {
+  three_hosts();
+  for (int i = 0; i < 300; ++i) ASSERT_TRUE(world.connect());
+  world.stop_planned(3);
+  ASSERT_TRUE(world.run_until_converged({1, 2}, 200 * kMillisecond)) << "no waiting for a timeout";
+  full_cover();
+  world.run_for(2 * kSecond);
+  world.restart_daemon(3);
+  ASSERT_TRUE(world.run_until_converged({1, 2, 3}, kSecond));
+  full_cover();
+}
+
+TEST_F(Convergence, ARestartWithinDIsQuick) {
+  three_hosts();
+  world.kill_daemon(1);
+  world.run_for(100 * kMillisecond);
+  world.restart_daemon(1);
+  ASSERT_TRUE(world.run_until_converged({1, 2, 3}, 400 * kMillisecond));
+  full_cover();
+}
+
+TEST_F(Convergence, AStoppedDaemonAcceptsNothingAfterItsLeaseAndComesBack) {
+  three_hosts();
+  for (int i = 0; i < 100; ++i) ASSERT_TRUE(world.connect());
+  world.freeze(2);
+  ASSERT_TRUE(world.run_until_converged({1, 3}, 700 * kMillisecond));
+  full_cover();
+  world.run_for(10 * kSecond);
+  world.thaw(2);
+  ASSERT_TRUE(world.run_until_converged({1, 2, 3}, kSecond));
+  full_cover();
+}
+
+TEST_F(Convergence, AShortPauseMovesNothing) {
+  three_hosts();
+  const auto view = world.host(1).view();
+  world.freeze(2);
+  world.run_for(300 * kMillisecond);
+  world.thaw(2);
+  world.run_for(kSecond);
+  EXPECT_EQ(world.host(1).view(), view);
+  full_cover();
+}
+
+TEST_F(Convergence, ASplitServesOnBothSidesAndHeals) {
+  for (HostId id : std::initializer_list<HostId>{1, 2, 3, 4}) world.add(id);
+  ASSERT_TRUE(world.run_until_converged({1, 2, 3, 4}, 3 * kSecond));
+  for (HostId a : std::initializer_list<HostId>{1, 2})
+    for (HostId b : std::initializer_list<HostId>{3, 4}) world.cut_both(a, b);
+  world.run_for(2 * kSecond);
+  EXPECT_TRUE(world.converged({1, 2}));
+  EXPECT_TRUE(world.converged({3, 4}));
+  for (int i = 0; i < 100; ++i) ASSERT_TRUE(world.connect());
+  world.heal();
+  ASSERT_TRUE(world.run_until_converged({1, 2, 3, 4}, 2 * kSecond));
+  full_cover();
+}
+
+TEST_F(Convergence, OneBadPairEvictsNobody) {
+  for (HostId id : std::initializer_list<HostId>{1, 2, 3, 4}) world.add(id);
+  ASSERT_TRUE(world.run_until_converged({1, 2, 3, 4}, 3 * kSecond));
+  const auto view = world.host(1).view();
+  world.cut_both(2, 3);
+  world.run_for(5 * kSecond);
+  EXPECT_EQ(world.host(1).view().members, view.members);
+  full_cover();
+  world.heal();
+  world.run_for(2 * kSecond);
+  full_cover();
+}
+
+TEST_F(Convergence, AHostThatOnlyHearsFencesItself) {
+  three_hosts();
+  world.cut(2, 1);
+  world.cut(2, 3);
+  world.run_for(kD + 300 * kMillisecond);
+  EXPECT_TRUE(world.converged({1, 3}));
+  EXPECT_FALSE(world.host(2).ownership().owns_anything());
+  full_cover();
+}
+
+TEST_F(Convergence, LossOfFivePercentEvictsNobody) {
+  three_hosts();
+  const auto view = world.host(1).view();
+  world.set_loss(0.05);
+  world.run_for(60 * kSecond);
+  EXPECT_EQ(world.host(1).view(), view);
+  full_cover();
+}
+
+TEST_F(Convergence, DrainEndsWithTheLastConnection) {
+  three_hosts();
+  for (int i = 0; i < 90; ++i) ASSERT_TRUE(world.connect());
+  world.perform(2, world.host(2).command(core::HostEvent::drainstop, world.now()));
+  EXPECT_EQ(world.host(2).state(), core::HostState::draining);
+  world.run_for(2 * kSecond);
+  EXPECT_EQ(world.host(2).state(), core::HostState::draining);
+  full_cover();
+  for (uint32_t bucket = 0; bucket < kBucketCount; ++bucket) ASSERT_NE(world.acceptors(0, bucket).front(), 2);
+  world.close_flows(2);
+  ASSERT_TRUE(world.run_until_converged({1, 3}, 2 * kSecond));
+  EXPECT_EQ(world.host(2).state(), core::HostState::stopped);
+  full_cover();
+}
+
+TEST_F(Convergence, WeightsChangeWithoutLosingAConnection) {
+  three_hosts();
+  for (int i = 0; i < 300; ++i) ASSERT_TRUE(world.connect());
+  std::array<uint8_t, kMaxRules> offers;
+  offers.fill(10);
+  world.perform(1, world.host(1).on_offers(offers, world.now()));
+  world.run_for(200 * kMillisecond);
+  ASSERT_TRUE(world.run_until_converged({1, 2, 3}, kSecond));
+  full_cover();
+  int owned = 0;
+  for (HostId owner : world.host(1).tables()[0]) owned += owner == 1;
+  EXPECT_NEAR(owned, 4096.0 * 10 / 110, 1);
+}
+
+TEST_F(Convergence, ThirtyTwoHostsAtOnceConverge) {
+  for (HostId id = 1; id <= 32; ++id) world.add(id);
+  std::set<HostId> all;
+  for (HostId id = 1; id <= 32; ++id) all.insert(id);
+  EXPECT_TRUE(world.run_until_converged(all, 2 * kSecond));
+  full_cover();
+}
+
+TEST_F(Convergence, OtherRulesAreRefusedAndTheLargerGroupServes) {
+  three_hosts();
+  auto other = world.settings(4, wire::kOfferEqual);
+  world.add(4);
+  other.digests.rules = 99;
+  world.perform(4, world.host(4).reconfigure(other, world.now()));
+  world.run_for(2 * kSecond);
+  EXPECT_EQ(world.host(4).state(), core::HostState::refused);
+  EXPECT_NE(world.host(4).refused_because().find("port rules"), std::string::npos);
+  EXPECT_TRUE(world.converged({1, 2, 3}));
+  full_cover();
+}
+
+// Random faults over random groups: safety at every step, then heal and demand one view.
+TEST(RandomFaults, SafetyThenSettle) {
+  for (uint64_t seed = 1; seed <= 25; ++seed) {
+    if (const char* only = std::getenv("NLB_SEED"); only != nullptr && std::stoull(only) != seed) continue;
+    World world(seed, 50, 10);
+    world.trace = std::getenv("NLB_TRACE") != nullptr;
+    world.protects_daemonless = false;
+    std::mt19937_64 rng(seed * 77);
+    const HostId count = static_cast<HostId>(2 + seed % 4);
+    std::set<HostId> all;
+    for (HostId id = 1; id <= count; ++id) {
+      world.add(id);
+      all.insert(id);
+    }
+    ASSERT_TRUE(world.run_until_converged(all, 3 * kSecond)) << "seed " << seed;
+    for (int turn = 0; turn < 20; ++turn) {
+      const auto pick = [&] { return static_cast<HostId>(1 + rng() % count); };
+      const HostId a = pick(), b = pick();
+      const bool alive = world.node(a).host && !world.node(a).frozen;
+      const auto fault = rng() % 8;
+      if (world.trace)
+        std::printf("%8.3f fault %d on %d, %d\n", static_cast<double>(world.now()) / 1e9, static_cast<int>(fault), a, b);
+      switch (fault) {
+        case 0: if (a != b) world.cut(a, b); break;
+        case 1: if (a != b) world.cut_both(a, b); break;
+        case 2: world.heal(); break;
+        case 3: if (alive) world.freeze(a); break;
+        case 4: if (world.node(a).frozen) world.thaw(a); break;
+        case 5: if (alive) world.kill_daemon(a); break;
+        case 6: if (!world.node(a).host) world.restart_daemon(a); break;
+        case 7: world.set_loss(static_cast<double>(rng() % 10) / 100); break;
+      }
+      for (int i = 0; i < 5; ++i) world.connect();
+      world.run_for(static_cast<Nanos>(rng() % 800) * kMillisecond);
+    }
+    world.heal();
+    world.set_loss(0);
+    for (HostId id : all) {
+      if (world.node(id).frozen) world.thaw(id);
+      if (!world.node(id).host) world.restart_daemon(id);
+    }
+    EXPECT_TRUE(world.run_until_converged(all, 4 * kSecond)) << "seed " << seed << " does not settle";
+    for (const auto& violation : world.violations()) ADD_FAILURE() << "seed " << seed << ": " << violation;
+  }
+}
+
+}  // namespace
+}  // namespace nlb::sim

@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "control/config_json.hh"
+
+#include <nlohmann/json.hpp>
+
+namespace nlb {
+
+const char* name_of(ClusterMode value) {
+  switch (value) {
+    case ClusterMode::unicast:
+      return "unicast";
+    case ClusterMode::multicast:
+      return "multicast";
+    case ClusterMode::igmp:
+      return "igmp";
+  }
+  return "?";
+}
+
+const char* name_of(MacStrategy value) {
+  switch (value) {
+    case MacStrategy::automatic:
+      return "auto";
+    case MacStrategy::add:
+      return "add";
+    case MacStrategy::replace:
+      return "replace";
+  }
+  return "?";
+}
+
+const char* name_of(FilteringMode value) {
+  switch (value) {
+    case FilteringMode::multiple:
+      return "multiple";
+    case FilteringMode::single:
+      return "single";
+    case FilteringMode::disabled:
+      return "disabled";
+  }
+  return "?";
+}
+
+const char* name_of(Affinity value) {
+  switch (value) {
+    case Affinity::none:
+      return "none";
+    case Affinity::single:
+      return "single";
+    case Affinity::network:
+      return "network";
+  }
+  return "?";
+}
+
+const char* name_of(RuleProtocol value) {
+  switch (value) {
+    case RuleProtocol::tcp:
+      return "tcp";
+    case RuleProtocol::udp:
+      return "udp";
+    case RuleProtocol::both:
+      return "both";
+  }
+  return "?";
+}
+
+const char* name_of(InitialState value) {
+  switch (value) {
+    case InitialState::started:
+      return "started";
+    case InitialState::stopped:
+      return "stopped";
+    case InitialState::suspended:
+      return "suspended";
+  }
+  return "?";
+}
+
+const char* name_of(OnUnproven value) {
+  return value == OnUnproven::bind ? "bind" : "refuse";
+}
+
+std::string ports_text(const PortRule& rule) {
+  const auto first = std::to_string(rule.first_port);
+  return rule.first_port == rule.last_port ? first : first + "-" + std::to_string(rule.last_port);
+}
+
+std::string rule_text(const PortRule& rule) {
+  std::string vip = "all";
+  if (rule.vip) vip = rule.vip->is_v4() ? rule.vip->text() : "[" + rule.vip->text() + "]";
+  const std::string protocol = rule.protocol == RuleProtocol::both ? "tcp+udp" : name_of(rule.protocol);
+  return vip + ":" + ports_text(rule) + " " + protocol;
+}
+
+std::string rule_text(const Config& config, std::size_t slot) {
+  if (slot == kDefaultSlot) return "default";
+  if (slot == kEchoSlot) return "echo";
+  return slot < config.rules.size() ? rule_text(config.rules[slot]) : "slot " + std::to_string(slot);
+}
+
+nlohmann::json to_json(const PortRule& rule, std::size_t slot) {
+  nlohmann::json json = {{"slot", slot},
+                         {"vip", rule.vip ? rule.vip->text() : "all"},
+                         {"ports", ports_text(rule)},
+                         {"protocol", name_of(rule.protocol)},
+                         {"mode", name_of(rule.mode)}};
+  if (rule.mode == FilteringMode::single) json["priority"] = rule.handling_priority;
+  if (rule.mode != FilteringMode::multiple) return json;
+  json["affinity"] = name_of(rule.affinity);
+  json["weight"] = rule.weight ? nlohmann::json(*rule.weight) : nlohmann::json("equal");
+  json["timeout_s"] = rule.timeout_s;
+  return json;
+}
+
+nlohmann::json to_json(const Config& config) {
+  nlohmann::json vips = nlohmann::json::array(), persist = nlohmann::json::array(),
+                 rules = nlohmann::json::array();
+  for (const auto& vip : config.vips)
+    vips.push_back(vip.address.text() + (vip.prefix_length ? "/" + std::to_string(*vip.prefix_length) : ""));
+  for (const auto state : config.persist) persist.push_back(name_of(state));
+  for (std::size_t slot = 0; slot < config.rules.size(); ++slot)
+    rules.push_back(to_json(config.rules[slot], slot));
+  return {{"cluster",
+           {{"name", config.name},
+            {"vips", vips},
+            {"mode", name_of(config.mode)},
+            {"mac_strategy", name_of(config.mac_strategy)},
+            {"key_file", config.key_file},
+            {"max_hold_s", config.max_hold_s}}},
+          {"host",
+           {{"id", config.id},
+            {"interface", config.interface},
+            {"initial_state", name_of(config.initial_state)},
+            {"persist", persist},
+            {"on_unproven", name_of(config.on_unproven)},
+            {"restart_hold_s", config.restart_hold_s}}},
+          {"heartbeat", {{"period_ms", config.period_ms}, {"tolerance", config.tolerance}}},
+          {"port_rules", rules}};
+}
+
+}  // namespace nlb

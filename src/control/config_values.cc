@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "control/config_values.hh"
+
+#include <algorithm>
+#include <charconv>
+
+namespace nlb {
+
+std::optional<uint32_t> parse_number(std::string_view text, uint32_t most) {
+  uint32_t value = 0;
+  if (text.empty() || text.front() < '0' || text.front() > '9') return std::nullopt;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc{} || end != text.data() + text.size() || value > most) return std::nullopt;
+  return value;
+}
+
+std::optional<std::pair<uint16_t, uint16_t>> parse_ports(std::string_view text) {
+  const auto dash = text.find('-');
+  const auto first = parse_number(text.substr(0, dash), 65535);
+  const auto last = dash == std::string_view::npos ? first : parse_number(text.substr(dash + 1), 65535);
+  if (!first || !last) return std::nullopt;
+  return std::pair{static_cast<uint16_t>(*first), static_cast<uint16_t>(*last)};
+}
+
+std::optional<Vip> parse_vip(std::string_view text) {
+  Vip vip;
+  const auto slash = text.find('/');
+  const auto address = IpAddress::parse(text.substr(0, slash));
+  if (!address) return std::nullopt;
+  vip.address = *address;
+  if (slash == std::string_view::npos) return vip;
+  const auto prefix = parse_number(text.substr(slash + 1), address->is_v4() ? 32 : 128);
+  if (!prefix || *prefix == 0) return std::nullopt;
+  vip.prefix_length = static_cast<uint8_t>(*prefix);
+  return vip;
+}
+
+std::string vip_objection(const Vip& vip) {
+  if (!vip.address.is_v4())
+    return "is IPv6, which is not yet supported in this version; allowed: IPv4 addresses";
+  const uint32_t address = vip.address.v4_host_order();
+  const uint32_t top = address >> 24;
+  constexpr auto unicast = "; allowed: a unicast address of the interface's network";
+  if (address == 0) return std::string("is the unspecified address") + unicast;
+  if (top == 0) return std::string("is in 0.0.0.0/8, which names no host") + unicast;
+  if (top == 127) return std::string("is a loopback address") + unicast;
+  if (top >= 224 && top <= 239) return std::string("is a multicast address") + unicast;
+  if (address == 0xffffffff) return std::string("is the broadcast address") + unicast;
+  if (!vip.prefix_length || *vip.prefix_length > 30) return "";
+  const uint32_t host_part = address & (0xffffffffu >> *vip.prefix_length);
+  if (host_part == 0) return std::string("is the network address of its prefix") + unicast;
+  if (host_part == (0xffffffffu >> *vip.prefix_length))
+    return std::string("is the broadcast address of its prefix") + unicast;
+  return "";
+}
+
+bool is_cluster_name(std::string_view text) {
+  return !text.empty() && text.size() <= 32 && std::all_of(text.begin(), text.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
+  });
+}
+
+bool is_interface_name(std::string_view text) {
+  return !text.empty() && text.size() <= 15 && text != "." && text != ".." &&
+         std::all_of(text.begin(), text.end(),
+                     [](char c) { return c > ' ' && c <= '~' && c != '/' && c != ':'; });
+}
+
+bool is_endpoint(std::string_view text) {
+  const auto colon = text.rfind(':');
+  if (colon == std::string_view::npos) return false;
+  auto host = text.substr(0, colon);
+  const auto port = parse_number(text.substr(colon + 1), 65535);
+  if (!port || *port == 0) return false;
+  const bool bracketed = host.size() > 2 && host.front() == '[' && host.back() == ']';
+  if (bracketed) host = host.substr(1, host.size() - 2);
+  const auto address = IpAddress::parse(host);
+  return address && address->is_v4() != bracketed;
+}
+
+}  // namespace nlb

@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: Apache-2.0
+// One [[port_rule.health]] table, read and judged.
+#pragma once
+
+#include "control/config_section.hh"
+#include "control/health_config.hh"
+
+namespace nlb {
+
+[[nodiscard]] HealthCheck read_health_check(const TomlNode& table, std::size_t rule_index,
+                                            ProblemList& problems);
+
+}  // namespace nlb

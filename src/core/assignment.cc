@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: Apache-2.0
+// Problem: shares must be exact (clients notice 5 %), yet a join or leave must move hardly more buckets than
+// it has to, and all hosts must compute the same table without talking about it. Idea: weighted rendezvous
+// hashing gives each bucket an order of hosts (cost = -log2(hash)/weight, lowest first); quotas bound each
+// host. Every bucket proposes to hosts in its order; a full host keeps the proposals of lowest cost. As both
+// sides rank by the same cost, the stable matching is unique, whatever the order of proposals: a function of
+// members and weights. Departure from plain rendezvous: a quota displaces about sqrt(buckets/hosts) buckets a
+// host, which is the price of a balance within one bucket (figures: assignment_test).
+#include "core/assignment.hh"
+
+#include <algorithm>
+#include <bit>
+#include <limits>
+#include <memory>
+#include <queue>
+
+namespace nlb::core {
+namespace {
+
+uint32_t mix(uint32_t bucket, HostId id) {
+  uint64_t x = (uint64_t{bucket} << 8 | id) + 0x9e3779b97f4a7c15u;  // splitmix64's finalizer
+  x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9u;
+  x = (x ^ (x >> 27)) * 0x94d049bb133111ebu;
+  return static_cast<uint32_t>((x ^ (x >> 31)) >> 32);
+}
+
+// log2 of value/2^32 negated, 16.16. value 0 counts as 1.
+uint32_t negated_log2(uint32_t value) {
+  value = std::max(value, 1u);
+  const int leading = std::countl_zero(value);
+  uint64_t mantissa = uint64_t{value} << leading;  // in [2^31, 2^32)
+  uint32_t fraction = 0;
+  for (int bit = 15; bit >= 0; --bit) {  // squaring doubles the logarithm: one bit of it a turn
+    mantissa = mantissa * mantissa >> 31;
+    if (mantissa >> 32) {
+      fraction |= 1u << bit;
+      mantissa >>= 1;
+    }
+  }
+  const uint32_t log2_of_mantissa = fraction;  // 0.16, of a mantissa in [1, 2)
+  return ((static_cast<uint32_t>(leading) + 1) << 16) - log2_of_mantissa;
+}
+
+// Distances do not depend on weights: computed once (1 MiB), read by every table.
+struct DistanceTable {
+  std::array<std::array<uint32_t, kMaxHosts + 1>, kBucketCount> value;
+  DistanceTable() {
+    for (uint32_t bucket = 0; bucket < kBucketCount; ++bucket)
+      for (uint32_t id = 0; id <= kMaxHosts; ++id)
+        value[bucket][id] = negated_log2(mix(bucket, static_cast<HostId>(id)));
+  }
+};
+
+const DistanceTable& distances() {
+  static const auto table = std::make_unique<const DistanceTable>();
+  return *table;
+}
+
+struct Proposal {
+  uint64_t cost = 0;
+  uint32_t bucket = 0;
+  bool operator<(const Proposal& other) const {
+    return cost != other.cost ? cost < other.cost : bucket < other.bucket;
+  }
+};
+
+class Matching {
+ public:
+  explicit Matching(std::span<const Share> shares)
+      : shares_(shares), quota_(quotas(shares)), kept_(shares.size()) {
+    refused_.fill(kNobodyYet);
+  }
+
+  OwnerTable run() {
+    for (uint32_t bucket = 0; bucket < kBucketCount; ++bucket) place(bucket);
+    OwnerTable table{};
+    for (std::size_t i = 0; i < shares_.size(); ++i)
+      for (; !kept_[i].empty(); kept_[i].pop()) table[kept_[i].top().bucket] = shares_[i].id;
+    return table;
+  }
+
+ private:
+  struct Choice {
+    uint64_t cost = 0;
+    std::size_t index = 0;
+  };
+  static constexpr std::size_t kNobodyYet = std::numeric_limits<std::size_t>::max();
+
+  [[nodiscard]] uint64_t cost(uint32_t bucket, std::size_t index) const {
+    return (uint64_t{distances().value[bucket][shares_[index].id]} << 24) / shares_[index].weight;
+  }
+
+  // The next host in this bucket's order after the one that refused it last.
+  [[nodiscard]] Choice next_choice(uint32_t bucket) const {
+    const std::size_t after = refused_[bucket];
+    const uint64_t after_cost = after == kNobodyYet ? 0 : cost(bucket, after);
+    Choice best{std::numeric_limits<uint64_t>::max(), kNobodyYet};
+    for (std::size_t i = 0; i < shares_.size(); ++i) {
+      if (shares_[i].weight == 0) continue;
+      const uint64_t c = cost(bucket, i);
+      const bool later = after == kNobodyYet || c > after_cost || (c == after_cost && i > after);
+      if (later && (c < best.cost || best.index == kNobodyYet)) best = {c, i};
+    }
+    return best;
+  }
+
+  void place(uint32_t bucket) {
+    for (;;) {
+      const Choice choice = next_choice(bucket);
+      if (choice.index == kNobodyYet) return;  // only when every weight is 0: quotas add up to all buckets
+      auto& kept = kept_[choice.index];
+      const Proposal proposal{choice.cost, bucket};
+      if (kept.size() < quota_[choice.index]) {
+        kept.push(proposal);
+        return;
+      }
+      if (!kept.empty() && proposal < kept.top()) {
+        const uint32_t displaced = kept.top().bucket;
+        kept.pop();
+        kept.push(proposal);
+        bucket = displaced;
+      }
+      refused_[bucket] = choice.index;
+    }
+  }
+
+  std::span<const Share> shares_;
+  std::vector<uint32_t> quota_;
+  std::vector<std::priority_queue<Proposal>> kept_;  // worst on top
+  std::array<std::size_t, kBucketCount> refused_;
+};
+
+}  // namespace
+
+uint32_t distance(uint32_t bucket, HostId id) {
+  return distances().value[bucket][id];
+}
+
+std::vector<uint32_t> quotas(std::span<const Share> shares) {
+  uint64_t total = 0;
+  for (const Share& share : shares) total += share.weight;
+  std::vector<uint32_t> quota(shares.size(), 0);
+  if (total == 0) return quota;
+  std::vector<std::pair<uint64_t, std::size_t>> remainders;
+  uint64_t given = 0;
+  for (std::size_t i = 0; i < shares.size(); ++i) {
+    const uint64_t scaled = uint64_t{shares[i].weight} * kBucketCount;
+    quota[i] = static_cast<uint32_t>(scaled / total);
+    given += quota[i];
+    remainders.emplace_back(scaled % total, i);
+  }
+  std::stable_sort(remainders.begin(), remainders.end(), [](auto& a, auto& b) { return a.first > b.first; });
+  for (std::size_t k = 0; given < kBucketCount; ++k, ++given) ++quota[remainders[k].second];
+  return quota;
+}
+
+OwnerTable assign_buckets(std::span<const Share> shares) {
+  return Matching(shares).run();
+}
+
+}  // namespace nlb::core

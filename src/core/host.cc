@@ -1,0 +1,387 @@
+// SPDX-License-Identifier: Apache-2.0
+// Commands, time and the state of a host. Every entry point does its own bit and then evaluates the whole
+// picture anew: membership, phase, lease and states are functions of what is known, not of the path that led
+// there.
+#include "core/host.hh"
+
+#include <algorithm>
+#include <bit>
+
+namespace nlb::core {
+namespace {
+
+constexpr Nanos kRescanPeriod = kSecond;  // how often held buckets are looked at again
+constexpr Nanos kDrainScanPeriod = kSecond / 4;
+constexpr int kProbesBeforeGone = 3;
+
+}  // namespace
+
+Host::Host(Settings settings, Nanos now)
+    : settings_(std::move(settings)),
+      started_at_(now),
+      ownership_(slots_in_use(settings_.rules.size())),
+      tables_(kMaxSlots),
+      next_tables_(kMaxSlots),
+      held_published_(kMaxSlots),
+      next_tick_(now) {
+  view_.members = bit_of(settings_.id);
+}
+
+Self Host::self() const {
+  return {settings_.id,  settings_.incarnation,        is_active(state_) && bound_,
+          view_.members, settings_.digests.generation, settings_.digests};
+}
+
+void Host::note(Notice::Kind kind, HostId peer, std::string text) {
+  out_.notices.push_back({kind, peer, std::move(text), view_.number, view_.members});
+}
+
+// The one place that writes state_.
+void Host::apply(HostEvent event, const std::string& cause) {
+  const auto next = next_state(state_, event);
+  if (!next || *next == state_) return;
+  const HostState before = state_;
+  state_ = *next;
+  note(Notice::Kind::state_changed, 0,
+       std::string(name_of(before)) + " -> " + std::string(name_of(state_)) + " (" + cause + ")");
+  say_soon_ = true;
+}
+
+Actions Host::command(HostEvent event, Nanos now, Nanos drain_timeout) {
+  const bool was_active = is_active(state_);
+  apply(event, "command " + std::string(name_of(event)));
+  if (state_ == HostState::draining) {
+    drain_deadline_ = drain_timeout > 0 ? now + drain_timeout : 0;
+    next_scan_ = now;
+  }
+  if (was_active && !is_active(state_)) go_alone("this host is " + std::string(name_of(state_)));
+  if (!was_active && is_active(state_)) started_at_ = now;
+  evaluate(now);
+  return finish(now);
+}
+
+Actions Host::on_bind(bool bound, const std::string& reason, Nanos now) {
+  if (bound && !bound_) started_at_ = now;
+  bound_ = bound;
+  if (!bound && is_active(state_) && !reason.empty()) {
+    refused_because_ = reason;
+    apply(HostEvent::refused, reason);
+    go_alone(reason);
+  }
+  evaluate(now);
+  return finish(now);
+}
+
+Actions Host::on_carrier(bool carrier, Nanos now) {
+  if (carrier_ && !carrier) {
+    carrier_ = false;
+    go_alone("carrier lost");
+  } else if (!carrier_ && carrier) {
+    carrier_ = true;
+    started_at_ = now;
+  }
+  evaluate(now);
+  return finish(now);
+}
+
+Actions Host::on_frame(const wire::Frame& frame, Nanos now) {
+  if (const auto* heartbeat = std::get_if<wire::Heartbeat>(&frame)) {
+    hear(*heartbeat, now);
+  } else {
+    hear_held(std::get<wire::HeldPart>(frame), now);
+  }
+  evaluate(now);
+  return finish(now);
+}
+
+Actions Host::on_tick(Nanos now) {
+  // "A daemon whose own turn came more than two periods late counts itself as the failed one."
+  if (now - next_tick_ > 2 * period()) {
+    note(Notice::Kind::daemon_late, 0,
+         "own turn came " + std::to_string((now - next_tick_) / kMillisecond) + " ms late");
+    for (Peer& peer : peers_)
+      if (peer.believed && next_tick_ - peer.heard_at < silence_limit())
+        peer.heard_at = std::max(peer.heard_at, now);
+  }
+  if (now >= next_tick_) {
+    next_tick_ = now + period();
+    ++ticks_;
+    say_soon_ = true;
+  }
+  evaluate(now);
+  const bool copy_to_cluster_mac = settings_.mode == ClusterMode::unicast && ticks_ % 2 == 0;
+  if (say_soon_ && copy_to_cluster_mac) say(Send::To::cluster_mac, {}, wire::kToClusterMac, now);
+  ask_the_quiet(now);
+  if (ticks_ % 2 == 0) say_held(now);
+  return finish(now);
+}
+
+Actions Host::on_scan(uint32_t token, const SlotBuckets& live, uint64_t connections, Nanos now) {
+  if (token != scan_token_) return finish(now);  // a later scan is under way
+  scan_pending_ = false;
+  connections_ = connections;
+  ownership_.set_live(live);
+  publish_held();
+  if (state_ == HostState::draining) {
+    const bool ended = connections == 0 || (drain_deadline_ != 0 && now >= drain_deadline_);
+    if (ended && (phase_ == Phase::acquired || connections == 0)) {
+      note(Notice::Kind::drained, 0,
+           connections == 0 ? "no connection is left" : "the time for draining is over");
+      apply(HostEvent::stop, "drained");
+      go_alone("drained");
+    }
+  }
+  evaluate(now);
+  return finish(now);
+}
+
+Actions Host::on_scan_failed(uint32_t token, Nanos now) {
+  if (token == scan_token_) {
+    scan_pending_ = false;
+    next_scan_ = now + period();
+  }
+  evaluate(now);
+  return finish(now);
+}
+
+Actions Host::on_offers(const std::array<uint8_t, kMaxRules>& offers, Nanos now) {
+  settings_.offers = offers;
+  say_soon_ = true;
+  evaluate(now);
+  return finish(now);
+}
+
+Actions Host::reconfigure(const Settings& settings, Nanos now) {
+  go_alone("new configuration");
+  const uint64_t incarnation = settings_.incarnation;  // the same life of the same daemon
+  settings_ = settings;
+  settings_.incarnation = incarnation;
+  ownership_ = Ownership(slots_in_use(settings_.rules.size()));
+  ghosts_.clear();
+  started_at_ = now;
+  out_.states_changed = true;
+  if (state_ == HostState::refused) {
+    refused_because_.clear();
+    apply(HostEvent::cleared, "new configuration");
+  }
+  evaluate(now);
+  return finish(now);
+}
+
+Actions Host::leave_for_restart(Nanos now) {
+  restarting_ = true;
+  go_alone("planned restart");
+  for (int copy = 0; copy < 3; ++copy) say(Send::To::group, {}, wire::kRestarting | wire::kLeaving, now);
+  say_soon_ = false;
+  return finish(now);
+}
+
+void Host::evaluate(Nanos now) {
+  for (HostId id = 1; id <= kMaxHosts; ++id) {
+    Peer& peer = peers_[id];
+    const auto* report = peer.believed ? report_of(peer.heartbeat, settings_.id) : nullptr;
+    const bool mutual = report != nullptr &&
+                        report->incarnation == static_cast<uint32_t>(settings_.incarnation) &&
+                        now - peer.heard_at < silence_limit();
+    if (!mutual) peer.mutual_since = 0;
+    if (mutual && peer.mutual_since == 0) peer.mutual_since = now;
+  }
+  accuse_the_silent(now);
+  const Circle circle = circle_of(self(), peers_, now, silence_limit());
+  judge_refusal(now, circle);
+  judge_reception(now, circle);
+  if (self().active) {
+    settle_view(now, circle);
+    advance_phase(now, circle);
+  }
+  tend_ghosts(now);
+  look_for_outsiders(circle);
+  renew_lease(now, circle);
+  const bool unanswered = release_begun_ && held_generation_ == 0;
+  const bool look = unanswered || state_ == HostState::draining || ownership_.holds_anything();
+  if (look && !scan_pending_ && now >= next_scan_) {
+    out_.scan = ++scan_token_;
+    scan_pending_ = true;
+  }
+  if (scan_pending_ && out_.scan)
+    next_scan_ = now + (state_ == HostState::draining ? kDrainScanPeriod : kRescanPeriod);
+}
+
+void Host::accuse_the_silent(Nanos now) {
+  for (HostId id = 1; id <= kMaxHosts; ++id) {
+    Peer& peer = peers_[id];
+    if (!(view_.members & bit_of(id)) || id == settings_.id || peer.accused) continue;
+    if (now - peer.heard_at < silence_limit()) continue;
+    peer.accused = true;
+    peer.accused_in_view = view_.number;
+    say_soon_ = true;
+    note(Notice::Kind::peer_silent, id,
+         "nothing heard for " + std::to_string(silence_limit() / kMillisecond) + " ms");
+  }
+}
+
+void Host::judge_refusal(Nanos now, const Circle& circle) {
+  if (namesake_ && now - namesake_->heard_at >= silence_limit()) namesake_.reset();
+  std::string reason;
+  if (namesake_ && namesake_wins_) {
+    reason = "host id " + std::to_string(settings_.id) + " is in use by another host";
+  } else if (const HostId other = better_group_than_ours(self(), peers_, circle); other != 0) {
+    const auto& theirs = peers_[other].heartbeat.digests;
+    const auto& ours = settings_.digests;
+    const char* item = theirs.mode != ours.mode     ? "mode"
+                       : theirs.vips != ours.vips   ? "vips"
+                       : theirs.seed != ours.seed   ? "seed of the key file"
+                       : theirs.rules != ours.rules ? "port rules"
+                                                    : "heartbeat profile";
+    reason = std::string(item) + " differs from that of host " + std::to_string(other);
+  }
+  const bool refused_here = state_ == HostState::refused && bound_;
+  if (!reason.empty() && is_active(state_)) {
+    refused_because_ = reason;
+    note(namesake_ ? Notice::Kind::duplicate_id : Notice::Kind::config_mismatch, 0, reason);
+    apply(HostEvent::refused, reason);
+    go_alone(reason);
+  } else if (reason.empty() && refused_here) {
+    refused_because_.clear();
+    apply(HostEvent::cleared, "the reason for the refusal is gone");
+    started_at_ = now;
+  }
+}
+
+// Whoever is heard but not in our view may have connections anywhere: check until it is in, or gone.
+void Host::look_for_outsiders(const Circle& circle) {
+  bool heard = false;
+  for (HostId id = 1; id <= kMaxHosts; ++id) {
+    if (!(circle.heard & bit_of(id)) || (view_.members & bit_of(id))) continue;
+    const auto& heartbeat = peers_[id].heartbeat;
+    const bool runs = is_active(heartbeat.state) || heartbeat.state == HostState::refused;
+    heard = heard || (runs && !(heartbeat.flags & wire::kRestarting));
+  }
+  if (heard != outsider_heard_) out_.states_changed = true;
+  outsider_heard_ = heard;
+}
+
+// Hears peers, but never by the cluster MAC: frames for clients do not get in here, so take none.
+void Host::judge_reception(Nanos now, const Circle& circle) {
+  if (circle.mutual == 0) company_since_ = 0;
+  if (circle.mutual != 0 && company_since_ == 0) company_since_ = now;
+  const bool filtered = settings_.mode == ClusterMode::unicast && company_since_ != 0 &&
+                        now - company_since_ >= 2 * silence_limit() &&
+                        now - heard_by_cluster_mac_at_ >= 2 * silence_limit();
+  if (filtered != rx_filtered_) {
+    rx_filtered_ = filtered;
+    say_soon_ = true;
+    note(Notice::Kind::rx_filtered, 0,
+         filtered ? "peers are heard, but nothing sent to the cluster MAC arrives"
+                  : "the cluster MAC is heard again");
+  }
+}
+
+// q accusers evict: 2, or 1 in a view of two. The lease ends at s + L, where s is the q-th oldest among the
+// newest of our sends that each other member has echoed, counted from before the send: no q members can have
+// been silent for D before that.
+void Host::renew_lease(Nanos now, const Circle& circle) {
+  if (!ownership_.owns_anything()) {
+    if (lease_ != 0) out_.lease = lease_ = 0;
+    return;
+  }
+  std::vector<Nanos> echoed;
+  for (HostId id = 1; id <= kMaxHosts; ++id)
+    if ((view_.members & bit_of(id)) && id != settings_.id) echoed.push_back(peers_[id].echoed_send);
+  std::sort(echoed.begin(), echoed.end());
+  Nanos from = 0;
+  if (echoed.empty()) {
+    from = may_serve_alone(now, circle) ? now : 0;
+  } else {
+    from = echoed[echoed.size() == 1 ? 0 : 1];
+  }
+  if (from == 0 || from + lease_length() <= lease_) return;
+  lease_ = from + lease_length();
+  out_.lease = lease_;
+}
+
+void Host::tend_ghosts(Nanos now) {
+  for (auto it = ghosts_.begin(); it != ghosts_.end();) {
+    Ghost& ghost = it->second;
+    const Nanos interval = std::max(period(), silence_limit() / kProbesBeforeGone);
+    const bool back =
+        (view_.members & bit_of(it->first)) && phase_ == Phase::acquired && held_complete(peers_[it->first]);
+    const bool over =
+        ghost.probed ? now - ghost.answered_at >= interval * (kProbesBeforeGone + 1) : now >= ghost.until;
+    if (back || over) {
+      if (over)
+        note(Notice::Kind::kernel_of_peer_gone, it->first,
+             "its kernel answers no more: its connections are gone");
+      it = ghosts_.erase(it);
+      out_.states_changed = true;
+      publish_held();
+      continue;
+    }
+    if (ghost.probed && now >= ghost.next_probe) {
+      out_.probes.push_back({it->first, ghost.address, ghost.mac});
+      ghost.next_probe = now + interval;
+    }
+    ++it;
+  }
+}
+
+Actions Host::on_kernel_answer(const IpAddress& address, Nanos now) {
+  for (auto& [id, ghost] : ghosts_) {
+    if (!ghost.probed || !(ghost.address == address)) continue;
+    if (ghost.answered_at <= view_started_at_)
+      note(Notice::Kind::kernel_of_peer_lives, id,
+           "its kernel still answers: its connections are left alone");
+    ghost.answered_at = now;
+  }
+  evaluate(now);
+  return finish(now);
+}
+
+Actions Host::finish(Nanos now) {
+  if (say_soon_) say(Send::To::group, {}, 0, now);
+  say_soon_ = false;
+  Actions actions = std::move(out_);
+  out_ = {};
+  return actions;
+}
+
+Nanos Host::next_wakeup() const {
+  Nanos at = next_tick_;
+  for (HostId id = 1; id <= kMaxHosts; ++id) {  // the moment a member's silence becomes too long
+    const Peer& peer = peers_[id];
+    if ((view_.members & bit_of(id)) && id != settings_.id && !peer.accused)
+      at = std::min(at, peer.heard_at + silence_limit());
+  }
+  return at;
+}
+
+HostId Host::default_host() const {
+  const auto members = members_offers(view_.members);
+  return phase_ == Phase::acquired ? core::default_host(members) : HostId{0};
+}
+
+bool Host::checks_all() const {
+  if (phase_ != Phase::acquired || outsider_heard_) return true;
+  for (HostId id = 1; id <= kMaxHosts; ++id)
+    if ((view_.members & bit_of(id)) && id != settings_.id && !held_complete(peers_[id])) return true;
+  return false;
+}
+
+BucketSet Host::held_by_others(std::size_t slot) const {
+  BucketSet held;
+  for (HostId id = 1; id <= kMaxHosts; ++id) {
+    const Peer& peer = peers_[id];
+    const bool emptied = peer.heartbeat.view == view_.number && peer.heartbeat.held_generation != 0 &&
+                         peer.heartbeat.held_parts == 0;
+    const bool listed = (view_.members & bit_of(id)) && peer.held.view == view_.number && !emptied;
+    if (listed && id != settings_.id) held |= peer.held.slots[slot];
+  }
+  for (const auto& [id, ghost] : ghosts_) held |= ghost.buckets[slot];
+  return held;
+}
+
+SlotStates Host::states(std::size_t slot) const {
+  return ownership_.states(slot, checks_all(), held_by_others(slot));
+}
+
+}  // namespace nlb::core

@@ -1,0 +1,245 @@
+// SPDX-License-Identifier: Apache-2.0
+// One cluster host's mind: heartbeats and time in, actions out. No clock, no socket, no randomness of its
+// own; nlbd and the simulator run the same code. Rules and their reasons: docs/ARCHITECTURE.md, "life of a
+// convergence".
+#pragma once
+
+#include <deque>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/host_state.hh"
+#include "core/membership.hh"
+#include "core/ownership.hh"
+#include "wire/heartbeat.hh"
+
+namespace nlb::core {
+
+struct Settings {
+  HostId id = 0;
+  uint64_t incarnation = 0;
+  uint32_t period_ms = 50, tolerance = 10;
+  ClusterMode mode = ClusterMode::unicast;
+  wire::ConfigDigests digests;
+  std::vector<PortRule> rules;
+  std::array<uint8_t, kMaxRules> offers{};
+  IpAddress dedicated_ip;
+  MacAddress adapter_mac;
+  uint16_t restart_hold_s = 10;
+};
+
+struct Send {
+  enum class To : uint8_t { group, cluster_mac, peer };
+  To to = To::group;
+  MacAddress mac;  // with To::peer
+  wire::Frame frame;
+};
+
+struct KernelProbe {  // an ARP question to a silent peer's kernel; answered by on_kernel_answer()
+  HostId peer = 0;
+  IpAddress address;
+  MacAddress mac;
+};
+
+struct Notice {  // something a person may want to know
+  enum class Kind : uint8_t {
+    state_changed,
+    view_changed,
+    converged,
+    peer_silent,
+    peer_evicted,
+    peer_joined,
+    peer_left,
+    peer_refused,
+    config_mismatch,
+    duplicate_id,
+    daemon_late,
+    rx_filtered,
+    kernel_of_peer_lives,
+    kernel_of_peer_gone,
+    nobody_owns,
+    drained,
+  };
+  Kind kind = Kind::state_changed;
+  HostId peer = 0;
+  std::string text;
+  uint32_t view = 0;    // number and members of the view at that moment
+  HostSet members = 0;
+};
+
+struct Actions {
+  std::vector<Send> sends;
+  std::optional<Nanos> lease;    // write this instant
+  bool states_changed = false;   // states() of some slot may differ from what was written last
+  std::optional<uint32_t> scan;  // walk the socket table, after the states are written; answer on_scan(token)
+  std::vector<KernelProbe> probes;
+  std::vector<Notice> notices;
+};
+
+struct View {
+  uint32_t number = 0;
+  HostSet members = 0;
+  uint64_t digest = 0;
+  bool operator==(const View&) const = default;
+};
+
+enum class Phase : uint8_t { none = 0, seen = 1, released = 2, acquired = 3 };
+
+// A host that left the view without handing over: its kernel, and so its connections, may well live on.
+struct Ghost {
+  uint64_t incarnation = 0;
+  SlotBuckets buckets;  // what it owned or held
+  IpAddress address;
+  MacAddress mac;
+  bool probed = false;  // its kernel is asked; otherwise only `until` counts
+  Nanos next_probe = 0;
+  Nanos answered_at = 0;
+  Nanos until = 0;  // without a probe: the end
+};
+
+class Host {
+ public:
+  Host(Settings settings, Nanos now);
+
+  Actions command(HostEvent event, Nanos now,
+                  Nanos drain_timeout = 0);  // start, stop, suspend, resume, drainstop
+  [[nodiscard]] bool command_means_something(HostEvent event) const {
+    return next_state(state_, event).has_value();
+  }
+  Actions on_bind(bool bound, const std::string& reason,
+                  Nanos now);  // cluster MAC and VIPs are (not) in force
+  Actions on_carrier(bool carrier, Nanos now);
+  Actions on_frame(const wire::Frame& frame, Nanos now);  // counts refusals itself: refusals()
+  Actions on_tick(Nanos now);
+  Actions on_scan(uint32_t token, const SlotBuckets& live, uint64_t connections, Nanos now);
+  Actions on_scan_failed(uint32_t token, Nanos now);  // asked again a period later; until then all is checked
+  Actions on_kernel_answer(const IpAddress& address, Nanos now);
+  Actions on_offers(const std::array<uint8_t, kMaxRules>& offers, Nanos now);
+  // New rules, VIPs, seed or profile: leaves the view and joins again under the new configuration.
+  Actions reconfigure(const Settings& settings, Nanos now);
+  // Planned restart: everything released, peers keep our connections for restart_hold_s.
+  Actions leave_for_restart(Nanos now);
+
+  [[nodiscard]] Nanos next_wakeup() const;
+  [[nodiscard]] SlotStates states(std::size_t slot) const;
+
+  // For those who show things.
+  [[nodiscard]] HostState state() const { return state_; }
+  [[nodiscard]] const View& view() const { return view_; }
+  [[nodiscard]] Phase phase() const { return phase_; }
+  [[nodiscard]] const std::string& refused_because() const { return refused_because_; }
+  [[nodiscard]] const Settings& settings() const { return settings_; }
+  [[nodiscard]] const PeerTable& peers() const { return peers_; }
+  [[nodiscard]] const Ownership& ownership() const { return ownership_; }
+  [[nodiscard]] const SlotTables& tables() const { return tables_; }  // of the last acquired view
+  [[nodiscard]] HostId default_host() const;
+  [[nodiscard]] Nanos lease() const { return lease_; }
+  [[nodiscard]] Nanos silence_limit() const {
+    return kMillisecond * settings_.period_ms * settings_.tolerance;
+  }
+  [[nodiscard]] Nanos period() const { return kMillisecond * settings_.period_ms; }
+  [[nodiscard]] Nanos lease_length() const {
+    return silence_limit() / 4 * 3;
+  }  // L <= 0.75 D: clocks slew by 10 %
+  // True while somebody may hold connections in buckets of ours without our knowing which.
+  [[nodiscard]] bool checks_all() const;
+  [[nodiscard]] BucketSet held_by_others(std::size_t slot) const;
+  [[nodiscard]] const std::map<HostId, Ghost>& ghosts() const { return ghosts_; }
+  [[nodiscard]] const std::array<uint64_t, wire::kRefusalCount>& refusals() const { return refusals_; }
+  [[nodiscard]] std::vector<MemberOffer> members_offers(HostSet members) const;
+
+ private:
+  // host.cc: commands, time, states
+  void apply(HostEvent event, const std::string& cause);
+  void evaluate(Nanos now);
+  void accuse_the_silent(Nanos now);
+  void judge_refusal(Nanos now, const Circle& circle);
+  void judge_reception(Nanos now, const Circle& circle);
+  void renew_lease(Nanos now, const Circle& circle);
+  void tend_ghosts(Nanos now);
+  void look_for_outsiders(const Circle& circle);
+  void note(Notice::Kind kind, HostId peer, std::string text);
+  Actions finish(Nanos now);
+  [[nodiscard]] Self self() const;
+
+  // host_view.cc: view, phases
+  void settle_view(Nanos now, const Circle& circle);
+  void start_view(uint32_t number, HostSet members, uint64_t digest, Nanos now);
+  void go_alone(const std::string& cause);
+  void advance_phase(Nanos now, const Circle& circle);
+  void release(Nanos now);
+  void acquire(Nanos now);
+  void note_departures(HostSet before, HostSet after, Nanos now);
+  [[nodiscard]] bool all_members_at(Phase phase, const Circle& circle) const;
+  [[nodiscard]] uint64_t content_digest(HostSet members) const;
+  [[nodiscard]] uint32_t highest_number_seen() const;
+  [[nodiscard]] bool shut_out_by_a_peer(const Circle& circle) const;
+  [[nodiscard]] bool yields_to_a_better_view(const Circle& circle) const;
+  [[nodiscard]] bool may_serve_alone(Nanos now, const Circle& circle) const;
+  [[nodiscard]] SlotTables compute_tables(HostSet members) const;
+
+  // host_frames.cc: what is heard and said
+  void hear(const wire::Heartbeat& heartbeat, Nanos now);
+  void hear_own_id(const wire::Heartbeat& heartbeat, Nanos now);
+  void hear_held(const wire::HeldPart& part, Nanos now);
+  bool believe_or_note_candidate(const wire::Heartbeat& heartbeat, Nanos now);
+  [[nodiscard]] bool echoes_us_freshly(const wire::Heartbeat& heartbeat, HostId as, Nanos now) const;
+  void take_echo(Peer& peer, const wire::Heartbeat& heartbeat);
+  [[nodiscard]] std::optional<Nanos> send_time(uint32_t sequence) const;
+  [[nodiscard]] wire::Heartbeat compose(Nanos now, uint16_t extra_flags);
+  [[nodiscard]] std::vector<wire::PeerReport> compose_reports(Nanos now) const;
+  [[nodiscard]] wire::Header next_header(Nanos now);
+  void say(Send::To to, const MacAddress& mac, uint16_t extra_flags, Nanos now);
+  void say_held(Nanos now);
+  void ask_the_quiet(Nanos now);
+  void publish_held();
+  [[nodiscard]] SlotBuckets held_to_publish() const;
+  [[nodiscard]] bool held_complete(const Peer& peer) const;
+  void refuse(wire::Refusal refusal) { ++refusals_[static_cast<std::size_t>(refusal)]; }
+
+  Settings settings_;
+  HostState state_ = HostState::stopped;
+  std::string refused_because_;
+  bool bound_ = false, carrier_ = true, restarting_ = false;
+  Nanos started_at_ = 0;
+  Nanos drain_deadline_ = 0;
+
+  PeerTable peers_{};
+  View view_;
+  Phase phase_ = Phase::none;
+  Nanos view_started_at_ = 0;
+  Ownership ownership_;
+  SlotTables tables_;       // of the last acquired view
+  bool release_begun_ = false;  // in this view: what is lost is closed, the socket table is being read
+  SlotTables next_tables_;  // of the view that is being formed
+  std::map<HostId, Ghost> ghosts_;
+
+  uint32_t scan_token_ = 0;
+  bool scan_pending_ = false;
+  Nanos next_scan_ = 0;
+  uint64_t connections_ = 0;
+  uint16_t held_generation_ = 0;
+  std::vector<wire::HeldPart> held_parts_;
+  SlotBuckets held_published_;
+  bool outsider_heard_ = false;  // a host in earshot, with a daemon, that is not in our view
+
+  Nanos lease_ = 0;
+  uint64_t sequence_ = 0;
+  std::deque<std::pair<uint64_t, Nanos>> sent_;
+  Nanos next_tick_ = 0, last_said_at_ = 0;
+  bool say_soon_ = false;
+  uint32_t ticks_ = 0;
+  Nanos heard_by_cluster_mac_at_ = 0, company_since_ = 0;
+  bool rx_filtered_ = false;
+
+  std::optional<Candidate> namesake_;  // another host with our id
+  bool namesake_wins_ = false;
+  bool nobody_owns_said_ = false;
+  std::array<uint64_t, wire::kRefusalCount> refusals_{};
+  HostId mismatch_named_ = 0;
+  Actions out_;
+};
+
+}  // namespace nlb::core

@@ -1,0 +1,264 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a host hears and says. Receiver's rules: docs/protocol/heartbeat.md. A frame of an incarnation that is
+// not believed yet counts for one thing only: that it was heard. It is believed once it echoes a recent frame
+// of ours, which a replay cannot.
+#include <algorithm>
+#include <bit>
+
+#include "core/host.hh"
+#include "wire/codec.hh"
+
+namespace nlb::core {
+namespace {
+
+uint32_t low(uint64_t value) {
+  return static_cast<uint32_t>(value);
+}
+
+bool announces_end(const wire::Heartbeat& heartbeat) {
+  return (heartbeat.flags & (wire::kLeaving | wire::kRestarting)) != 0;
+}
+
+}  // namespace
+
+std::optional<Nanos> Host::send_time(uint32_t sequence) const {
+  for (auto it = sent_.rbegin(); it != sent_.rend(); ++it)
+    if (low(it->first) == sequence) return it->second;
+  return std::nullopt;
+}
+
+// Does it list `as` (our id, by which a namesake lists us too) with our incarnation and a frame sent within
+// D?
+bool Host::echoes_us_freshly(const wire::Heartbeat& heartbeat, HostId as, Nanos now) const {
+  const auto* report = report_of(heartbeat, as);
+  if (report == nullptr || report->incarnation != low(settings_.incarnation)) return false;
+  const auto sent = send_time(report->sequence);
+  return sent && now - *sent < silence_limit();
+}
+
+bool Host::believe_or_note_candidate(const wire::Heartbeat& heartbeat, Nanos now) {
+  Peer& peer = peers_[heartbeat.header.sender];
+  const uint64_t incarnation = heartbeat.header.incarnation;
+  const bool current_is_alive =
+      peer.believed && now - peer.heard_at < 2 * period() && !announces_end(peer.heartbeat);
+  if (!current_is_alive && echoes_us_freshly(heartbeat, settings_.id, now)) {
+    const uint32_t accused_in_view = peer.accused_in_view;
+    peer = Peer{};
+    peer.believed = true;
+    peer.incarnation = incarnation;
+    peer.accused_in_view = accused_in_view;
+    return true;
+  }
+  auto& candidate = peer.candidate;
+  const bool replace = !candidate || candidate->incarnation == incarnation ||
+                       incarnation > candidate->incarnation || now - candidate->heard_at >= silence_limit();
+  if (replace && (!candidate || candidate->incarnation != incarnation ||
+                  heartbeat.header.sequence > candidate->sequence))
+    candidate = Candidate{incarnation, heartbeat.header.sequence, now};
+  refuse(wire::Refusal::stale_incarnation);
+  return false;
+}
+
+void Host::hear(const wire::Heartbeat& heartbeat, Nanos now) {
+  const HostId sender = heartbeat.header.sender;
+  if (sender == settings_.id) return hear_own_id(heartbeat, now);
+  Peer& peer = peers_[sender];
+  const bool known = peer.believed && peer.incarnation == heartbeat.header.incarnation;
+  if (!known && !believe_or_note_candidate(heartbeat, now)) return;
+  if (known && heartbeat.header.sequence <= peer.sequence) return refuse(wire::Refusal::replayed);
+  const bool changed = peer.heartbeat.view != heartbeat.view || peer.heartbeat.phase != heartbeat.phase;
+  peer.sequence = heartbeat.header.sequence;
+  peer.heard_at = now;
+  peer.asked = false;
+  peer.heartbeat = heartbeat;
+  take_echo(peer, heartbeat);
+  if (heartbeat.flags & wire::kToClusterMac) heard_by_cluster_mac_at_ = now;
+  if (heartbeat.flags & wire::kAsk) say(Send::To::peer, heartbeat.adapter_mac, 0, now);
+  if (changed || heartbeat.held_generation != peer.held.generation) out_.states_changed = true;
+}
+
+void Host::take_echo(Peer& peer, const wire::Heartbeat& heartbeat) {
+  const auto* report = report_of(heartbeat, settings_.id);
+  if (report == nullptr || report->accused || report->incarnation != low(settings_.incarnation)) return;
+  const bool in_other_view = heartbeat.phase != 0 && !(heartbeat.view_members & bit_of(settings_.id));
+  if (in_other_view && heartbeat.view > view_.number) return;
+  if (const auto sent = send_time(report->sequence)) peer.echoed_send = std::max(peer.echoed_send, *sent);
+}
+
+// Another host with our id. The incumbent is not disturbed: more company, then the older incarnation, stays.
+void Host::hear_own_id(const wire::Heartbeat& heartbeat, Nanos now) {
+  if (heartbeat.header.incarnation == settings_.incarnation) return refuse(wire::Refusal::own_frame);
+  const bool known = namesake_ && namesake_->incarnation == heartbeat.header.incarnation;
+  if (known && heartbeat.header.sequence <= namesake_->sequence) return refuse(wire::Refusal::replayed);
+  const bool first = !namesake_;
+  namesake_ = Candidate{heartbeat.header.incarnation, heartbeat.header.sequence, now};
+  if (!echoes_us_freshly(heartbeat, settings_.id, now)) {
+    if (!namesake_wins_) refuse(wire::Refusal::stale_incarnation);
+    return;
+  }
+  if (first || !namesake_wins_) {
+    const int theirs = heartbeat.phase == 0 ? 0 : std::popcount(heartbeat.view_members);
+    const int ours = phase_ == Phase::none ? 0 : std::popcount(view_.members);
+    namesake_wins_ = theirs != ours ? theirs > ours : heartbeat.header.incarnation < settings_.incarnation;
+    if (!namesake_wins_)
+      note(Notice::Kind::duplicate_id, settings_.id,
+           "another host uses this id; it is refused there, this host goes on");
+  }
+}
+
+void Host::hear_held(const wire::HeldPart& part, Nanos now) {
+  Peer& peer = peers_[part.header.sender];
+  if (part.header.sender == settings_.id) return refuse(wire::Refusal::own_frame);
+  if (!peer.believed || peer.incarnation != part.header.incarnation)
+    return refuse(wire::Refusal::stale_incarnation);
+  if (part.header.sequence <= peer.sequence) return refuse(wire::Refusal::replayed);
+  peer.sequence = part.header.sequence;
+  peer.heard_at = now;
+  HeldList& list = peer.collecting;
+  if (list.view != part.view || list.generation != part.generation || list.parts_expected != part.parts) {
+    list = HeldList{};
+    list.view = part.view;
+    list.generation = part.generation;
+    list.parts_expected = part.parts;
+    list.parts_seen.assign(part.parts, false);
+  }
+  if (list.parts_seen[part.part]) return;
+  list.parts_seen[part.part] = true;
+  for (const auto& slot : part.slots) list.slots[slot.slot] = slot.buckets;
+  if (std::find(list.parts_seen.begin(), list.parts_seen.end(), false) != list.parts_seen.end()) return;
+  peer.held = std::move(list);
+  peer.collecting = HeldList{};
+  say_soon_ = true;
+  out_.states_changed = true;
+}
+
+// The peer's list for this view is here as a whole. An older generation of the same view still is an upper
+// bound: within a view, what is held only shrinks. No list at all means "everything held".
+bool Host::held_complete(const Peer& peer) const {
+  const auto& heartbeat = peer.heartbeat;
+  const bool none_held =
+      heartbeat.view == view_.number && heartbeat.held_generation != 0 && heartbeat.held_parts == 0;
+  return none_held || (peer.held.view == view_.number && peer.held.generation != 0);
+}
+
+wire::Header Host::next_header(Nanos now) {
+  ++sequence_;
+  sent_.emplace_back(sequence_, now);
+  while (now - sent_.front().second > 2 * silence_limit()) sent_.pop_front();
+  return {settings_.id, settings_.incarnation, sequence_};
+}
+
+std::vector<wire::PeerReport> Host::compose_reports(Nanos now) const {
+  std::vector<wire::PeerReport> reports;
+  for (HostId id = 1; id <= kMaxHosts; ++id) {
+    const Peer& peer = peers_[id];
+    wire::PeerReport report;
+    report.id = id;
+    const bool member = (view_.members & bit_of(id)) != 0 && id != settings_.id;
+    const bool heard = peer.believed && now - peer.heard_at < silence_limit();
+    const auto& candidate = id == settings_.id ? namesake_ : peer.candidate;
+    const bool candidate_heard = candidate && now - candidate->heard_at < silence_limit();
+    const bool succeeded =
+        candidate_heard && (!heard || now - peer.heard_at >= 2 * period() || announces_end(peer.heartbeat));
+    if (succeeded) {
+      report.incarnation = low(candidate->incarnation);
+      report.sequence = low(candidate->sequence);
+    } else if (heard || (member && peer.accused)) {
+      report.incarnation = low(peer.incarnation);
+      report.sequence = low(peer.sequence);
+      report.accused = peer.accused;
+      report.phase = peer.heartbeat.phase;
+      report.view = peer.heartbeat.view;
+      report.held_generation = peer.held.view == view_.number ? peer.held.generation : uint16_t{0};
+    } else {
+      continue;
+    }
+    reports.push_back(report);
+  }
+  return reports;
+}
+
+wire::Heartbeat Host::compose(Nanos now, uint16_t extra_flags) {
+  wire::Heartbeat heartbeat;
+  heartbeat.header = next_header(now);
+  heartbeat.flags = static_cast<uint16_t>(wire::kFresh | extra_flags);
+  if (!is_active(state_)) heartbeat.flags |= wire::kLeaving;
+  if (restarting_) heartbeat.flags |= wire::kRestarting;
+  if (rx_filtered_) heartbeat.flags |= wire::kUnhealthy;
+  heartbeat.state = state_;
+  heartbeat.phase = static_cast<uint8_t>(phase_);
+  heartbeat.view = view_.number;
+  heartbeat.view_members = view_.members;
+  heartbeat.view_digest = view_.digest;
+  heartbeat.digests = settings_.digests;
+  heartbeat.offers = settings_.offers;
+  heartbeat.held_generation = held_generation_;
+  heartbeat.held_parts = static_cast<uint16_t>(held_parts_.size());
+  heartbeat.hold_s = settings_.restart_hold_s;
+  heartbeat.dedicated_ip = settings_.dedicated_ip;
+  heartbeat.adapter_mac = settings_.adapter_mac;
+  heartbeat.peers = compose_reports(now);
+  if (heartbeat.peers.empty()) heartbeat.flags |= wire::kAlone;
+  return heartbeat;
+}
+
+void Host::say(Send::To to, const MacAddress& mac, uint16_t extra_flags, Nanos now) {
+  out_.sends.push_back({to, mac, compose(now, extra_flags)});
+  if (to == Send::To::group) last_said_at_ = now;
+}
+
+// Parts are repeated until every member has acknowledged this generation.
+void Host::say_held(Nanos now) {
+  if (held_parts_.empty() || !is_active(state_)) return;
+  bool missing = false;
+  for (HostId id = 1; id <= kMaxHosts; ++id) {
+    if (!(view_.members & bit_of(id)) || id == settings_.id) continue;
+    const auto* report = report_of(peers_[id].heartbeat, settings_.id);
+    missing = missing || report == nullptr || report->held_generation != held_generation_ ||
+              peers_[id].heartbeat.view != view_.number;
+  }
+  if (!missing) return;
+  for (wire::HeldPart part : held_parts_) {
+    part.header = next_header(now);
+    out_.sends.push_back({Send::To::group, {}, part});
+  }
+}
+
+// "Before a silent peer is evicted it is asked by unicast at its adapter's MAC": twice, from half the limit
+// on.
+void Host::ask_the_quiet(Nanos now) {
+  for (HostId id = 1; id <= kMaxHosts; ++id) {
+    Peer& peer = peers_[id];
+    if (!(view_.members & bit_of(id)) || id == settings_.id || peer.accused) continue;
+    const Nanos silence = now - peer.heard_at;
+    if (silence >= silence_limit() / 2 && silence < silence_limit())
+      say(Send::To::peer, peer.heartbeat.adapter_mac, wire::kAsk, now);
+  }
+}
+
+// Our own, and what we know of ghosts: a member that never met the ghost learns of it here.
+SlotBuckets Host::held_to_publish() const {
+  SlotBuckets held = ownership_.held();
+  for (const auto& [id, ghost] : ghosts_)
+    for (std::size_t slot : ownership_.slots()) held[slot] |= ghost.buckets[slot];
+  return held;
+}
+
+void Host::publish_held() {
+  if (!release_begun_ || !ownership_.live_known()) return;
+  const bool first = held_generation_ == 0;
+  SlotBuckets held = held_to_publish();
+  if (!first && held == held_published_) return;
+  held_published_ = std::move(held);
+  ++held_generation_;
+  if (held_generation_ == 0) held_generation_ = 1;
+  held_parts_ = wire::split_held(held_published_);
+  for (auto& part : held_parts_) {
+    part.view = view_.number;
+    part.generation = held_generation_;
+  }
+  say_soon_ = true;
+  out_.states_changed = true;
+}
+
+}  // namespace nlb::core

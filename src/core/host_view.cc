@@ -1,0 +1,302 @@
+// SPDX-License-Identifier: Apache-2.0
+// View and phases. A view is (number, members, digest of what members offer). Two-phase ownership: when all
+// members are seen in the same view, each releases what it loses and says so; when all have released, each
+// acquires. Hence no instant with two owners, and a gap of one message delay.
+#include <bit>
+
+#include "core/host.hh"
+
+namespace nlb::core {
+namespace {
+
+constexpr Nanos kUnprobedHold = 10 * kSecond;  // a ghost without an address: as long as a planned restart
+
+template <typename Visit>
+void for_each(HostSet set, Visit visit) {
+  for (HostSet rest = set; rest != 0; rest &= rest - 1)
+    visit(static_cast<HostId>(std::countr_zero(rest) + 1));
+}
+
+std::string members_text(HostSet members) {
+  std::string text;
+  for_each(members, [&](HostId id) { text += (text.empty() ? "" : ",") + std::to_string(id); });
+  return text;
+}
+
+class Fnv1a {
+ public:
+  void add(uint64_t value) {
+    for (int shift = 0; shift < 64; shift += 8) {
+      state_ ^= value >> shift & 0xff;
+      state_ *= 0x100000001b3u;
+    }
+  }
+  [[nodiscard]] uint64_t value() const { return state_; }
+
+ private:
+  uint64_t state_ = 0xcbf29ce484222325u;
+};
+
+}  // namespace
+
+std::vector<MemberOffer> Host::members_offers(HostSet members) const {
+  std::vector<MemberOffer> offers;
+  bool somebody_hears_clients = false;
+  for_each(members, [&](HostId id) {
+    MemberOffer offer;
+    offer.id = id;
+    const bool own = id == settings_.id;
+    const auto& heartbeat = peers_[id].heartbeat;
+    offer.offers = own ? settings_.offers : heartbeat.offers;
+    const bool draining = own ? state_ == HostState::draining : heartbeat.state == HostState::draining;
+    const bool deaf = own ? rx_filtered_ : (heartbeat.flags & wire::kUnhealthy) != 0;
+    offer.takes_new_flows = !draining && !deaf;
+    somebody_hears_clients = somebody_hears_clients || !deaf;
+    offers.push_back(offer);
+  });
+  if (somebody_hears_clients) return offers;
+  for (auto& offer : offers) {  // true of all: the view stays as it is
+    const auto& state = offer.id == settings_.id ? state_ : peers_[offer.id].heartbeat.state;
+    offer.takes_new_flows = state != HostState::draining;
+  }
+  return offers;
+}
+
+uint64_t Host::content_digest(HostSet members) const {
+  Fnv1a digest;
+  for (const MemberOffer& offer : members_offers(members)) {
+    digest.add(offer.id);
+    digest.add(offer.id == settings_.id ? settings_.incarnation : peers_[offer.id].incarnation);
+    digest.add(offer.takes_new_flows ? 1 : 0);
+    for (uint8_t byte : offer.offers) digest.add(byte);
+  }
+  return digest.value();
+}
+
+SlotTables Host::compute_tables(HostSet members) const {
+  const auto offers = members_offers(members);
+  SlotTables tables(kMaxSlots);
+  std::vector<std::pair<std::vector<uint32_t>, std::size_t>> done;  // equal weights give equal tables
+  for (std::size_t slot : ownership_.slots()) {
+    const bool spread = slot < kMaxRules && settings_.rules[slot].mode == FilteringMode::multiple;
+    std::vector<uint32_t> weights;
+    for (const auto& offer : offers)
+      weights.push_back(spread && offer.takes_new_flows ? weight_of_offer(offer.offers[slot]) : 0);
+    std::size_t same = kMaxSlots;
+    for (const auto& [known, of_slot] : done)
+      if (spread && known == weights) same = of_slot;
+    tables[slot] = same != kMaxSlots ? tables[same] : owners_of_slot(slot, settings_.rules, offers);
+    if (spread && same == kMaxSlots) done.emplace_back(weights, slot);
+  }
+  return tables;
+}
+
+uint32_t Host::highest_number_seen() const {
+  uint32_t highest = view_.number;
+  for (const Peer& peer : peers_)
+    if (peer.believed) highest = std::max(highest, peer.heartbeat.view);
+  return highest;
+}
+
+// A member of our view has moved on to a view without us.
+bool Host::shut_out_by_a_peer(const Circle& circle) const {
+  if (std::popcount(view_.members) < 2) return false;
+  bool shut_out = false;
+  for_each(view_.members & circle.heard & circle.compatible, [&](HostId id) {
+    const auto& heartbeat = peers_[id].heartbeat;
+    const bool in_a_view = heartbeat.phase != 0 && !(heartbeat.flags & (wire::kLeaving | wire::kRestarting));
+    if (in_a_view && heartbeat.view > view_.number && !(heartbeat.view_members & bit_of(settings_.id)))
+      shut_out = true;
+  });
+  return shut_out;
+}
+
+// Another view in earshot, without us, serves and is the better one: ours owns nothing until both are one.
+bool Host::yields_to_a_better_view(const Circle& circle) const {
+  bool yields = false;
+  for_each(circle.mutual & circle.compatible & ~view_.members, [&](HostId id) {
+    const auto& heartbeat = peers_[id].heartbeat;
+    if (heartbeat.phase == 0 || (heartbeat.view_members & bit_of(settings_.id))) return;
+    const int theirs = std::popcount(heartbeat.view_members), ours = std::popcount(view_.members);
+    if (theirs > ours ||
+        (theirs == ours && std::countr_zero(heartbeat.view_members) < std::countr_zero(view_.members)))
+      yields = true;
+  });
+  return yields;
+}
+
+bool Host::may_serve_alone(Nanos now, const Circle& circle) const {
+  if (!carrier_ || !bound_ || now - started_at_ < silence_limit()) return false;
+  bool company = false;  // somebody who is in a view is heard: first form a common one
+  for_each(circle.heard & circle.compatible,
+           [&](HostId id) { company = company || peers_[id].heartbeat.phase != 0; });
+  return !company;
+}
+
+void Host::settle_view(Nanos now, const Circle& circle) {
+  if (shut_out_by_a_peer(circle)) return go_alone("the others have formed a view without this host");
+  if (yields_to_a_better_view(circle) && ownership_.owns_anything()) {
+    note(Notice::Kind::view_changed, 0, "owns nothing until it has joined the larger view in earshot");
+    ownership_.clear();
+    out_.states_changed = true;
+  }
+  const HostSet wanted = wanted_members(self(), peers_, circle, now, period());
+  if (!(wanted & bit_of(settings_.id)))
+    return go_alone("the others do not hear this host, or not all of them do");
+  if (wanted == bit_of(settings_.id) && std::popcount(view_.members) == 1 && phase_ == Phase::none &&
+      !may_serve_alone(now, circle))
+    return;  // still listening
+
+  const uint64_t digest = content_digest(wanted);
+  uint32_t stated = 0;  // the highest number under which somebody states this very view
+  bool readmits = false;
+  for_each(wanted, [&](HostId id) {
+    if (id == settings_.id) return;
+    const Peer& peer = peers_[id];
+    if ((circle.heard & bit_of(id)) && peer.heartbeat.view_digest == digest &&
+        peer.heartbeat.view_members == wanted)
+      stated = std::max(stated, peer.heartbeat.view);
+    const bool is_back = peer.accused && (circle.mutual & bit_of(id)) != 0;
+    readmits = readmits || (is_back && peer.accused_in_view >= view_.number);
+  });
+  const bool same = wanted == view_.members && digest == view_.digest && phase_ != Phase::none;
+  if (same && !readmits) {
+    if (stated > view_.number) start_view(stated, wanted, digest, now);
+    return;
+  }
+  const bool join_theirs = stated > view_.number || (stated == view_.number && stated != 0 && !same);
+  start_view(join_theirs ? stated : highest_number_seen() + 1, wanted, digest, now);
+}
+
+void Host::start_view(uint32_t number, HostSet members, uint64_t digest, Nanos now) {
+  const HostSet before = view_.members;
+  note_departures(before, members, now);
+  view_ = {number, members, digest};
+  phase_ = Phase::seen;
+  view_started_at_ = now;
+  ++scan_token_;  // an older scan answers for an older view
+  scan_pending_ = false;
+  held_generation_ = 0;
+  release_begun_ = false;
+  held_parts_.clear();
+  for_each(members, [&](HostId id) {
+    if (peers_[id].accused && peers_[id].accused_in_view < number) peers_[id].accused = false;
+  });
+  apply(HostEvent::diverged, "view " + std::to_string(number));
+  note(Notice::Kind::view_changed, 0,
+       "view " + std::to_string(number) + " with hosts " + members_text(members));
+  out_.states_changed = true;
+  say_soon_ = true;
+}
+
+// Out of every view: owns nothing, holds what has a socket, waits to be admitted.
+void Host::go_alone(const std::string& cause) {
+  const bool was_in_one = phase_ != Phase::none;
+  view_.members = bit_of(settings_.id);
+  view_.digest = 0;
+  phase_ = Phase::none;
+  ownership_.clear();
+  ++scan_token_;
+  scan_pending_ = false;
+  held_generation_ = 0;
+  release_begun_ = false;
+  held_parts_.clear();
+  if (lease_ != 0) out_.lease = lease_ = 0;
+  out_.states_changed = true;
+  if (!was_in_one) return;
+  say_soon_ = true;
+  note(Notice::Kind::view_changed, 0, "in no view: " + cause);
+  apply(HostEvent::diverged, cause);
+}
+
+// Members that vanish without handing over may have a living kernel with living connections: ghosts.
+void Host::note_departures(HostSet before, HostSet after, Nanos now) {
+  for_each(after & ~before, [&](HostId id) {
+    if (id != settings_.id) note(Notice::Kind::peer_joined, id, "joins");
+  });
+  for_each(before & ~after, [&](HostId id) {
+    const Peer& peer = peers_[id];
+    const bool left = (peer.heartbeat.flags & wire::kLeaving) != 0 || peer.heartbeat.phase == 0;
+    const bool restarting = (peer.heartbeat.flags & wire::kRestarting) != 0;
+    note(left ? Notice::Kind::peer_left : Notice::Kind::peer_evicted, id,
+         restarting ? "restarts"
+         : left     ? "left"
+                    : "evicted");
+    if (left && !restarting) return;
+    Ghost ghost;
+    ghost.incarnation = peer.incarnation;
+    ghost.buckets = peer.held.slots;
+    for (std::size_t slot : ownership_.slots())
+      for (std::size_t bucket = 0; bucket < kBucketCount; ++bucket)
+        if (tables_[slot][bucket] == id) ghost.buckets[slot].set(bucket);
+    ghost.address = peer.heartbeat.dedicated_ip;
+    ghost.mac = peer.heartbeat.adapter_mac;
+    ghost.probed = !restarting && !ghost.address.is_unspecified();
+    ghost.next_probe = ghost.answered_at = now;
+    ghost.until = now + (restarting ? peer.heartbeat.hold_s * kSecond : kUnprobedHold);
+    ghosts_[id] = std::move(ghost);
+  });
+}
+
+bool Host::all_members_at(Phase phase, const Circle& circle) const {
+  bool all = true;
+  for_each(view_.members & ~bit_of(settings_.id), [&](HostId id) {
+    const auto& heartbeat = peers_[id].heartbeat;
+    const bool stated = heartbeat.view == view_.number && heartbeat.view_digest == view_.digest &&
+                        heartbeat.phase >= static_cast<uint8_t>(phase);
+    if ((circle.heard & bit_of(id)) && stated) return;
+    bool relayed = false;  // not heard here, but by a neighbour in this same view
+    if (!(circle.heard & bit_of(id))) {
+      for_each(view_.members & circle.heard & ~bit_of(id), [&](HostId neighbour) {
+        const auto& theirs = peers_[neighbour].heartbeat;
+        const auto* report = report_of(theirs, id);
+        if (theirs.view == view_.number && theirs.view_digest == view_.digest && report != nullptr &&
+            report->view == view_.number && report->phase >= static_cast<uint8_t>(phase))
+          relayed = true;
+      });
+    }
+    all = all && relayed;
+  });
+  return all;
+}
+
+void Host::advance_phase(Nanos now, const Circle& circle) {
+  if (phase_ == Phase::seen && !release_begun_ && all_members_at(Phase::seen, circle)) release(now);
+  if (phase_ == Phase::seen && release_begun_ && held_generation_ != 0) {
+    phase_ = Phase::released;
+    say_soon_ = true;
+  }
+  if (phase_ == Phase::released && all_members_at(Phase::released, circle)) {
+    if (std::popcount(view_.members) == 1 && !may_serve_alone(now, circle)) return;
+    if (yields_to_a_better_view(circle)) return;
+    acquire(now);
+  }
+}
+
+void Host::release(Nanos now) {
+  release_begun_ = true;
+  next_tables_ = compute_tables(view_.members);
+  ownership_.shrink_to(next_tables_, settings_.id);
+  out_.states_changed = true;
+  out_.scan = ++scan_token_;
+  scan_pending_ = true;
+  next_scan_ = now + kSecond;
+}
+
+void Host::acquire(Nanos now) {
+  tables_ = next_tables_;
+  ownership_.acquire(tables_, settings_.id);
+  phase_ = Phase::acquired;
+  out_.states_changed = true;
+  say_soon_ = true;
+  apply(HostEvent::converged, "view " + std::to_string(view_.number));
+  note(Notice::Kind::converged, 0,
+       "view " + std::to_string(view_.number) + " with hosts " + members_text(view_.members) + " after " +
+           std::to_string((now - view_started_at_) / kMillisecond) + " ms");
+  bool somebody = false;
+  for (const auto& offer : members_offers(view_.members)) somebody = somebody || offer.takes_new_flows;
+  if (!somebody && !nobody_owns_said_) note(Notice::Kind::nobody_owns, 0, "no member takes new flows");
+  nobody_owns_said_ = !somebody;
+}
+
+}  // namespace nlb::core

@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: Apache-2.0
+// Idea: start from the best view that anyone in earshot states (more members, then lowest id), take out who
+// left or is accused by enough, add in ascending order who hears, and is heard by, all that are in. Two
+// groups that meet thus compute the same union, and a pair of hosts that cannot hear each other never makes
+// two different ones.
+#include "core/membership.hh"
+
+#include <bit>
+#include <tuple>
+
+namespace nlb::core {
+namespace {
+
+template <typename Visit>
+void for_each(HostSet set, Visit visit) {
+  for (HostSet rest = set; rest != 0; rest &= rest - 1)
+    visit(static_cast<HostId>(std::countr_zero(rest) + 1));
+}
+
+bool better_base(HostSet a, HostSet b) {
+  if (std::popcount(a) != std::popcount(b)) return std::popcount(a) > std::popcount(b);
+  return std::countr_zero(a) < std::countr_zero(b);
+}
+
+HostSet best_base(const Self& self, const PeerTable& peers, const Circle& circle) {
+  HostSet base = self.view_members | bit_of(self.id);
+  for_each(circle.compatible & circle.mutual, [&](HostId id) {
+    const HostSet stated = peers[id].heartbeat.view_members;
+    if (stated != 0 && better_base(stated, base)) base = stated;
+  });
+  return base;
+}
+
+// It says itself that it is not in a view with anyone: it owns nothing there, and may be left out at once.
+bool has_left(HostId id, const Circle& circle) {
+  if (!(circle.heard & bit_of(id))) return false;
+  return !(circle.compatible & bit_of(id));
+}
+
+// Is there a member, heard by us and not itself accused, that still hears the suspect?
+bool somebody_testifies(HostId suspect, HostSet base, const PeerTable& peers, const Circle& circle) {
+  bool testified = false;
+  for_each(base & circle.heard & ~bit_of(suspect), [&](HostId id) {
+    const wire::PeerReport* report = report_of(peers[id].heartbeat, suspect);
+    if (!peers[id].accused && report != nullptr && !report->accused) testified = true;
+  });
+  return testified;
+}
+
+bool evicted(HostId suspect, HostSet base, const Self& self, const PeerTable& peers, const Circle& circle) {
+  const int accusers = accusers_of(suspect, base, self, peers, circle);
+  if (accusers >= 2) return true;
+  return accusers == 1 && !somebody_testifies(suspect, base, peers, circle) &&
+         (suspect != self.id);  // our own eviction is told to us by a view, not concluded from one voice
+}
+
+// Of pairs with this host, only what has lasted for `join_delay` counts: several that come at once join at once.
+bool hear_each_other(HostId a, HostId b, const Self& self, const PeerTable& peers, const Circle& circle,
+                     Nanos joined_before) {
+  if (a == self.id) std::swap(a, b);
+  if (b == self.id) return (circle.mutual & bit_of(a)) != 0 && peers[a].mutual_since <= joined_before;
+  if (!(circle.heard & bit_of(a)) || !(circle.heard & bit_of(b))) return false;
+  const auto* a_of_b = report_of(peers[a].heartbeat, b);
+  const auto* b_of_a = report_of(peers[b].heartbeat, a);
+  return a_of_b != nullptr && b_of_a != nullptr &&
+         a_of_b->incarnation == static_cast<uint32_t>(peers[b].incarnation) &&
+         b_of_a->incarnation == static_cast<uint32_t>(peers[a].incarnation);
+}
+
+bool hears_all(HostId id, HostSet others, const Self& self, const PeerTable& peers, const Circle& circle,
+               Nanos joined_before) {
+  bool all = true;
+  for_each(others & ~bit_of(id), [&](HostId other) {
+    all = all && hear_each_other(id, other, self, peers, circle, joined_before);
+  });
+  return all;
+}
+
+}  // namespace
+
+const wire::PeerReport* report_of(const wire::Heartbeat& heartbeat, HostId about) {
+  for (const wire::PeerReport& report : heartbeat.peers)
+    if (report.id == about) return &report;
+  return nullptr;
+}
+
+Circle circle_of(const Self& self, const PeerTable& peers, Nanos now, Nanos silence_limit) {
+  Circle circle;
+  for (HostId id = 1; id <= kMaxHosts; ++id) {
+    const Peer& peer = peers[id];
+    if (id == self.id || !peer.believed || now - peer.heard_at >= silence_limit) continue;
+    circle.heard |= bit_of(id);
+    const auto* report = report_of(peer.heartbeat, self.id);
+    if (report != nullptr && report->incarnation == static_cast<uint32_t>(self.incarnation))
+      circle.mutual |= bit_of(id);
+    const auto state = peer.heartbeat.state;
+    const bool active = state == wire::HostState::converging || state == wire::HostState::converged ||
+                        state == wire::HostState::draining;
+    const auto& theirs = peer.heartbeat.digests;
+    const auto& ours = self.digests;
+    const bool same = theirs.mode == ours.mode && theirs.period_ms == ours.period_ms &&
+                      theirs.vips == ours.vips && theirs.tolerance == ours.tolerance &&
+                      theirs.rules == ours.rules && theirs.seed == ours.seed;
+    const bool stays = (peer.heartbeat.flags & (wire::kLeaving | wire::kRestarting)) == 0;
+    if (active && stays && same) circle.compatible |= bit_of(id);
+  }
+  return circle;
+}
+
+int accusers_of(HostId suspect, HostSet base, const Self& self, const PeerTable& peers,
+                const Circle& circle) {
+  int accusers = 0;
+  if (suspect != self.id && (base & bit_of(self.id)) && peers[suspect].accused) ++accusers;
+  const uint64_t incarnation = suspect == self.id ? self.incarnation : peers[suspect].incarnation;
+  for_each(base & circle.heard & ~bit_of(suspect), [&](HostId id) {
+    const auto* report = report_of(peers[id].heartbeat, suspect);
+    if (report != nullptr && report->accused && report->incarnation == static_cast<uint32_t>(incarnation))
+      ++accusers;
+  });
+  return accusers;
+}
+
+HostSet wanted_members(const Self& self, const PeerTable& peers, const Circle& circle, Nanos now,
+                       Nanos join_delay) {
+  if (!self.active) return 0;
+  const HostSet base = best_base(self, peers, circle);
+  HostSet wanted = 0;
+  for_each(base, [&](HostId id) {
+    if (id != self.id && !peers[id].believed) return;  // never heard: its offers are not known here
+    if (id != self.id && has_left(id, circle)) return;
+    if (!evicted(id, base, self, peers, circle)) wanted |= bit_of(id);
+  });
+  const HostSet reachable = circle.compatible & circle.mutual;
+  for (HostId id = 1; id <= kMaxHosts; ++id) {
+    const bool possible = id == self.id || (reachable & bit_of(id));
+    if (!possible || (wanted & bit_of(id))) continue;
+    if (hears_all(id, wanted, self, peers, circle, now - join_delay)) wanted |= bit_of(id);
+  }
+  return wanted;
+}
+
+HostId better_group_than_ours(const Self& self, const PeerTable& peers, const Circle& circle) {
+  struct Group {
+    wire::ConfigDigests digests;
+    int members = 0;
+    uint32_t generation = 0;
+    HostId lowest = 0;
+  };
+  auto content = [](wire::ConfigDigests digests) {
+    digests.generation = 0;
+    return digests;
+  };
+  std::vector<Group> groups = {{content(self.digests), 1, self.digests.generation, self.id}};
+  for_each(circle.mutual, [&](HostId id) {
+    const auto& heartbeat = peers[id].heartbeat;
+    const bool takes_part = heartbeat.state == wire::HostState::converging ||
+                            heartbeat.state == wire::HostState::converged ||
+                            heartbeat.state == wire::HostState::draining;
+    if (!takes_part) return;
+    const auto digests = content(heartbeat.digests);
+    auto group = groups.begin();
+    while (group != groups.end() && !(group->digests == digests)) ++group;
+    if (group == groups.end()) group = groups.insert(groups.end(), Group{digests, 0, 0, id});
+    ++group->members;
+    group->generation = std::max(group->generation, heartbeat.digests.generation);
+    group->lowest = std::min(group->lowest, id);
+  });
+  const Group ours = groups.front();
+  for (const Group& group : groups) {
+    const auto rank = [](const Group& g) { return std::tuple(-g.members, -int64_t{g.generation}, g.lowest); };
+    if (rank(group) < rank(ours)) return group.lowest;
+  }
+  return 0;
+}
+
+}  // namespace nlb::core

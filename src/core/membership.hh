@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+// Who should be in the view: a pure function of what this host and those it hears report. Every host computes
+// it for itself; as the inputs travel in every heartbeat, hosts that hear each other come to the same answer.
+#pragma once
+
+#include <array>
+
+#include "core/peer.hh"
+
+namespace nlb::core {
+
+struct Self {
+  HostId id = 0;
+  uint64_t incarnation = 0;
+  bool active = false;       // takes part (converging, converged, draining)
+  HostSet view_members = 0;  // of its current view; bit of itself only when alone
+  uint32_t generation = 0;   // of its configuration
+  wire::ConfigDigests digests;
+};
+
+struct Circle {            // whom this host hears now, and how
+  HostSet heard = 0;       // believed, and a frame within D
+  HostSet mutual = 0;      // ... that lists us
+  HostSet compatible = 0;  // ... with the same configuration, and active
+};
+
+using PeerTable = std::array<Peer, kMaxHosts + 1>;  // by id
+
+[[nodiscard]] Circle circle_of(const Self& self, const PeerTable& peers, Nanos now, Nanos silence_limit);
+
+// Hosts of `base` that accuse `suspect`, this one among them.
+[[nodiscard]] int accusers_of(HostId suspect, HostSet base, const Self& self, const PeerTable& peers,
+                              const Circle& circle);
+
+// The members that the view ought to have. Without the bit of `self` when it has to stay outside.
+[[nodiscard]] HostSet wanted_members(const Self& self, const PeerTable& peers, const Circle& circle,
+                                     Nanos now, Nanos join_delay);
+
+// Hosts whose configuration differs form groups; the best one goes on: more members, then higher generation,
+// then lowest host id. Returns a host of a better group than ours, or 0.
+[[nodiscard]] HostId better_group_than_ours(const Self& self, const PeerTable& peers, const Circle& circle);
+
+[[nodiscard]] const wire::PeerReport* report_of(const wire::Heartbeat& heartbeat, HostId about);
+
+}  // namespace nlb::core

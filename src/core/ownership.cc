@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/ownership.hh"
+
+namespace nlb::core {
+
+Ownership::Ownership(std::vector<std::size_t> slots)
+    : slots_(std::move(slots)), owned_(kMaxSlots), held_(kMaxSlots) {}
+
+void Ownership::clear() {
+  for (std::size_t slot : slots_) owned_[slot].reset();
+  forget_live();
+}
+
+void Ownership::shrink_to(const SlotTables& tables, HostId self) {
+  for (std::size_t slot : slots_)
+    for (std::size_t bucket = 0; bucket < kBucketCount; ++bucket)
+      if (tables[slot][bucket] != self) owned_[slot].reset(bucket);
+  forget_live();
+}
+
+void Ownership::acquire(const SlotTables& tables, HostId self) {
+  for (std::size_t slot : slots_) {
+    for (std::size_t bucket = 0; bucket < kBucketCount; ++bucket)
+      owned_[slot].set(bucket, tables[slot][bucket] == self);
+    held_[slot] &= ~owned_[slot];
+  }
+}
+
+void Ownership::set_live(const SlotBuckets& live) {
+  for (std::size_t slot : slots_) held_[slot] = live[slot] & ~owned_[slot];
+  live_known_ = true;
+}
+
+void Ownership::forget_live() {
+  live_known_ = false;
+}
+
+bool Ownership::owns_anything() const {
+  for (std::size_t slot : slots_)
+    if (owned_[slot].any()) return true;
+  return false;
+}
+
+bool Ownership::holds_anything() const {
+  for (std::size_t slot : slots_)
+    if (held_[slot].any()) return true;
+  return false;
+}
+
+SlotStates Ownership::states(std::size_t slot, bool check_all, const BucketSet& others_hold) const {
+  SlotStates states;
+  for (std::size_t bucket = 0; bucket < kBucketCount; ++bucket) {
+    if (owned_[slot][bucket]) {
+      states[bucket] = check_all || others_hold[bucket] ? BucketState::owned_checked : BucketState::owned;
+    } else {
+      const bool may_hold = !live_known_ || held_[slot][bucket];
+      states[bucket] = may_hold ? BucketState::foreign_checked : BucketState::foreign;
+    }
+  }
+  return states;
+}
+
+}  // namespace nlb::core

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+// What this host knows of another one, from its heartbeats alone.
+#pragma once
+
+#include <optional>
+#include <vector>
+
+#include "core/bucket_state.hh"
+#include "wire/heartbeat.hh"
+
+namespace nlb::core {
+
+// An incarnation that was heard but has not yet proved that it hears us: its frames may be a replay.
+struct Candidate {
+  uint64_t incarnation = 0;
+  uint64_t sequence = 0;
+  Nanos heard_at = 0;
+};
+
+// The peer's held list of one (view, generation), collected from its parts.
+struct HeldList {
+  uint32_t view = 0;
+  uint16_t generation = 0;
+  uint16_t parts_expected = 0;
+  std::vector<bool> parts_seen;
+  std::vector<BucketSet> slots = std::vector<BucketSet>(kMaxSlots);
+};
+
+struct Peer {
+  bool believed = false;  // its incarnation has echoed a recent frame of ours
+  uint64_t incarnation = 0;
+  uint64_t sequence = 0;      // highest accepted
+  Nanos heard_at = 0;         // newest accepted frame
+  Nanos mutual_since = 0;     // since when we hear each other; 0 = not now
+  Nanos echoed_send = 0;      // send time of our newest frame that it echoed without accusing us
+  wire::Heartbeat heartbeat;  // newest accepted
+  bool accused = false;  // silent for D; a promise not to extend its lease until a later view readmits it
+  uint32_t accused_in_view = 0;
+  bool asked = false;  // the question by unicast is out
+  std::optional<Candidate> candidate;
+  HeldList held;        // newest list that is complete
+  HeldList collecting;  // parts of a newer one
+};
+
+}  // namespace nlb::core

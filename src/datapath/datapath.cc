@@ -1,0 +1,227 @@
+// SPDX-License-Identifier: Apache-2.0
+// Attach, adopt, configure, read back. The order in attach() is the point of this file:
+//   same ABI version found   its maps go on (buckets, lease, configuration); fresh programs replace the old
+//   ones other ABI version found  new maps, every bucket foreign_checked, lease 0. The old programs stay
+//   until the first
+//                            configure() has filled the new bank: an empty bank would let every frame pass
+//   nothing found            new maps and programs, attached at once
+#include "datapath/datapath.hh"
+
+#include <linux/membarrier.h>
+#include <nlb/abi/verdict.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cerrno>
+#include <cstring>
+
+#include "datapath/bank.hh"
+#include "datapath/hooks.hh"
+#include "datapath/maps.hh"
+#include "datapath/pins.hh"
+#include "datapath/programs.hh"
+
+namespace nlb {
+namespace {
+
+struct VerdictText {
+  const char* name;
+  bool expected;
+};
+constexpr VerdictText kVerdicts[] = {
+#define NLB_VERDICT_TEXT(name, action, expected, text) {#name, expected != 0},
+    NLB_VERDICTS(NLB_VERDICT_TEXT)
+#undef NLB_VERDICT_TEXT
+};
+
+// A program that read the old bank number may still be at work; it runs within an RCU read section, and the
+// global barrier waits for all of those. After it, nobody reads the bank that is not in force.
+void wait_for_readers() {
+  syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0);
+}
+
+class KernelDatapath final : public Datapath {
+ public:
+  KernelDatapath(DatapathOptions options, Hooks hooks, std::unique_ptr<Programs> programs, SharedState state)
+      : options_(std::move(options)),
+        hooks_(std::move(hooks)),
+        programs_(std::move(programs)),
+        state_(std::move(state)) {}
+
+  [[nodiscard]] bool adopted() const override { return adopted_; }
+  [[nodiscard]] Result<void> configure(const FilterConfig& config) override;
+  void set_lease(Nanos until) override;
+  [[nodiscard]] Nanos lease() const override;
+  void set_buckets(std::size_t slot, const SlotStates& states) override;
+  [[nodiscard]] SlotStates buckets(std::size_t slot) const override;
+  [[nodiscard]] Result<LiveConnections> live_connections() override;
+  [[nodiscard]] std::vector<Counter> counters() const override;
+  [[nodiscard]] DatapathKind attached_kind() const override { return hooks_.kind(); }
+  [[nodiscard]] Result<std::vector<std::string>> repair() override;
+
+  [[nodiscard]] Result<void> start(FoundMaps found);
+
+ private:
+  [[nodiscard]] Result<void> put_in_force();
+
+  DatapathOptions options_;
+  Hooks hooks_;
+  std::unique_ptr<Programs> programs_;
+  SharedState state_;
+  bool adopted_ = false;
+  bool in_force_ = false;  // false: an older version's programs still do the work
+};
+
+template <typename T>
+void store(T& place, T value) {
+  std::atomic_ref<T>(place).store(value, std::memory_order_release);
+}
+template <typename T>
+T load(T& place) {
+  return std::atomic_ref<T>(place).load(std::memory_order_acquire);
+}
+
+Result<void> KernelDatapath::start(FoundMaps found) {
+  adopted_ = found == FoundMaps::same_abi;
+  nlb_control& control = state_.control.all()[0];
+  if (!adopted_) {
+    store(control.abi_version, uint32_t{NLB_ABI_VERSION});
+    const auto first = found == FoundMaps::other_abi ? BucketState::foreign_checked : BucketState::foreign;
+    for (nlb_bucket_row& row : state_.buckets.all())
+      std::memset(row.states, static_cast<int>(first), sizeof row.states);
+  }
+  if (found == FoundMaps::other_abi) return {};
+  return put_in_force();
+}
+
+Result<void> KernelDatapath::put_in_force() {
+  if (auto set = hooks_.set_tc(programs_->ingress(), programs_->egress()); !set) return set;
+  hooks_.set_xdp(programs_->xdp(), options_.at_most);
+  pin_maps(options_.pin_directory, programs_->maps());
+  in_force_ = true;
+  return {};
+}
+
+Result<void> KernelDatapath::configure(const FilterConfig& config) {
+  const auto bank = make_bank(config);
+  if (!bank) return tl::unexpected(bank.error());
+  nlb_control& control = state_.control.all()[0];
+  const uint32_t next = 1 - (load(control.active_bank) & 1);
+  wait_for_readers();
+  state_.banks[next] = *bank;
+  fill_port_blocks(config, state_.ports.all().subspan(next * kBlocksPerBank, kBlocksPerBank));
+  store(control.active_bank, next);
+  return in_force_ ? Result<void>{} : put_in_force();
+}
+
+void KernelDatapath::set_lease(Nanos until) {
+  store<__u64>(state_.control[0].lease_ns, until > 0 ? static_cast<__u64>(until) : 0);
+}
+
+Nanos KernelDatapath::lease() const {
+  return static_cast<Nanos>(load<__u64>(state_.control.all()[0].lease_ns));
+}
+
+void KernelDatapath::set_buckets(std::size_t slot, const SlotStates& states) {
+  nlb_bucket_row& row = state_.buckets[slot];
+  for (std::size_t i = 0; i < states.size(); ++i) {
+    std::atomic_ref<__u8>(row.states[i]).store(static_cast<__u8>(states[i]), std::memory_order_relaxed);
+  }
+  std::atomic_thread_fence(std::memory_order_seq_cst);
+}
+
+SlotStates KernelDatapath::buckets(std::size_t slot) const {
+  SlotStates states{};
+  const nlb_bucket_row& row = state_.buckets[slot];
+  for (std::size_t i = 0; i < states.size(); ++i) states[i] = static_cast<BucketState>(row.states[i] & 3);
+  return states;
+}
+
+Result<LiveConnections> KernelDatapath::live_connections() {
+  for (nlb_live_row& row : state_.live.all()) std::memset(row.connections, 0, sizeof row.connections);
+  if (auto walked = programs_->walk_sockets(); !walked) return tl::unexpected(walked.error());
+  LiveConnections live;
+  for (std::size_t slot = 0; slot < kMaxSlots; ++slot) {
+    for (std::size_t bucket = 0; bucket < kBucketCount; ++bucket) {
+      const uint32_t count = state_.live[slot].connections[bucket];
+      if (count == 0) continue;
+      live.buckets[slot].set(bucket);
+      live.connections[slot] += count;
+    }
+  }
+  return live;
+}
+
+std::vector<Counter> KernelDatapath::counters() const {
+  std::vector<Counter> all;
+  const auto sums = read_counters(programs_->maps().find("nlb_counters")->second.get());
+  for (std::size_t i = 0; i < sums.size(); ++i) {
+    all.push_back({kVerdicts[i].name, sums[i].packets, sums[i].bytes, kVerdicts[i].expected});
+  }
+  return all;
+}
+
+Result<std::vector<std::string>> KernelDatapath::repair() {
+  std::vector<std::string> missing;
+  if (!in_force_) return missing;
+  if (!hooks_.has_ingress()) missing.emplace_back("tc ingress");
+  if (!hooks_.has_egress()) missing.emplace_back("tc egress");
+  const bool tc_missing = !missing.empty();
+  if (tc_missing) {
+    if (auto set = hooks_.set_tc(programs_->ingress(), programs_->egress()); !set)
+      return tl::unexpected(set.error());
+  }
+  if (options_.at_most > DatapathKind::tc && hooks_.kind() == DatapathKind::tc) {
+    hooks_.set_xdp(programs_->xdp(), options_.at_most);
+    if (hooks_.kind() != DatapathKind::tc) missing.emplace_back("xdp");
+  }
+  return missing;
+}
+
+struct Found {
+  FoundMaps kind = FoundMaps::none;
+  MapSet maps;
+};
+
+// Pins first; where they are missing or of no use, through the attached programs. What is attached decides
+// whether an older version is at work: pins alone, left over from a reboot of the interface, are not.
+Found find_maps(const DatapathOptions& options, const Hooks& hooks) {
+  const auto expected = Programs::expected_maps();
+  const auto attached = hooks.our_programs();
+  if (attached.empty()) return {};
+  MapSet maps = pinned_maps(options.pin_directory);
+  if (judge_maps(maps, expected, Programs::abi_version()) != FoundMaps::same_abi)
+    maps = maps_of_programs(attached);
+  const FoundMaps kind = judge_maps(maps, expected, Programs::abi_version());
+  if (kind != FoundMaps::same_abi) maps.clear();
+  return {kind == FoundMaps::none ? FoundMaps::other_abi : kind, std::move(maps)};
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Datapath>> Datapath::attach(const DatapathOptions& options) {
+  auto hooks = Hooks::of(options.interface);
+  if (!hooks) return tl::unexpected(hooks.error());
+  const bool can_pin = make_pin_directory(options.pin_directory);
+  const Found found = find_maps(options, *hooks);
+  auto programs = Programs::load(found.maps);
+  if (!programs) return tl::unexpected(programs.error().within(options.interface));
+  auto state = SharedState::map((*programs)->maps());
+  if (!state) return tl::unexpected(state.error().within(options.interface));
+  DatapathOptions own = options;
+  if (!can_pin) own.pin_directory.clear();
+  auto datapath =
+      std::make_unique<KernelDatapath>(own, std::move(*hooks), std::move(*programs), std::move(*state));
+  if (auto started = datapath->start(found.kind); !started) return tl::unexpected(started.error());
+  return datapath;
+}
+
+Result<void> Datapath::remove(const DatapathOptions& options) {
+  if (const auto hooks = Hooks::of(options.interface)) hooks->remove();
+  remove_pins(options.pin_directory);
+  return {};
+}
+
+}  // namespace nlb

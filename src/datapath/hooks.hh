@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+// The three hooks of one interface: XDP, tc ingress, tc egress. All are set by netlink, so a program stays
+// until somebody takes it off; replacing one is a single atomic step in the kernel. A foreign XDP program is
+// never displaced.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/result.hh"
+#include "datapath/datapath.hh"
+
+namespace nlb {
+
+class Hooks {
+ public:
+  [[nodiscard]] static Result<Hooks> of(const std::string& interface);
+
+  // Sets or replaces. Egress goes first: it fails where an `ingress` qdisc stands in the way, before anything
+  // changed.
+  [[nodiscard]] Result<void> set_tc(int ingress_program, int egress_program) const;
+  // Native, else generic, else none; takes our own off where `at_most` forbids it. Not an error: tc alone is
+  // correct.
+  void set_xdp(int program, DatapathKind at_most) const;
+  void remove() const;  // ours only; clsact too when nothing else uses it
+
+  [[nodiscard]] DatapathKind kind() const;  // asked of the kernel
+  [[nodiscard]] bool has_ingress() const;
+  [[nodiscard]] bool has_egress() const;
+  [[nodiscard]] std::vector<uint32_t> our_programs() const;  // ids
+
+ private:
+  explicit Hooks(std::string interface, int index) : interface_(std::move(interface)), index_(index) {}
+  std::string interface_;
+  int index_;
+};
+
+}  // namespace nlb

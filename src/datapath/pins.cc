@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "datapath/pins.hh"
+
+#include <bpf/bpf.h>
+#include <linux/magic.h>
+#include <sys/mount.h>
+#include <sys/vfs.h>
+
+#include <filesystem>
+
+namespace nlb {
+namespace {
+
+namespace fs = std::filesystem;
+constexpr const char* kUsualMount = "/sys/fs/bpf";
+
+bool on_bpffs(const fs::path& path) {
+  struct statfs about {};
+  return statfs(path.c_str(), &about) == 0 && about.f_type == BPF_FS_MAGIC;
+}
+
+fs::path nearest_existing(fs::path path) {
+  std::error_code ignored;
+  while (!path.empty() && path != path.root_path() && !fs::exists(path, ignored)) path = path.parent_path();
+  return path;
+}
+
+std::vector<std::string> map_names_in(const std::string& directory) {
+  std::vector<std::string> names;
+  std::error_code error;
+  for (fs::directory_iterator at(directory, error), end; !error && at != end; at.increment(error)) {
+    const std::string name = at->path().filename();
+    if (name.starts_with("nlb_")) names.push_back(name);
+  }
+  return names;
+}
+
+}  // namespace
+
+bool make_pin_directory(const std::string& directory) {
+  if (directory.empty()) return false;
+  const bool usual = directory.starts_with(std::string(kUsualMount) + "/");
+  if (usual && !on_bpffs(nearest_existing(directory)) && fs::exists(kUsualMount)) {
+    if (mount("bpf", kUsualMount, "bpf", MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=700") != 0) return false;
+  }
+  std::error_code error;
+  if (!on_bpffs(nearest_existing(directory))) return false;
+  fs::create_directories(directory, error);
+  return !error;
+}
+
+MapSet pinned_maps(const std::string& directory) {
+  MapSet maps;
+  for (const std::string& name : map_names_in(directory)) {
+    FileDescriptor fd(bpf_obj_get((fs::path(directory) / name).c_str()));
+    if (fd) maps.emplace(name, std::move(fd));
+  }
+  return maps;
+}
+
+void pin_maps(const std::string& directory, const MapSet& maps) {
+  if (!make_pin_directory(directory)) return;
+  std::error_code ignored;
+  for (const auto& [name, fd] : maps) {
+    const fs::path place = fs::path(directory) / name;
+    fs::remove(place, ignored);
+    static_cast<void>(bpf_obj_pin(fd.get(), place.c_str()));
+  }
+}
+
+void remove_pins(const std::string& directory) {
+  if (directory.empty() || !on_bpffs(directory)) return;
+  std::error_code ignored;
+  for (const std::string& name : map_names_in(directory)) fs::remove(fs::path(directory) / name, ignored);
+  fs::remove(directory, ignored);  // only when empty
+}
+
+}  // namespace nlb

@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: Apache-2.0
+// Maps below the pin directory, where a bpffs can be had: for people and tools to look at, and for the next
+// daemon. A failure here is never fatal: the next daemon finds the maps through the attached programs.
+#pragma once
+
+#include <string>
+
+#include "datapath/maps.hh"
+
+namespace nlb {
+
+// False when no bpffs is there and none can be mounted.
+[[nodiscard]] bool make_pin_directory(const std::string& directory);
+[[nodiscard]] MapSet pinned_maps(const std::string& directory);
+void pin_maps(const std::string& directory, const MapSet& maps);  // replaces what is there
+void remove_pins(const std::string& directory);
+
+}  // namespace nlb

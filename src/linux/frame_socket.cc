@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: Apache-2.0
+// Whole Ethernet frames of one EtherType by an AF_PACKET socket. The source MAC is the caller's choice:
+// heartbeats and probes are sent from the masked MAC, which the kernel would not do by itself.
+#include "linux/frame_socket.hh"
+
+#include <arpa/inet.h>
+#include <linux/if_packet.h>
+#include <net/if.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+namespace nlb {
+namespace {
+
+constexpr std::size_t kHeaderBytes = 14;
+constexpr std::size_t kLargestFrame = 65536 + kHeaderBytes;
+// A second of 64 hosts at 10 ms is 6,400 frames, each charged with up to some 2.5 KB of kernel memory; the
+// kernel doubles what is asked for. A limit, not an allocation.
+constexpr int kReceiveBufferBytes = 8 << 20;
+constexpr MacAddress kBroadcast{{0xff, 0xff, 0xff, 0xff, 0xff, 0xff}};
+
+tl::unexpected<Error> failed(const std::string& interface, const char* what, int error) {
+  return fail(interface + ": " + what + ": " + std::strerror(error), error);
+}
+
+class PacketSocket final : public FrameSocket {
+ public:
+  PacketSocket(int fd, std::string interface, uint16_t ether_type, std::optional<MacAddress> group)
+      : fd_(fd),
+        interface_(std::move(interface)),
+        ether_type_(ether_type),
+        group_(group),
+        buffer_(kLargestFrame) {}
+  PacketSocket(const PacketSocket&) = delete;
+  PacketSocket& operator=(const PacketSocket&) = delete;
+  ~PacketSocket() override { close(fd_); }
+
+  [[nodiscard]] int fd() const override { return fd_; }
+  [[nodiscard]] std::optional<ReceivedFrame> receive() override;
+  [[nodiscard]] Result<void> send(const MacAddress& source, const MacAddress& destination,
+                                  std::span<const uint8_t> payload) override;
+  [[nodiscard]] uint64_t dropped() override;
+
+  [[nodiscard]] Result<void> set_up();
+
+ private:
+  [[nodiscard]] Result<void> join(int ifindex);
+  // The adapter may be promiscuous: other clusters' groups are none of ours. Unicast is for the caller to
+  // judge, who knows which MACs are this host's.
+  [[nodiscard]] bool wanted(const MacAddress& destination) const {
+    return (destination.octets[0] & 1) == 0 || destination == kBroadcast || destination == group_;
+  }
+
+  int fd_;
+  std::string interface_;
+  uint16_t ether_type_;
+  std::optional<MacAddress> group_;
+  std::vector<uint8_t> buffer_;
+};
+
+Result<void> PacketSocket::join(int ifindex) {
+  if (!group_) return {};
+  packet_mreq membership{};
+  membership.mr_ifindex = ifindex;
+  membership.mr_type = PACKET_MR_MULTICAST;
+  membership.mr_alen = 6;
+  std::copy(group_->octets.begin(), group_->octets.end(), membership.mr_address);
+  if (setsockopt(fd_, SOL_PACKET, PACKET_ADD_MEMBERSHIP, &membership, sizeof membership) != 0)
+    return failed(interface_, ("cannot join group " + group_->text()).c_str(), errno);
+  return {};
+}
+
+// Bound last: nothing is queued before the socket is as it should be.
+Result<void> PacketSocket::set_up() {
+  const auto ifindex = static_cast<int>(if_nametoindex(interface_.c_str()));
+  if (ifindex == 0) return failed(interface_, "no such network interface", errno);
+  const int bytes = kReceiveBufferBytes;
+  if (setsockopt(fd_, SOL_SOCKET, SO_RCVBUFFORCE, &bytes, sizeof bytes) != 0)
+    setsockopt(fd_, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof bytes);
+  const int on = 1;
+  setsockopt(fd_, SOL_PACKET, PACKET_IGNORE_OUTGOING, &on, sizeof on);  // receive() checks again
+  if (auto joined = join(ifindex); !joined) return joined;
+  sockaddr_ll local{};
+  local.sll_family = AF_PACKET;
+  local.sll_protocol = htons(ether_type_);
+  local.sll_ifindex = ifindex;
+  if (bind(fd_, reinterpret_cast<sockaddr*>(&local), sizeof local) != 0)
+    return failed(interface_, "cannot bind a packet socket", errno);
+  return {};
+}
+
+std::optional<ReceivedFrame> PacketSocket::receive() {
+  for (;;) {
+    sockaddr_ll from{};
+    socklen_t from_length = sizeof from;
+    const ssize_t got = recvfrom(fd_, buffer_.data(), buffer_.size(), MSG_DONTWAIT,
+                                 reinterpret_cast<sockaddr*>(&from), &from_length);
+    // A link that went down is reported once as an error; the queue behind it may hold frames.
+    if (got < 0 && (errno == EINTR || errno == ENETDOWN)) continue;
+    if (got < 0) return std::nullopt;
+    const auto length = static_cast<std::size_t>(got);
+    if (from.sll_pkttype == PACKET_OUTGOING || length < kHeaderBytes) continue;
+    ReceivedFrame frame;
+    std::copy_n(buffer_.begin(), 6, frame.destination.octets.begin());
+    std::copy_n(buffer_.begin() + 6, 6, frame.source.octets.begin());
+    if (!wanted(frame.destination)) continue;
+    frame.received_at = boottime_now();
+    frame.payload.assign(buffer_.begin() + kHeaderBytes, buffer_.begin() + got);
+    return frame;
+  }
+}
+
+Result<void> PacketSocket::send(const MacAddress& source, const MacAddress& destination,
+                                std::span<const uint8_t> payload) {
+  std::vector<uint8_t> frame;
+  frame.reserve(kHeaderBytes + payload.size());
+  frame.insert(frame.end(), destination.octets.begin(), destination.octets.end());
+  frame.insert(frame.end(), source.octets.begin(), source.octets.end());
+  frame.push_back(static_cast<uint8_t>(ether_type_ >> 8));
+  frame.push_back(static_cast<uint8_t>(ether_type_));
+  frame.insert(frame.end(), payload.begin(), payload.end());
+  ssize_t put = 0;
+  do put = ::send(fd_, frame.data(), frame.size(), MSG_DONTWAIT);
+  while (put < 0 && errno == EINTR);
+  if (put < 0) return failed(interface_, "cannot send a frame", errno);
+  return {};
+}
+
+uint64_t PacketSocket::dropped() {
+  tpacket_stats stats{};
+  socklen_t length = sizeof stats;
+  if (getsockopt(fd_, SOL_PACKET, PACKET_STATISTICS, &stats, &length) != 0) return 0;
+  return stats.tp_drops;  // reading resets it
+}
+
+}  // namespace
+
+Result<std::unique_ptr<FrameSocket>> FrameSocket::open(const std::string& interface, uint16_t ether_type,
+                                                       std::optional<MacAddress> group) {
+  const int fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  if (fd < 0) return failed(interface, "cannot open a packet socket (CAP_NET_RAW is needed)", errno);
+  auto socket = std::make_unique<PacketSocket>(fd, interface, ether_type, group);
+  if (auto ready = socket->set_up(); !ready) return tl::unexpected(ready.error());
+  return socket;
+}
+
+Nanos boottime_now() {
+  timespec now{};
+  clock_gettime(CLOCK_BOOTTIME, &now);
+  return now.tv_sec * kSecond + now.tv_nsec;
+}
+
+}  // namespace nlb

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "linux/group_membership.hh"
+
+#include <net/if.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+#include <sstream>
+
+namespace nlb {
+namespace {
+
+Result<void> change(const std::string& interface, const MacAddress& group, unsigned long command) {
+  const int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  if (fd < 0) return fail(std::strerror(errno), errno);
+  ifreq request{};
+  interface.copy(request.ifr_name, sizeof request.ifr_name - 1);
+  request.ifr_hwaddr.sa_family = AF_UNSPEC;
+  std::memcpy(request.ifr_hwaddr.sa_data, group.octets.data(), group.octets.size());
+  const int outcome = ioctl(fd, command, &request);
+  const int error = errno;
+  close(fd);
+  if (outcome != 0) return fail(std::strerror(error), error);
+  return {};
+}
+
+}  // namespace
+
+// Lines of /proc/net/dev_mcast: index, name, users, global use (0 or 1), MAC without colons.
+Result<bool> has_joined_group(const std::string& interface, const MacAddress& group) {
+  std::ifstream in("/proc/thread-self/net/dev_mcast");
+  if (!in) return fail(std::string("/proc/net/dev_mcast: ") + std::strerror(errno), errno);
+  std::string wanted;
+  for (const char c : group.text())
+    if (c != ':') wanted += c;
+  for (std::string line; std::getline(in, line);) {
+    std::istringstream fields(line);
+    std::string index, name, users, global, mac;
+    fields >> index >> name >> users >> global >> mac;
+    if (name == interface && mac == wanted) return global != "0";
+  }
+  return false;
+}
+
+Result<bool> join_group(const std::string& interface, const MacAddress& group) {
+  auto joined = has_joined_group(interface, group);
+  if (!joined || *joined) return joined.map([](bool) { return false; });
+  return change(interface, group, SIOCADDMULTI).map([] { return true; });
+}
+
+Result<bool> leave_group(const std::string& interface, const MacAddress& group) {
+  auto joined = has_joined_group(interface, group);
+  if (!joined || !*joined) return joined;
+  return change(interface, group, SIOCDELMULTI).map([] { return true; });
+}
+
+}  // namespace nlb

@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: Apache-2.0
+// A multicast MAC in an adapter's receive filter that outlives the process, as `ip maddress add` sets it.
+//
+// Not by an "fdb self" entry: the kernel refuses one (EEXIST) while a packet socket has joined the same
+// group, and the group would then go with that socket. The ioctl's membership is counted apart ("global
+// use"). Private to src/linux.
+#pragma once
+
+#include <string>
+
+#include "base/net.hh"
+#include "base/result.hh"
+
+namespace nlb {
+
+// Idempotent; true = something was changed.
+[[nodiscard]] Result<bool> join_group(const std::string& interface, const MacAddress& group);
+[[nodiscard]] Result<bool> leave_group(const std::string& interface, const MacAddress& group);
+[[nodiscard]] Result<bool> has_joined_group(const std::string& interface, const MacAddress& group);
+
+}  // namespace nlb

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "linux/guard_rules.hh"
+
+#include <fmt/format.h>
+#include <nlb/abi/mark.h>
+
+#include <cctype>
+
+namespace nlb::guard {
+namespace {
+
+constexpr uint32_t kMark = NLB_MARK, kOtherBits = ~kMark;
+
+std::string quoted(const std::string& interface) {
+  return '"' + interface + '"';
+}
+
+// A packet for a VIP comes in judged by the filter, or from this host and its own bridges, or not at all. raw
+// - 10 is before connection tracking (the filter's drops leave no entry) and after reassembly, which keeps
+// the mark. Bridges are let through by a rule of their own, not by `iifkind != "bridge"`: an adapter that
+// states no kind (any physical one) matches neither way.
+Chain ingress(const GuardPlan& plan) {
+  const std::string in = quoted(plan.interface);
+  return {"inet",
+          "ingress",
+          "type filter hook prerouting priority -310; policy accept;",
+          true,
+          {"iifname \"lo\" accept",
+           fmt::format("iifname {} ip daddr @vips meta mark & {:#x} != {:#x} counter drop", in, kMark, kMark),
+           fmt::format("iifname {} meta mark & {:#x} == {:#x} meta mark set meta mark & {:#x}", in, kMark,
+                       kMark, kOtherBits),
+           "meta iifkind \"bridge\" ip daddr @vips accept",
+           fmt::format("iifname != {} ip daddr @vips counter drop", in)}};
+}
+
+// Linux answers ARP for any of its addresses on any interface (arp_ignore 0).
+Chain foreign_arp(const GuardPlan& plan) {
+  return {"arp",
+          "input",
+          "type filter hook input priority 0; policy accept;",
+          true,
+          {fmt::format("iifname != {} arp daddr ip @vips counter drop", quoted(plan.interface))}};
+}
+
+// Runs before tc egress. A request that names a VIP as sender is mended, because the kernel waits for its
+// answer; anything else that would bind a VIP to a wrong MAC is dropped. Without a dedicated address the
+// request becomes a probe (sender 0.0.0.0), which is answered too and cached by nobody.
+Chain egress(const GuardPlan& plan) {
+  const std::string cluster = plan.cluster_mac.text();
+  const std::string from = (plan.replace ? plan.masked_mac : plan.own_mac).text();
+  const std::string vip_elsewhere = fmt::format("arp saddr ip @vips arp saddr ether != {}", cluster);
+  Chain chain{
+      "netdev",
+      "egress",
+      fmt::format("type filter hook egress device {} priority 0; policy accept;", quoted(plan.interface)),
+      true,
+      {fmt::format("ether saddr {} ether saddr set {} counter", cluster, from),
+       fmt::format(
+           "ether type arp {} arp operation request arp saddr ether set {} arp saddr ip set {} counter",
+           vip_elsewhere, from, plan.dedicated_ip.is_v4() ? plan.dedicated_ip.text() : "0.0.0.0"),
+       fmt::format("ether type arp {} counter drop", vip_elsewhere)}};
+  // Dedicated addresses live at the masked MAC. A probe (sender 0.0.0.0) with the cluster MAC binds nothing:
+  // it asks whether the cluster MAC gets in, and must arrive as it is.
+  if (plan.replace)
+    chain.rules.push_back(
+        fmt::format("ether type arp arp saddr ip != @vips arp saddr ip != 0.0.0.0 "
+                    "arp saddr ether {} arp saddr ether set {} counter",
+                    cluster, from));
+  // RARP (RFC 903) is laid out as ARP; nft knows no names for its fields: sender and target protocol address.
+  std::string elements;
+  for (const auto& vip : plan.vips)
+    if (vip.is_v4())
+      elements += (elements.empty() ? "" : ", ") + fmt::format("{:#010x}", vip.v4_host_order());
+  for (const int bit : {112, 192})
+    chain.rules.push_back(fmt::format("ether type 0x8035 @nh,{},32 {{ {} }} counter drop", bit, elements));
+  return chain;
+}
+
+}  // namespace
+
+// Interface names may hold characters that an nft identifier may not; those are written /XX, and '/' itself
+// is in no interface name.
+std::string table_name(const std::string& interface) {
+  std::string name = "nlb_";
+  for (const char c : interface) {
+    if (std::isalnum(static_cast<unsigned char>(c)) || c == '_' || c == '-' || c == '.')
+      name += c;
+    else
+      name += fmt::format("/{:02x}", static_cast<unsigned char>(c));
+  }
+  return name;
+}
+
+std::vector<Chain> chains(const GuardPlan& plan) {
+  return {ingress(plan), foreign_arp(plan), egress(plan)};
+}
+
+std::vector<std::string> ipv4_texts(const std::vector<IpAddress>& vips) {
+  std::vector<std::string> texts;
+  for (const auto& vip : vips)
+    if (vip.is_v4()) texts.push_back(vip.text());
+  return texts;
+}
+
+std::string tag(const std::string& rule) {
+  uint64_t hash = 0xcbf29ce484222325;  // FNV-1a
+  for (const char c : rule) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3;
+  return fmt::format("opennlb {:016x}", hash);
+}
+
+}  // namespace nlb::guard

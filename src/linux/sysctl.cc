@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "linux/sysctl.hh"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+
+namespace nlb::sysctl {
+
+std::vector<Setting> possible(const std::string& interface) {
+  const std::string v4 = "net/ipv4/conf/" + interface + "/";
+  return {
+      {v4 + "arp_announce", "2"},  // the kernel's own ARP requests name a dedicated address, never a VIP
+      {v4 + "arp_notify",
+       "0"},  // no gratuitous ARP for addresses when the MAC changes: we announce ourselves
+      {v4 + "drop_unicast_in_l2_multicast", "0"},  // RFC 1122 3.3.6 forbids what multicast modes live by
+      // Under `replace` only: link-local addresses made of a MAC that every host has would collide; make
+      // none.
+      {"net/ipv6/conf/" + interface + "/addr_gen_mode", "1"},
+  };
+}
+
+std::vector<Setting> wanted(const BindPlan& plan) {
+  auto settings = possible(plan.interface);
+  if (plan.mode != ClusterMode::unicast || plan.strategy != MacStrategy::replace) settings.pop_back();
+  return settings;
+}
+
+Result<std::string> read(const std::string& path) {
+  const int fd = open(("/proc/sys/" + path).c_str(), O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return fail("sysctl " + path + ": " + std::strerror(errno), errno);
+  char buffer[64];
+  const ssize_t got = ::read(fd, buffer, sizeof buffer);
+  const int error = errno;
+  close(fd);
+  if (got < 0) return fail("sysctl " + path + ": " + std::strerror(error), error);
+  std::string value(buffer, static_cast<std::size_t>(got));
+  while (!value.empty() && value.back() == '\n') value.pop_back();
+  return value;
+}
+
+Result<void> write(const Setting& setting) {
+  const int fd = open(("/proc/sys/" + setting.path).c_str(), O_WRONLY | O_CLOEXEC);
+  const ssize_t put = fd < 0 ? -1 : ::write(fd, setting.value.data(), setting.value.size());
+  const int error = errno;
+  if (fd >= 0) close(fd);
+  if (put == static_cast<ssize_t>(setting.value.size())) return {};
+  return fail("sysctl " + setting.path + " cannot be set to " + setting.value + ": " + std::strerror(error),
+              error);
+}
+
+}  // namespace nlb::sysctl

@@ -1,0 +1,209 @@
+// SPDX-License-Identifier: Apache-2.0
+// The option tree, and the only translation unit that sees CLI11. Every command becomes a request for the
+// daemon or a name that main dispatches on; nothing is done here.
+#include <CLI/CLI.hpp>
+#include <iostream>
+#include <sstream>
+
+#include "control/config_section.hh"
+#include "nlb/address_port.hh"
+#include "nlb/invocation.hh"
+
+namespace nlb {
+namespace {
+
+// Texts as given; turned into a request when the whole line is understood.
+struct Given {
+  std::string port, client, to, protocol, flags;
+  int limit = 0;
+};
+
+class OptionTree {
+ public:
+  OptionTree() : app_("Controls Network Load Balancing on this host.", "nlb") {
+    app_.require_subcommand(1);
+    app_.fallthrough();  // global options are understood behind the command, too
+    app_.set_version_flag("--version", std::string("nlb ") + NLB_VERSION);
+    auto* cluster = app_.add_option("--cluster", result_.cluster,
+                                    "the cluster to act on; not needed when this host has one");
+    app_.add_option("--socket", result_.socket, "the daemon's control socket")->excludes(cluster);
+    app_.add_flag("--json", result_.json, "print one JSON document");
+    app_.footer(
+        "Exit: 0 done, 1 it failed, 2 wrong usage or configuration, 3 the daemon does not answer, 4 not "
+        "permitted.");
+    add_state_commands();
+    add_rule_commands();
+    add_inquiries();
+    add_local_commands();
+  }
+
+  tl::expected<Invocation, int> parse(int argc, char** argv) {
+    try {
+      app_.parse(argc, argv);
+    } catch (const CLI::RequiredError& error) {
+      return refuse(error);
+    } catch (const CLI::ParseError& error) {
+      return tl::unexpected(app_.exit(error) == 0 ? int{kDone} : int{kUsage});
+    }
+    if (auto completed = complete(); !completed) {
+      std::cerr << "nlb: " << completed.error().message << "\n";
+      return tl::unexpected(completed.error().code);
+    }
+    return result_;
+  }
+
+ private:
+  // CLI11 says of a misspelt command that a command is missing.
+  tl::expected<Invocation, int> refuse(const CLI::RequiredError& error) {
+    const auto words = app_.remaining();
+    if (words.empty() || !app_.get_subcommands().empty() || words.front().starts_with('-')) {
+      app_.exit(error);
+    } else {
+      std::vector<std::string> names;
+      for (const auto* sub : app_.get_subcommands(nullptr)) names.push_back(sub->get_name());
+      std::cerr << "nlb: unknown command \"" << words.front() << "\"; nearest: \""
+                << nearest(words.front(), names) << "\" (nlb --help lists all)\n";
+    }
+    return tl::unexpected(int{kUsage});
+  }
+
+  CLI::App* command(const char* name, const char* text) {
+    auto* sub = app_.add_subcommand(name, text);
+    sub->callback([this, name] { result_.command = name; });
+    return sub;
+  }
+
+  // A command that is one request without arguments.
+  CLI::App* request(const char* name, const char* text) {
+    auto* sub = app_.add_subcommand(name, text);
+    sub->callback([this, name] {
+      result_.command = name;
+      result_.request["command"] = name;
+    });
+    return sub;
+  }
+
+  void add_state_commands() {
+    request("start", "start cluster operations on this host");
+    request("stop", "stop at once; connections to this host end");
+    auto* drainstop = request("drainstop", "take no new connections, stop when the last one has ended");
+    drainstop->add_option("--timeout", result_.timeout_s, "stop after SECONDS even if connections are left")
+        ->check(CLI::Range(0.0, 86400.0));
+    drainstop->add_flag("--wait", result_.wait, "return when the host has stopped");
+    request("suspend", "stop, and refuse to start until resume");
+    request("resume", "end suspension (start is a command of its own)");
+    request("reload", "read the configuration again; a bad one is refused");
+  }
+
+  void add_rule_commands() {
+    const auto add = [this](const char* name, const char* text) {
+      request(name, text)->add_option("PORT", given_.port, "PORT, VIP:PORT, [IPV6]:PORT or all")->required();
+    };
+    add("enable", "let the rule of a port take traffic on this host");
+    add("disable", "end the rule of a port on this host at once");
+    add("drain", "let the rule of a port take no new connections on this host");
+    add("queryport", "state, weights, share and packets of the rule of a port");
+  }
+
+  void add_inquiries() {
+    auto* query = request("query", "state of this host and members of the cluster");
+    auto* wait = query->add_flag("--wait-converged", result_.wait, "return when this host has converged");
+    query->add_option("--timeout", result_.timeout_s, "wait at most SECONDS (30); then exit 1")
+        ->needs(wait)
+        ->check(CLI::Range(0.0, 86400.0));
+    request("display", "everything about this host: adapter, addresses, rules, last events");
+    request("params", "parameters in force and configured");
+    auto* filter = request("filter", "which host takes a client's traffic, and why");
+    filter->add_option("--client", given_.client, "IP, IP:PORT or [IPV6]:PORT")->required();
+    filter->add_option("--to", given_.to, "VIP:PORT (VIP alone for icmp)")->required();
+    filter->add_option("--protocol", given_.protocol, "tcp, udp or icmp")
+        ->required()
+        ->check(CLI::IsMember({"tcp", "udp", "icmp"}));
+    filter->add_option("--flags", given_.flags, "TCP flags with commas: syn (the default), ack, fin, rst");
+    request("history", "convergences: when, who, why, how long");
+    request("connections", "live TCP connections by port rule");
+    request("counters", "packets by verdict");
+    auto* events = request("events", "the event log");
+    events->add_flag("--follow", result_.follow, "go on printing as events happen");
+    events->add_option("--limit", given_.limit, "the newest N (100)")->check(CLI::Range(1, 1000));
+  }
+
+  void add_local_commands() {
+    command("ip2mac", "MAC addresses that a cluster derives from a VIP")
+        ->add_option("VIP", result_.vip, "the primary VIP")
+        ->required();
+    auto* keygen = command("keygen", "write a new key file, mode 0600; never over an existing one");
+    keygen->add_option("-o,--output,FILE", result_.file,
+                       "the file (with --cluster: /etc/opennlb/CLUSTER.key)");
+    auto* key = app_.add_subcommand("key", "rotate or show the keys of a cluster")->require_subcommand(1);
+    const auto add = [&](const char* name, const char* full_name, const char* text) {
+      auto* sub = key->add_subcommand(name, text);
+      sub->add_option("FILE", result_.file, "the key file; without it the daemon is asked for its own");
+      sub->callback([this, full_name] { result_.command = full_name; });
+    };
+    add("rotate", "key rotate",
+        "add a fresh key that signs from the next reload on; older ones stay accepted");
+    add("status", "key status", "fingerprints of the keys in the file and in force");
+    command("version", "version of nlb, and of the daemon when it runs");
+    // main hands `lab` on before this tree is asked; it stands here for --help.
+    command("lab", "a cluster in network namespaces of this machine: lab up|down|status|exec|fault")
+        ->prefix_command();
+  }
+
+  Result<void> complete() {
+    auto& request = result_.request;
+    if (!given_.port.empty()) return complete_port();
+    if (result_.command == "filter") return complete_filter();
+    if (result_.command == "drainstop" && result_.timeout_s) request["timeout_s"] = *result_.timeout_s;
+    if (given_.limit != 0) request["limit"] = given_.limit;
+    return {};
+  }
+
+  Result<void> complete_port() {
+    const auto selection = parse_port_selection(given_.port);
+    if (!selection) return tl::unexpected(selection.error());
+    result_.request["port"] = selection->port ? nlohmann::json(*selection->port) : nlohmann::json("all");
+    if (selection->vip) result_.request["vip"] = *selection->vip;
+    return {};
+  }
+
+  Result<void> complete_filter() {
+    const auto client = parse_address_port(given_.client), to = parse_address_port(given_.to);
+    if (!client) return tl::unexpected(client.error().within("--client"));
+    if (!to) return tl::unexpected(to.error().within("--to"));
+    const bool icmp = given_.protocol == "icmp";
+    if (!icmp && !to->port)
+      return fail("--to " + given_.to + ": the port is missing; allowed: VIP:PORT or [IPV6]:PORT", kUsage);
+    if (icmp && (to->port || client->port))
+      return fail("--protocol icmp has no ports; allowed: addresses alone", kUsage);
+    auto& request = result_.request;
+    request.update({{"client", client->address}, {"vip", to->address}, {"protocol", given_.protocol}});
+    if (client->port) request["client_port"] = *client->port;
+    if (to->port) request["port"] = *to->port;
+    return given_.flags.empty() ? Result<void>{} : complete_flags();
+  }
+
+  Result<void> complete_flags() {
+    if (given_.protocol != "tcp") return fail("--flags goes only with --protocol tcp", kUsage);
+    std::istringstream words(given_.flags);
+    for (std::string word; std::getline(words, word, ',');)
+      if (word != "syn" && word != "ack" && word != "fin" && word != "rst")
+        return fail("--flags " + given_.flags + ": \"" + word +
+                        "\" is no flag; allowed: syn, ack, fin, rst, with commas",
+                    kUsage);
+    result_.request["flags"] = given_.flags;
+    return {};
+  }
+
+  CLI::App app_;
+  Invocation result_;
+  Given given_;
+};
+
+}  // namespace
+
+tl::expected<Invocation, int> parse_arguments(int argc, char** argv) {
+  return OptionTree().parse(argc, argv);
+}
+
+}  // namespace nlb

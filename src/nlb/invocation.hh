@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the command line asked for.
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <tl/expected.hpp>
+
+namespace nlb {
+
+// Exit codes of the outside contract; also Error::code of what the control client returns.
+enum ExitCode : int { kDone = 0, kFailed = 1, kUsage = 2, kNoDaemon = 3, kNotPermitted = 4 };
+
+struct Invocation {
+  std::string cluster;  // --cluster
+  std::string socket;   // --socket
+  bool json = false;
+
+  std::string command;     // "query", "key rotate", …
+  nlohmann::json request;  // for the daemon; null for commands that need none
+  bool wait = false;       // query --wait-converged, drainstop --wait
+  bool follow = false;     // events --follow
+  std::optional<double> timeout_s;
+  std::string file;  // keygen, key
+  std::string vip;   // ip2mac
+};
+
+// On failure or --help the text is already printed; the exit code is returned.
+[[nodiscard]] tl::expected<Invocation, int> parse_arguments(int argc, char** argv);
+
+}  // namespace nlb

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+// nlb: controls Network Load Balancing on this host. Understand the line, then ask the daemon or work
+// locally.
+#include <cstring>
+#include <iostream>
+
+#include "nlb/commands.hh"
+#if NLB_HAS_LAB
+#include "lab/lab.hh"
+#endif
+
+namespace {
+
+// `lab` has a line of its own (`lab exec NODE -- CMD`), which this program's options must not touch:
+// everything from the word "lab" on is handed over. Returns its index, or 0.
+int index_of_lab(int argc, char** argv) {
+  for (int i = 1; i < argc; ++i) {
+    if (std::strcmp(argv[i], "lab") == 0) return i;
+    if (std::strcmp(argv[i], "--cluster") == 0 || std::strcmp(argv[i], "--socket") == 0)
+      ++i;
+    else if (argv[i][0] != '-')
+      return 0;
+  }
+  return 0;
+}
+
+int run_lab(int argc, char** argv) {
+#if NLB_HAS_LAB
+  return nlb::lab_main(argc, argv);
+#else
+  static_cast<void>(argc);
+  std::cerr << "nlb: " << argv[0] << ": this nlb was built without the lab\n";
+  return nlb::kFailed;
+#endif
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  if (const int lab = index_of_lab(argc, argv); lab != 0) return run_lab(argc - lab, argv + lab);
+  const auto invocation = nlb::parse_arguments(argc, argv);
+  if (!invocation) return invocation.error();
+  const auto style = nlb::Style::of_terminal();
+  return invocation->request.is_null() ? nlb::run_local(*invocation, style)
+                                       : nlb::run_remote(*invocation, style);
+}

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "nlb/output.hh"
+
+#include <iostream>
+
+#include "control/control.hh"
+
+namespace nlb {
+
+int print_answer(const Invocation& invocation, const Style& style, const nlohmann::json& answer,
+                 Renderer render) {
+  if (invocation.json)
+    std::cout << answer.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) << "\n";
+  else
+    std::cout << render(answer, style);
+  std::cout.flush();
+  if (std::cout) return kDone;
+  std::cerr << "nlb: standard output cannot be written\n";
+  return kFailed;
+}
+
+int print_failure(const Invocation& invocation, const Error& error) {
+  const int code = error.code >= kFailed && error.code <= kNotPermitted ? error.code : int{kFailed};
+  std::cerr << "nlb: " << error.message << "\n";
+  const nlohmann::json document = {{"schema", 1}, {"error", {{"message", error.message}, {"exit", code}}}};
+  if (invocation.json)
+    std::cout << document.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) << "\n";
+  return code;
+}
+
+Result<std::string> socket_of(const Invocation& invocation) {
+  if (!invocation.socket.empty()) return invocation.socket;
+  return find_socket(invocation.cluster);
+}
+
+}  // namespace nlb

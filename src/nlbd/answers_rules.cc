@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the daemon answers about port rules: connections, queryport, filter, and enable/disable/drain.
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "control/config_json.hh"
+#include "core/slots.hh"
+#include "datapath/client_bucket.hh"
+#include "nlbd/daemon.hh"
+
+namespace nlb {
+namespace {
+
+using Json = nlohmann::json;
+constexpr uint8_t kIcmp = 1, kTcp = 6, kUdp = 17;
+
+Json failure(const std::string& message, int exit_code) {
+  return {{"schema", 1}, {"error", {{"message", message}, {"exit", exit_code}}}};
+}
+
+const char* name_of_switch(uint8_t offer) {
+  return offer == wire::kOfferDrained ? "draining" : offer == wire::kOfferDisabled ? "disabled" : "enabled";
+}
+
+}  // namespace
+
+const char* Daemon::switch_name(std::size_t slot) const {
+  constexpr std::array names = {"enabled", "draining", "disabled"};
+  return names[static_cast<std::size_t>(switches_[slot])];
+}
+
+Json Daemon::connections() {
+  Json answer = common();
+  const auto live = datapath_->live_connections();
+  if (!live) return failure(live.error().message, 1);
+  answer["rules"] = Json::array();
+  uint64_t total = 0;
+  protocol_->inspect([&](const core::Host& host, Nanos) {
+    for (std::size_t slot : host.ownership().slots()) {
+      total += live->connections[slot];
+      answer["rules"].push_back({{"slot", slot},
+                                 {"rule", rule_text(config_, slot)},
+                                 {"connections", live->connections[slot]},
+                                 {"held_buckets", host.ownership().held()[slot].count()},
+                                 {"owned_buckets", host.ownership().owned()[slot].count()}});
+    }
+  });
+  answer["total"] = total;
+  return answer;
+}
+
+Result<std::vector<std::size_t>> Daemon::selected_slots(const Json& request) const {
+  const bool all_ports = request.contains("port") && request["port"].is_string();
+  const int port = all_ports || !request.contains("port") ? 0 : request["port"].get<int>();
+  const std::string vip = request.value("vip", "");
+  std::vector<std::size_t> slots;
+  for (std::size_t slot = 0; slot < config_.rules.size(); ++slot) {
+    const PortRule& rule = config_.rules[slot];
+    const bool port_fits = all_ports || (port >= rule.first_port && port <= rule.last_port);
+    const bool vip_fits = vip.empty() || (vip == "all" ? !rule.vip : !rule.vip || rule.vip->text() == vip);
+    if (port_fits && vip_fits) slots.push_back(slot);
+  }
+  if (slots.empty())
+    return fail("no port rule holds port " + (all_ports ? "all" : std::to_string(port)) + (vip.empty() ? "" : " of VIP " + vip), 1);
+  return slots;
+}
+
+Json Daemon::rule_command(const std::string& command, const Json& request) {
+  const auto slots = selected_slots(request);
+  if (!slots) return failure(slots.error().message, slots.error().code);
+  const RuleSwitch wanted = command == "enable"    ? RuleSwitch::enabled
+                            : command == "disable" ? RuleSwitch::disabled
+                                                   : RuleSwitch::draining;
+  const EventId event = command == "enable"    ? EventId::rule_enabled
+                        : command == "disable" ? EventId::rule_disabled
+                                               : EventId::rule_drained;
+  Json answer = common();
+  bool changed = false;
+  answer["rules"] = Json::array();
+  for (std::size_t slot : *slots) {
+    changed = changed || switches_[slot] != wanted;
+    switches_[slot] = wanted;
+    answer["rules"].push_back({{"slot", slot}, {"rule", rule_text(config_, slot)}, {"state", switch_name(slot)}});
+    events_.add(event, rule_text(config_, slot));
+  }
+  if (changed) apply_rule_switches();
+  answer["changed"] = changed;
+  answer["message"] = std::to_string(slots->size()) + " port rule(s): " + command + ".";
+  return answer;
+}
+
+Json Daemon::queryport(const Json& request) {
+  const auto slots = selected_slots(request);
+  if (!slots) return failure(slots.error().message, slots.error().code);
+  Json answer = common();
+  answer["rules"] = Json::array();
+  const auto scan = protocol_->last_scan();
+  protocol_->inspect([&](const core::Host& host, Nanos) {
+    const auto members = host.members_offers(host.phase() == core::Phase::none ? 0 : host.view().members);
+    for (std::size_t slot : *slots) {
+      Json rule = to_json(config_.rules[slot], slot);
+      rule["rule"] = rule_text(config_, slot);
+      rule["state"] = switch_name(slot);
+      rule["share"] = static_cast<double>(host.ownership().owned()[slot].count()) / static_cast<double>(kBucketCount);
+      rule["connections"] = scan.connections[slot];
+      rule["members"] = Json::array();
+      for (const auto& member : members) {
+        const auto& table = host.tables()[slot];
+        const auto owned = std::count(table.begin(), table.end(), member.id);
+        const uint8_t offer = member.offers[slot];
+        Json entry = {{"id", member.id},
+                      {"share", static_cast<double>(owned) / static_cast<double>(kBucketCount)},
+                      {"state", name_of_switch(offer)}};
+        if (config_.rules[slot].mode == FilteringMode::single) entry["priority"] = offer;
+        else if (offer == wire::kOfferEqual) entry["weight"] = "equal";
+        else entry["weight"] = core::weight_of_offer(offer);
+        rule["members"].push_back(entry);
+      }
+      answer["rules"].push_back(rule);
+    }
+  });
+  return answer;
+}
+
+// Foretells what the kernel filters of all members do with a packet.
+Json Daemon::filter(const Json& request) {
+  const auto client = IpAddress::parse(request.value("client", ""));
+  const auto vip = IpAddress::parse(request.value("vip", ""));
+  const std::string protocol_name = request.value("protocol", "tcp");
+  const uint8_t protocol = protocol_name == "tcp" ? kTcp : protocol_name == "udp" ? kUdp : protocol_name == "icmp" ? kIcmp : uint8_t{0};
+  if (!client || !vip) return failure("client and vip are IP addresses", 2);
+  if (protocol == 0) return failure("protocol is tcp, udp or icmp", 2);
+  const bool is_vip = std::any_of(config_.vips.begin(), config_.vips.end(), [&](const Vip& v) { return v.address == *vip; });
+  if (!is_vip) return failure(vip->text() + " is no VIP of this cluster", 1);
+  if (protocol != kIcmp && !request.contains("port")) return failure("a port is needed: --to VIP:PORT", 2);
+  const auto port = static_cast<uint16_t>(request.value("port", 0));
+  const std::size_t slot = protocol == kIcmp ? kEchoSlot : core::slot_of_port(config_.rules, *vip, protocol, port);
+  const bool configured = slot < config_.rules.size();
+  Json answer = common();
+  answer["rule"] = rule_text(config_, slot);
+  answer["slot"] = slot;
+  if (configured && config_.rules[slot].mode == FilteringMode::disabled) {
+    answer.update({{"bucket", -1}, {"host", 0}, {"verdict", "drop"}, {"reason", "the rule is disabled"}});
+    return answer;
+  }
+  const Affinity affinity = configured && config_.rules[slot].mode == FilteringMode::multiple ? config_.rules[slot].affinity
+                                                                                               : Affinity::single;
+  if (affinity == Affinity::none && !request.contains("client_port"))
+    return failure("affinity none spreads by client port: name one, --client IP:PORT", 2);
+  const uint32_t bucket = client_bucket(config_.keys.seed, affinity, *client, static_cast<uint16_t>(request.value("client_port", 0)));
+  answer["bucket"] = bucket;
+  protocol_->inspect([&](const core::Host& host, Nanos now) {
+    const HostId owner = host.phase() == core::Phase::acquired ? host.tables()[slot][bucket] : HostId{0};
+    const std::string flags = request.value("flags", "syn");
+    const bool begins = protocol != kTcp || flags == "syn";
+    const bool owned = host.ownership().owned()[slot][bucket];
+    const bool held = host.ownership().held()[slot][bucket];
+    const bool accepted = owned && (!begins || now < host.lease());
+    answer["host"] = owner;
+    answer["verdict"] = accepted || (held && !begins) ? "accept" : "drop";
+    answer["reason"] = owned && !accepted     ? "this host owns the bucket, but its lease is over"
+                       : owned                ? "this host owns the bucket"
+                       : held && !begins      ? "held here: accepted if a local socket matches"
+                       : owner == 0           ? "nobody owns the bucket at the moment"
+                                              : "host " + std::to_string(owner) + " owns the bucket";
+  });
+  return answer;
+}
+
+}  // namespace nlb

@@ -1,0 +1,383 @@
+// SPDX-License-Identifier: Apache-2.0
+// Start order: filter attached and closed, guard in force, protocol running (lease 0), adapter bound, filter opened,
+// then the host takes part. Whatever fails is undone and named; a refused host answers questions and tries again on
+// reload.
+#include "nlbd/daemon.hh"
+
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <bit>
+#include <chrono>
+#include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+#include "wire/codec.hh"
+
+namespace nlb {
+namespace {
+
+constexpr std::size_t kHistorySize = 64;
+constexpr const char* kBpffs = "/sys/fs/bpf/opennlb/";
+
+int64_t unix_ms() {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
+}
+
+// Everything derives from the runtime directory: two instances in two network namespaces never meet.
+std::string pin_directory_of(const std::string& runtime_directory) {
+  std::string name = std::filesystem::absolute(runtime_directory).lexically_normal().string();
+  while (!name.empty() && name.back() == '/') name.pop_back();
+  name.erase(0, name.find_first_not_of('/'));
+  std::replace(name.begin(), name.end(), '/', '-');
+  return kBpffs + name;
+}
+
+uint64_t new_incarnation() {
+  std::ifstream random("/dev/urandom", std::ios::binary);
+  uint32_t low = 0;
+  random.read(reinterpret_cast<char*>(&low), sizeof low);
+  return static_cast<uint64_t>(unix_ms() / 1000) << 32 | low;
+}
+
+std::vector<IpAddress> addresses_of(const Config& config) {
+  std::vector<IpAddress> addresses;
+  for (const Vip& vip : config.vips) addresses.push_back(vip.address);
+  return addresses;
+}
+
+}  // namespace
+
+Daemon::Daemon(DaemonPaths paths, Config config) : paths_(std::move(paths)), config_(std::move(config)) {
+  started_at_ = boottime_now();
+}
+Daemon::~Daemon() = default;
+
+core::Settings Daemon::settings_of(const Config& config) const {
+  core::Settings settings;
+  settings.id = config.id;
+  settings.incarnation = new_incarnation();
+  settings.period_ms = config.period_ms;
+  settings.tolerance = config.tolerance;
+  settings.mode = config.mode;
+  settings.digests = wire::digests_of(config, 0);
+  settings.rules = config.rules;
+  settings.offers = offers_now();
+  settings.dedicated_ip = dedicated_ip_;
+  settings.adapter_mac = replace_ ? masked_mac(config.vips.front().address, config.id) : own_mac_;
+  settings.restart_hold_s = static_cast<uint16_t>(config.restart_hold_s);
+  return settings;
+}
+
+std::array<uint8_t, kMaxRules> Daemon::offers_now() const {
+  auto offers = wire::offers_of(config_);
+  for (std::size_t slot = 0; slot < config_.rules.size(); ++slot) {
+    if (switches_[slot] == RuleSwitch::draining) offers[slot] = wire::kOfferDrained;
+    if (switches_[slot] == RuleSwitch::disabled) offers[slot] = wire::kOfferDisabled;
+  }
+  return offers;
+}
+
+FilterConfig Daemon::filter_of(const Config& config) const {
+  FilterConfig filter;
+  const auto macs = cluster_macs(config.vips.front().address);
+  filter.vips = addresses_of(config);
+  filter.rules = config.rules;
+  for (std::size_t slot = 0; slot < filter.rules.size(); ++slot)
+    if (switches_[slot] == RuleSwitch::disabled) filter.rules[slot].mode = FilteringMode::disabled;
+  filter.seed = config.keys.seed;
+  filter.mode = config.mode;
+  filter.replace = replace_;
+  filter.adapter_mac = own_mac_;
+  filter.cluster_mac = config.mode == ClusterMode::unicast ? macs.unicast
+                       : config.mode == ClusterMode::igmp  ? macs.igmp
+                                                           : macs.multicast;
+  filter.masked_mac = masked_mac(config.vips.front().address, config.id);
+  filter.dedicated_ip = dedicated_ip_;
+  filter.reset_wait_ns = uint64_t{config.period_ms} * 2 * static_cast<uint64_t>(kMillisecond);
+  filter.bound = false;
+  return filter;
+}
+
+BindPlan Daemon::bind_plan_of(const Config& config) const {
+  const auto filter = filter_of(config);
+  BindPlan plan;
+  plan.interface = config.interface;
+  plan.strategy = replace_ ? MacStrategy::replace : MacStrategy::add;
+  plan.mode = config.mode;
+  plan.cluster_mac = filter.cluster_mac;
+  plan.masked_mac = filter.masked_mac;
+  plan.own_mac = own_mac_;
+  plan.vips = filter.vips;
+  plan.state_directory = paths_.state_directory;
+  return plan;
+}
+
+GuardPlan Daemon::guard_plan_of(const Config& config) const {
+  const auto filter = filter_of(config);
+  return {config.interface, filter.vips, filter.cluster_mac, filter.masked_mac, own_mac_, dedicated_ip_, replace_};
+}
+
+Result<void> Daemon::start() {
+  auto facts = read_adapter(config_.interface);
+  if (!facts) return tl::unexpected(facts.error());
+  facts_ = *facts;
+  carrier_ = facts_.carrier;
+  const auto macs = cluster_macs(config_.vips.front().address);
+  own_mac_ = facts_.mac_current;
+  if (const auto former = remembered_mac(paths_.state_directory, config_.interface)) own_mac_ = *former;
+  // "auto" takes `add`, which needs nothing to be spoofed. The proof that chooses between them is yet to come.
+  replace_ = config_.mode == ClusterMode::unicast && config_.mac_strategy == MacStrategy::replace;
+  const auto vips = addresses_of(config_);
+  for (const auto& address : facts_.addresses)
+    if (address.address.is_v4() && dedicated_ip_ == IpAddress{} &&
+        std::find(vips.begin(), vips.end(), address.address) == vips.end())
+      dedicated_ip_ = address.address;
+  if (dedicated_ip_ == IpAddress{}) dedicated_ip_ = IpAddress::v4(0);
+
+  DatapathOptions options;
+  options.interface = config_.interface;
+  options.pin_directory = pin_directory_of(paths_.runtime_directory);
+  auto datapath = Datapath::attach(options);
+  if (!datapath) return tl::unexpected(datapath.error().within("filter"));
+  datapath_ = std::move(*datapath);
+
+  ProtocolSetup setup{settings_of(config_), config_.keys, config_.name, config_.vips.front().address,
+                      config_.interface, own_mac_, filter_of(config_).cluster_mac, macs.heartbeat_group};
+  if (replace_) setup.source_mac = masked_mac(config_.vips.front().address, config_.id);
+  auto protocol = Protocol::start(setup, *datapath_, [this](const core::Notice& notice) { on_notice(notice); });
+  if (!protocol) return tl::unexpected(protocol.error());
+  protocol_ = std::move(*protocol);
+  protocol_->call([&](core::Host& host, Nanos now) { return host.on_carrier(carrier_, now); });
+
+  auto monitor = LinkMonitor::open(config_.interface);
+  if (!monitor) return tl::unexpected(monitor.error());
+  monitor_ = std::move(*monitor);
+
+  events_.add(EventId::started, "nlbd " NLB_VERSION " runs host " + std::to_string(config_.id) + " of cluster " + config_.name);
+  if (auto done = put_in_force(); !done) refuse_bind(done.error());
+  const InitialState initial = state_to_start_in();
+  if (initial == InitialState::started) apply_command(core::HostEvent::start, 0);
+  if (initial == InitialState::suspended) apply_command(core::HostEvent::suspend, 0);
+  return {};
+}
+
+// Filter closed → guard → cluster MAC and VIPs → filter open.
+Result<void> Daemon::put_in_force() {
+  bind_ = BindState::probing;
+  FilterConfig filter = filter_of(config_);
+  filter.bound = datapath_->adopted();  // connections of an earlier daemon's life go on meanwhile
+  if (auto done = datapath_->configure(filter); !done) return done;
+  if (auto done = install_guard(guard_plan_of(config_)); !done) return done;
+  if (auto done = bind(bind_plan_of(config_)); !done) return done;
+  bind_ = BindState::bound;
+  bind_error_.clear();
+  protocol_->call([](core::Host& host, Nanos now) { return host.on_bind(true, "", now); });
+  sync_filter();
+  return {};
+}
+
+void Daemon::refuse_bind(const Error& error) {
+  bind_ = BindState::refused;
+  bind_error_ = error.message;
+  events_.add(EventId::bind_refused, config_.interface + ": " + error.message);
+  FilterConfig filter = filter_of(config_);
+  (void)datapath_->configure(filter);
+  protocol_->call([&](core::Host& host, Nanos now) { return host.on_bind(false, error.message, now); });
+}
+
+InitialState Daemon::state_to_start_in() const {
+  std::ifstream file(paths_.state_directory + "/host-state");
+  std::string last;
+  file >> last;
+  const auto persisted = [&](InitialState state) {
+    return std::find(config_.persist.begin(), config_.persist.end(), state) != config_.persist.end();
+  };
+  if (last == "suspended" && persisted(InitialState::suspended)) return InitialState::suspended;
+  if (last == "stopped" && persisted(InitialState::stopped)) return InitialState::stopped;
+  if (last == "started" && persisted(InitialState::started)) return InitialState::started;
+  return config_.initial_state;
+}
+
+void Daemon::save_state() {
+  core::HostState state = core::HostState::stopped;
+  protocol_->inspect([&](const core::Host& host, Nanos) { state = host.state(); });
+  const char* text = state == core::HostState::suspended ? "suspended"
+                     : state == core::HostState::stopped ? "stopped"
+                                                         : "started";
+  const std::string path = paths_.state_directory + "/host-state";
+  std::ofstream(path + ".new") << text << '\n';
+  std::error_code error;
+  std::filesystem::rename(path + ".new", path, error);
+  if (error) spdlog::warn("{}: {}", path, error.message());
+}
+
+void Daemon::sync_filter() {
+  core::HostState state = core::HostState::stopped;
+  protocol_->inspect([&](const core::Host& host, Nanos) { state = host.state(); });
+  FilterConfig filter = filter_of(config_);
+  filter.bound = bind_ == BindState::bound && state != core::HostState::stopped && state != core::HostState::suspended;
+  filter_open_ = filter.bound;
+  if (auto done = datapath_->configure(filter); !done) spdlog::error("filter: {}", done.error().message);
+}
+
+void Daemon::apply_command(core::HostEvent event, Nanos drain_timeout) {
+  protocol_->call([&](core::Host& host, Nanos now) { return host.command(event, now, drain_timeout); });
+  sync_filter();
+  save_state();
+}
+
+void Daemon::apply_rule_switches() {
+  const auto offers = offers_now();
+  protocol_->call([&](core::Host& host, Nanos now) { return host.on_offers(offers, now); });
+  sync_filter();
+}
+
+int Daemon::link_fd() const { return monitor_->fd(); }
+
+void Daemon::on_link_change() {
+  const std::lock_guard lock(mutex_);
+  (void)monitor_->read();
+  auto facts = read_adapter(config_.interface);
+  if (!facts) return;
+  facts_ = *facts;
+  if (facts_.carrier != carrier_) {
+    carrier_ = facts_.carrier;
+    events_.add(carrier_ ? EventId::carrier_back : EventId::carrier_lost, config_.interface);
+    protocol_->call([&](core::Host& host, Nanos now) { return host.on_carrier(carrier_, now); });
+  }
+  if (bind_ != BindState::bound) return;
+  const auto intact = verify_bound(bind_plan_of(config_));
+  if (intact) return;
+  events_.add(intact.error().message.find("VIP") != std::string::npos ? EventId::vip_removed : EventId::mac_changed,
+              intact.error().message);
+  if (auto done = bind(bind_plan_of(config_)); !done) refuse_bind(done.error());
+}
+
+void Daemon::tick() {
+  const std::lock_guard lock(mutex_);
+  const auto missing = datapath_->repair();
+  if (!missing) spdlog::error("filter: {}", missing.error().message);
+  for (const std::string& hook : missing.value_or(std::vector<std::string>{}))
+    events_.add(EventId::filter_detached, hook + " was detached from " + config_.interface);
+  const auto guarded = guard_in_force(guard_plan_of(config_));
+  if (guarded && !*guarded) {
+    events_.add(EventId::guard_removed, "the table of " + config_.interface);
+    if (auto done = install_guard(guard_plan_of(config_)); !done) spdlog::error("guard: {}", done.error().message);
+  }
+  core::HostState state = core::HostState::stopped;
+  protocol_->inspect([&](const core::Host& host, Nanos) { state = host.state(); });
+  if (filter_open_ && state == core::HostState::stopped) {  // a drain came to its end
+    sync_filter();
+    save_state();
+  }
+  check_frames_refused();
+}
+
+// At most one line a reason and second, with a count: a flood of forged frames must not become a flood of lines.
+void Daemon::check_frames_refused() {
+  const auto counters = protocol_->counters();
+  for (std::size_t i = 0; i < wire::kRefusalCount; ++i) {
+    const uint64_t fresh = counters.refused[i] - refused_reported_[i];
+    const auto refusal = static_cast<wire::Refusal>(i);
+    const bool ordinary = refusal == wire::Refusal::stale_incarnation || refusal == wire::Refusal::own_frame;
+    if (fresh > 0 && !ordinary)
+      events_.add(EventId::frames_refused, std::to_string(fresh) + " heartbeats refused: " + std::string(wire::text_of(refusal)),
+                  {{"reason", std::string(wire::name_of(refusal))}, {"count", std::to_string(fresh)}});
+    refused_reported_[i] = counters.refused[i];
+  }
+}
+
+Result<void> Daemon::reload() {
+  auto fresh = read_config(paths_.config);
+  if (!fresh) {
+    std::string text;
+    for (const ConfigProblem& problem : fresh.error()) text += (text.empty() ? "" : "\n") + problem.text();
+    events_.add(EventId::reload_refused, text);
+    return fail(text, 2);
+  }
+  if (fresh->name != config_.name || fresh->id != config_.id || fresh->interface != config_.interface)
+    return fail("name, host id and interface do not change at run time: restart nlbd", 1);
+  if (const auto problems = preflight(*fresh); !problems.empty()) return fail(problems.front(), 2);
+  const std::lock_guard lock(mutex_);
+  const Config before = config_;
+  config_ = std::move(*fresh);
+  const bool same_cluster = wire::digests_of(before, 0) == wire::digests_of(config_, 0) &&
+                            before.mac_strategy == config_.mac_strategy && before.vips == config_.vips;
+  if (before.keys.keys != config_.keys.keys) protocol_->use_keys(config_.keys);
+  if (same_cluster) {
+    apply_rule_switches();
+  } else {
+    switches_.fill(RuleSwitch::enabled);
+    replace_ = config_.mode == ClusterMode::unicast && config_.mac_strategy == MacStrategy::replace;
+    const BindPlan old_plan = [&] {
+      const Config now = config_;
+      config_ = before;
+      auto plan = bind_plan_of(config_);
+      config_ = now;
+      return plan;
+    }();
+    protocol_->call([&](core::Host& host, Nanos now) { return host.reconfigure(settings_of(config_), now); });
+    if (!(before.vips == config_.vips) || before.mac_strategy != config_.mac_strategy || before.mode != config_.mode)
+      if (auto done = unbind(old_plan); !done) spdlog::warn("unbind: {}", done.error().message);
+    if (auto done = put_in_force(); !done) refuse_bind(done.error());
+  }
+  if (bind_ == BindState::refused)
+    if (auto done = put_in_force(); !done) refuse_bind(done.error());
+  events_.add(EventId::reloaded, paths_.config);
+  return {};
+}
+
+void Daemon::stop_for_restart() {
+  const std::lock_guard lock(mutex_);
+  save_state();
+  protocol_->call([](core::Host& host, Nanos now) { return host.leave_for_restart(now); });
+  events_.add(EventId::stopped, "planned restart: filter, VIPs and MAC stay, connections are held");
+  protocol_.reset();
+}
+
+void Daemon::record_view_change(const core::Notice& notice) {
+  const std::lock_guard lock(history_mutex_);
+  if (history_.empty() || history_.back().duration_ms >= 0) {
+    history_.push_back({unix_ms(), notice.view, notice.members, last_cause_.empty() ? notice.text : last_cause_, -1});
+    if (history_.size() > kHistorySize) history_.pop_front();
+  }
+  last_cause_.clear();
+  auto& record = history_.back();
+  record.view = notice.view;
+  record.members = notice.members;
+  if (notice.kind != core::Notice::Kind::converged) return;
+  record.duration_ms = unix_ms() - record.time_ms;
+  ++convergence_count_;
+}
+
+void Daemon::on_notice(const core::Notice& notice) {
+  using Kind = core::Notice::Kind;
+  const std::string peer = notice.peer == 0 ? "" : "host " + std::to_string(notice.peer) + ": ";
+  const auto add = [&](EventId id) {
+    std::map<std::string, std::string> fields;
+    if (notice.peer != 0) fields["peer"] = std::to_string(notice.peer);
+    events_.add(id, peer + notice.text, fields);
+  };
+  switch (notice.kind) {
+    case Kind::state_changed: add(EventId::state_changed); break;
+    case Kind::view_changed: record_view_change(notice); add(EventId::view_changed); break;
+    case Kind::converged: record_view_change(notice); add(EventId::converged); break;
+    case Kind::peer_silent: last_cause_ = peer + "silent"; add(EventId::peer_silent); break;
+    case Kind::peer_evicted: last_cause_ = peer + "evicted"; add(EventId::peer_evicted); break;
+    case Kind::peer_joined: last_cause_ = peer + "joins"; add(EventId::peer_joined); break;
+    case Kind::peer_left: last_cause_ = peer + notice.text; add(EventId::peer_leaving); break;
+    case Kind::peer_refused:
+    case Kind::config_mismatch: add(EventId::config_mismatch); break;
+    case Kind::duplicate_id: add(EventId::duplicate_host_id); break;
+    case Kind::daemon_late: add(EventId::daemon_late); break;
+    case Kind::rx_filtered: add(EventId::receive_filtered); break;
+    case Kind::kernel_of_peer_lives: add(EventId::kernel_of_peer_lives); break;
+    case Kind::kernel_of_peer_gone: add(EventId::kernel_of_peer_gone); break;
+    case Kind::nobody_owns: add(EventId::nobody_owns); break;
+    case Kind::drained: add(EventId::drained); break;
+  }
+}
+
+}  // namespace nlb

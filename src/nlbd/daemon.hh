@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: Apache-2.0
+// The cluster host: puts configuration, filter, guard, adapter and protocol together, watches that they stay
+// together, and answers questions. Runs on the main thread; answers are given on the control thread under one lock.
+#pragma once
+
+#include <atomic>
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+
+#include "base/result.hh"
+#include "control/config_file.hh"
+#include "core/config.hh"
+#include "datapath/datapath.hh"
+#include "linux/adapter.hh"
+#include "linux/guard.hh"
+#include "nlbd/event_log.hh"
+#include "nlbd/protocol.hh"
+
+namespace nlb {
+
+struct DaemonPaths {
+  std::string config;
+  std::string runtime_directory;
+  std::string state_directory;
+};
+
+enum class BindState : uint8_t { unbound, probing, bound, refused };
+
+// What an administrator set on one rule of this host at run time.
+enum class RuleSwitch : uint8_t { enabled, draining, disabled };
+
+struct ConvergenceRecord {
+  int64_t time_ms = 0;  // Unix
+  uint32_t view = 0;
+  HostSet members = 0;
+  std::string cause;
+  int64_t duration_ms = -1;
+};
+
+class Daemon {
+ public:
+  Daemon(DaemonPaths paths, Config config);
+  ~Daemon();
+
+  [[nodiscard]] Result<void> start();
+  void tick();           // once a second: is everything still as it was put?
+  void on_link_change(); // netlink said something
+  [[nodiscard]] int link_fd() const;
+  [[nodiscard]] Result<void> reload();
+  void stop_for_restart();
+
+  // docs/control.md
+  [[nodiscard]] nlohmann::json answer(const nlohmann::json& request, bool may_change);
+
+ private:
+  // daemon.cc
+  [[nodiscard]] core::Settings settings_of(const Config& config) const;
+  [[nodiscard]] FilterConfig filter_of(const Config& config) const;
+  [[nodiscard]] BindPlan bind_plan_of(const Config& config) const;
+  [[nodiscard]] GuardPlan guard_plan_of(const Config& config) const;
+  [[nodiscard]] std::array<uint8_t, kMaxRules> offers_now() const;
+  [[nodiscard]] Result<void> put_in_force();
+  void refuse_bind(const Error& error);
+  void on_notice(const core::Notice& notice);
+  void record_view_change(const core::Notice& notice);
+  void check_frames_refused();
+  void save_state();
+  [[nodiscard]] InitialState state_to_start_in() const;
+  void apply_command(core::HostEvent event, Nanos drain_timeout);
+  void apply_rule_switches();
+  void sync_filter();  // opens or closes the filter to what the host's state and the bind allow
+
+  // answers.cc, answers_rules.cc
+  using Json = nlohmann::json;
+  [[nodiscard]] Json common() const;
+  [[nodiscard]] Json query() ;
+  [[nodiscard]] Json display();
+  [[nodiscard]] Json adapter_json();
+  [[nodiscard]] Json params();
+  [[nodiscard]] Json history();
+  [[nodiscard]] Json counters();
+  [[nodiscard]] Json connections();
+  [[nodiscard]] Json queryport(const Json& request);
+  [[nodiscard]] Json filter(const Json& request);
+  [[nodiscard]] Json host_command(const std::string& command, const Json& request);
+  [[nodiscard]] Json rule_command(const std::string& command, const Json& request);
+  [[nodiscard]] Json reload_command();
+  [[nodiscard]] Result<std::vector<std::size_t>> selected_slots(const Json& request) const;
+  [[nodiscard]] const char* switch_name(std::size_t slot) const;
+
+  DaemonPaths paths_;
+  Config config_;
+  AdapterFacts facts_;         // as last read
+  MacAddress own_mac_;         // the adapter's before anything was changed
+  IpAddress dedicated_ip_;
+  bool replace_ = false;
+  BindState bind_ = BindState::unbound;
+  std::string bind_error_;
+  bool carrier_ = true, filter_open_ = false;
+  std::array<RuleSwitch, kMaxRules> switches_{};
+  std::unique_ptr<Datapath> datapath_;
+  std::unique_ptr<LinkMonitor> monitor_;
+  std::unique_ptr<Protocol> protocol_;
+  EventLog events_;
+  std::mutex mutex_;
+  std::mutex history_mutex_;
+  std::deque<ConvergenceRecord> history_;
+  uint64_t convergence_count_ = 0;
+  std::string last_cause_;
+  std::array<uint64_t, wire::kRefusalCount> refused_reported_{};
+  Nanos started_at_ = 0;
+};
+
+}  // namespace nlb

@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: Apache-2.0
+// nlbd: one cluster host. This file is the order in which it comes up and goes down.
+#include <sys/stat.h>
+#include <systemd/sd-daemon.h>
+
+#include <CLI/CLI.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <csignal>
+#include <cstdio>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+
+#include "control/control.hh"
+#include "linux/capabilities.hh"
+#include "linux/instance_lock.hh"
+#include "nlbd/daemon.hh"
+
+namespace {
+
+namespace asio = boost::asio;
+constexpr int kDone = 0, kFailed = 1, kBadConfiguration = 2;
+
+struct Options {
+  nlb::DaemonPaths paths;
+  bool check_config = false;
+};
+
+// Exits by itself on --help and on wrong usage (2).
+Options parse_options(int argc, char** argv) {
+  Options options;
+  CLI::App app{"OpenNLB cluster host"};
+  bool foreground = false;
+  app.add_option("--config", options.paths.config, "configuration file")->required();
+  app.add_option("--runtime-dir", options.paths.runtime_directory, "default /run/opennlb/CLUSTER");
+  app.add_option("--state-dir", options.paths.state_directory, "default /var/lib/opennlb/CLUSTER");
+  app.add_flag("--check-config", options.check_config, "check the configuration and exit: 0, or 2 with FILE:LINE lines");
+  app.add_flag("--foreground", foreground, "stay in the foreground (always so)");
+  app.set_version_flag("--version", NLB_VERSION);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    std::exit(app.exit(error) == 0 ? kDone : kBadConfiguration);
+  }
+  return options;
+}
+
+std::optional<std::string> make_directory(const std::string& path, mode_t mode) {
+  std::error_code error;
+  std::filesystem::create_directories(path, error);
+  if (error) return path + ": " + error.message();
+  (void)chmod(path.c_str(), mode);
+  const std::string probe = path + "/.writable";
+  std::FILE* file = std::fopen(probe.c_str(), "w");
+  if (file == nullptr) return path + ": cannot write there: " + std::strerror(errno);
+  std::fclose(file);
+  std::filesystem::remove(probe, error);
+  return std::nullopt;
+}
+
+// What speaks against starting, each with its cause.
+std::vector<std::string> obstacles(const nlb::DaemonPaths& paths, const nlb::Config& config) {
+  std::vector<std::string> found;
+  for (const auto& missing : nlb::missing_capabilities())
+    if (missing.required) found.push_back("capability " + missing.name + " is missing: without it, " + missing.purpose);
+  for (const std::string& directory : {paths.runtime_directory, paths.state_directory})
+    if (const auto problem = make_directory(directory, 0750)) found.push_back(*problem);
+  for (const std::string& problem : nlb::preflight(config)) found.push_back(problem);
+  return found;
+}
+
+class MainLoop {
+ public:
+  explicit MainLoop(nlb::Daemon& daemon) : daemon_(daemon), link_(io_, daemon.link_fd()) {
+    wait_for_signal();
+    wait_for_link();
+    wait_for_tick();
+  }
+  ~MainLoop() { link_.release(); }
+  void run() { io_.run(); }
+
+ private:
+  void wait_for_signal() {
+    signals_.async_wait([this](const boost::system::error_code& error, int signal) {
+      if (error) return;
+      if (signal == SIGHUP) {
+        sd_notify(0, "RELOADING=1");
+        if (auto done = daemon_.reload(); !done) std::fprintf(stderr, "%s\n", done.error().message.c_str());
+        sd_notify(0, "READY=1");
+        return wait_for_signal();
+      }
+      io_.stop();
+    });
+  }
+  void wait_for_link() {
+    link_.async_wait(asio::posix::stream_descriptor::wait_read, [this](const boost::system::error_code& error) {
+      if (error) return;
+      daemon_.on_link_change();
+      wait_for_link();
+    });
+  }
+  void wait_for_tick() {
+    timer_.expires_after(std::chrono::milliseconds(500));
+    timer_.async_wait([this](const boost::system::error_code& error) {
+      if (error) return;
+      daemon_.tick();
+      sd_notify(0, "WATCHDOG=1");
+      wait_for_tick();
+    });
+  }
+
+  nlb::Daemon& daemon_;
+  asio::io_context io_;
+  asio::signal_set signals_{io_, SIGTERM, SIGINT, SIGHUP};
+  asio::posix::stream_descriptor link_;
+  asio::steady_timer timer_{io_};
+};
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  Options options = parse_options(argc, argv);
+  auto config = nlb::read_config(options.paths.config);
+  if (!config) {
+    for (const auto& problem : config.error()) std::fprintf(stderr, "%s\n", problem.text().c_str());
+    return kBadConfiguration;
+  }
+  if (options.check_config) return kDone;
+  if (options.paths.runtime_directory.empty()) options.paths.runtime_directory = "/run/opennlb/" + config->name;
+  if (options.paths.state_directory.empty()) options.paths.state_directory = "/var/lib/opennlb/" + config->name;
+
+  const auto found = obstacles(options.paths, *config);
+  for (const std::string& obstacle : found) std::fprintf(stderr, "nlbd: %s\n", obstacle.c_str());
+  if (!found.empty()) return kFailed;
+  auto lock = nlb::InstanceLock::take(config->interface);
+  if (!lock) {
+    std::fprintf(stderr, "nlbd: %s\n", lock.error().message.c_str());
+    return kFailed;
+  }
+
+  // Blocked before the first thread is made, so that all threads leave them to the main loop.
+  std::signal(SIGPIPE, SIG_IGN);
+  nlb::Daemon daemon(options.paths, std::move(*config));
+  if (auto started = daemon.start(); !started) {
+    std::fprintf(stderr, "nlbd: %s\n", started.error().message.c_str());
+    return kFailed;
+  }
+  auto control = nlb::ControlServer::listen(
+      options.paths.runtime_directory + "/control.sock",
+      [&](const nlohmann::json& request, bool may_change) { return daemon.answer(request, may_change); });
+  if (!control) {
+    std::fprintf(stderr, "nlbd: %s\n", control.error().message.c_str());
+    return kFailed;
+  }
+  sd_notify(0, "READY=1\nSTATUS=running");
+  MainLoop(daemon).run();
+  sd_notify(0, "STOPPING=1");
+  control->reset();
+  daemon.stop_for_restart();
+  return kDone;
+}

@@ -1,0 +1,252 @@
+// SPDX-License-Identifier: Apache-2.0
+// One Asio loop on its own thread. Whatever wakes it, frames that are queued are judged first: after a pause the
+// core must hear what was said before it judges who was silent.
+#include "nlbd/protocol.hh"
+
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/asio/post.hpp>
+#include <future>
+#include <mutex>
+#include <thread>
+
+#include "linux/realtime.hh"
+
+namespace nlb {
+namespace {
+
+namespace asio = boost::asio;
+constexpr uint16_t kArpEtherType = 0x0806;
+constexpr int kFramesAtOnce = 4096;  // bounds the time between two looks at the timer
+
+class AsioProtocol final : public Protocol {
+ public:
+  AsioProtocol(const ProtocolSetup& setup, Datapath& datapath, NoticeSink sink)
+      : setup_(setup), datapath_(datapath), sink_(std::move(sink)),
+        codec_(setup.keys, setup.cluster_name, setup.primary_vip), host_(setup.settings, boottime_now()) {}
+
+  ~AsioProtocol() override {
+    asio::post(io_, [this] { io_.stop(); });
+    if (thread_.joinable()) thread_.join();
+    asio::post(scan_io_, [this] { scan_io_.stop(); });
+    if (scanner_.joinable()) scanner_.join();
+    for (asio::posix::stream_descriptor* descriptor : {&frames_fd_, &arp_fd_})
+      if (descriptor->is_open()) descriptor->release();  // owned by the frame sockets
+  }
+
+  Result<void> open() {
+    auto frames = FrameSocket::open(setup_.interface, wire::kEtherType, setup_.group);
+    if (!frames) return tl::unexpected(frames.error());
+    auto arp = FrameSocket::open(setup_.interface, kArpEtherType, std::nullopt);
+    if (!arp) return tl::unexpected(arp.error());
+    frames_ = std::move(*frames);
+    arp_ = std::move(*arp);
+    const int timer = timerfd_create(CLOCK_BOOTTIME, TFD_NONBLOCK | TFD_CLOEXEC);
+    if (timer < 0) return fail("cannot make a timer", errno);
+    timer_fd_.assign(timer);
+    frames_fd_.assign(frames_->fd());
+    arp_fd_.assign(arp_->fd());
+    datapath_.set_lease(0);  // before the first frame: this incarnation is fresh, and says so
+    write_states();
+    thread_ = std::thread([this] { run(); });
+    scanner_ = std::thread([this] { run_scanner(); });
+    return {};
+  }
+
+  void call(const Work& work) override {
+    std::promise<void> done;
+    asio::post(io_, [&] {
+      drain();
+      perform(work(host_, boottime_now()));
+      done.set_value();
+    });
+    done.get_future().wait();
+  }
+
+  void inspect(const std::function<void(const core::Host&, Nanos)>& look) override {
+    std::promise<void> done;
+    asio::post(io_, [&] {
+      look(host_, boottime_now());
+      done.set_value();
+    });
+    done.get_future().wait();
+  }
+
+  void use_keys(const KeySet& keys) override {
+    call([&](core::Host&, Nanos) {
+      codec_ = wire::Codec(keys, setup_.cluster_name, setup_.primary_vip);
+      return core::Actions{};
+    });
+  }
+
+  void use_source(const MacAddress& source) override {
+    call([&](core::Host&, Nanos) {
+      setup_.source_mac = source;
+      return core::Actions{};
+    });
+  }
+
+  ProtocolCounters counters() override {
+    ProtocolCounters result;
+    inspect([&](const core::Host& host, Nanos) {
+      result = counters_;
+      for (std::size_t i = 0; i < wire::kRefusalCount; ++i) result.refused[i] += host.refusals()[i];
+    });
+    return result;
+  }
+
+  LiveConnections last_scan() override {
+    const std::lock_guard lock(scan_mutex_);
+    return last_scan_;
+  }
+
+  std::vector<std::string> not_realtime_because() const override { return not_realtime_; }
+
+ private:
+  void run() {
+    not_realtime_ = become_realtime();
+    wait_for_frames();
+    wait_for_arp();
+    wait_for_timer();
+    perform(host_.on_tick(boottime_now()));
+    auto guard = asio::make_work_guard(io_);
+    io_.run();
+  }
+
+  void run_scanner() {
+    auto guard = asio::make_work_guard(scan_io_);
+    scan_io_.run();
+  }
+
+  void wait_for_frames() {
+    frames_fd_.async_wait(asio::posix::stream_descriptor::wait_read, [this](const boost::system::error_code& error) {
+      if (error) return;
+      drain();
+      arm_timer();
+      wait_for_frames();
+    });
+  }
+
+  void wait_for_arp() {
+    arp_fd_.async_wait(asio::posix::stream_descriptor::wait_read, [this](const boost::system::error_code& error) {
+      if (error) return;
+      while (auto frame = arp_->receive())
+        if (const auto answer = parse_arp_reply(frame->payload))
+          perform(host_.on_kernel_answer(answer->address, boottime_now()));
+      wait_for_arp();
+    });
+  }
+
+  void wait_for_timer() {
+    timer_fd_.async_wait(asio::posix::stream_descriptor::wait_read, [this](const boost::system::error_code& error) {
+      if (error) return;
+      uint64_t expirations = 0;
+      [[maybe_unused]] const auto size = read(timer_fd_.native_handle(), &expirations, sizeof expirations);
+      drain();
+      if (boottime_now() >= host_.next_wakeup()) perform(host_.on_tick(boottime_now()));
+      arm_timer();
+      wait_for_timer();
+    });
+  }
+
+  void drain() {
+    for (int i = 0; i < kFramesAtOnce; ++i) {
+      auto received = frames_->receive();
+      if (!received) return;
+      ++counters_.received;
+      const auto frame = codec_.decode(received->payload);
+      if (!frame) {
+        ++counters_.refused[static_cast<std::size_t>(frame.error())];
+        continue;
+      }
+      perform(host_.on_frame(*frame, boottime_now()));
+    }
+  }
+
+  void arm_timer() {
+    const Nanos at = std::max<Nanos>(host_.next_wakeup(), 1);
+    if (at == armed_for_) return;
+    armed_for_ = at;
+    itimerspec spec{};
+    spec.it_value = {at / kSecond, at % kSecond};
+    timerfd_settime(timer_fd_.native_handle(), TFD_TIMER_ABSTIME, &spec, nullptr);
+  }
+
+  // Order matters: states and lease are in the kernel before anything is said or looked at.
+  void perform(core::Actions actions) {
+    if (actions.states_changed) write_states();
+    if (actions.lease) datapath_.set_lease(*actions.lease);
+    for (const core::Send& send : actions.sends) say(send);
+    for (const core::KernelProbe& probe : actions.probes)
+      (void)arp_->send(setup_.source_mac, probe.mac, arp_probe(setup_.source_mac, probe.address));
+    if (actions.scan) scan(*actions.scan);
+    for (const core::Notice& notice : actions.notices) sink_(notice);
+    arm_timer();
+  }
+
+  void write_states() {
+    for (std::size_t slot : host_.ownership().slots()) {
+      const SlotStates states = host_.states(slot);
+      if (written_[slot] && *written_[slot] == states) continue;
+      datapath_.set_buckets(slot, states);
+      written_[slot] = states;
+    }
+  }
+
+  void say(const core::Send& send) {
+    const MacAddress& to = send.to == core::Send::To::group         ? setup_.group
+                           : send.to == core::Send::To::cluster_mac ? setup_.cluster_mac
+                                                                    : send.mac;
+    if (frames_->send(setup_.source_mac, to, codec_.encode(send.frame))) ++counters_.sent;
+  }
+
+  void scan(uint32_t token) {
+    asio::post(scan_io_, [this, token] {
+      auto live = datapath_.live_connections();
+      if (!live) {
+        asio::post(io_, [this, token] { perform(host_.on_scan_failed(token, boottime_now())); });
+        return;
+      }
+      core::SlotBuckets buckets(live->buckets.begin(), live->buckets.end());
+      uint64_t count = 0;
+      for (uint32_t connections : live->connections) count += connections;
+      {
+        const std::lock_guard lock(scan_mutex_);
+        last_scan_ = std::move(*live);
+      }
+      asio::post(io_, [this, token, count, found = std::move(buckets)] {
+        drain();
+        perform(host_.on_scan(token, found, count, boottime_now()));
+      });
+    });
+  }
+
+  ProtocolSetup setup_;
+  Datapath& datapath_;
+  NoticeSink sink_;
+  wire::Codec codec_;
+  core::Host host_;
+  std::unique_ptr<FrameSocket> frames_, arp_;
+  asio::io_context io_{1}, scan_io_{1};
+  asio::posix::stream_descriptor frames_fd_{io_}, arp_fd_{io_}, timer_fd_{io_};
+  Nanos armed_for_ = 0;
+  std::array<std::optional<SlotStates>, kMaxSlots> written_;
+  ProtocolCounters counters_;
+  std::mutex scan_mutex_;
+  LiveConnections last_scan_;
+  std::vector<std::string> not_realtime_;
+  std::thread thread_, scanner_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<Protocol>> Protocol::start(const ProtocolSetup& setup, Datapath& datapath, NoticeSink sink) {
+  auto protocol = std::make_unique<AsioProtocol>(setup, datapath, std::move(sink));
+  if (auto opened = protocol->open(); !opened) return tl::unexpected(opened.error());
+  return protocol;
+}
+
+}  // namespace nlb

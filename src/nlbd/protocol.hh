@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+// The protocol thread: feeds the core with frames and time, carries out its actions. Real-time, memory locked; it
+// never waits for anything but its own descriptors. Other threads speak to it with call().
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "base/result.hh"
+#include "core/host.hh"
+#include "datapath/datapath.hh"
+#include "linux/frame_socket.hh"
+#include "wire/codec.hh"
+
+namespace nlb {
+
+struct ProtocolSetup {
+  core::Settings settings;
+  KeySet keys;
+  std::string cluster_name;
+  IpAddress primary_vip;
+  std::string interface;
+  MacAddress source_mac;   // of our frames: the adapter's own, or the masked one under `replace`
+  MacAddress cluster_mac;
+  MacAddress group;
+};
+
+struct ProtocolCounters {
+  uint64_t sent = 0, received = 0;
+  std::array<uint64_t, wire::kRefusalCount> refused{};  // by the codec and by the core
+};
+
+class Protocol {
+ public:
+  // Called on the protocol thread; must be quick.
+  using NoticeSink = std::function<void(const core::Notice&)>;
+
+  [[nodiscard]] static Result<std::unique_ptr<Protocol>> start(const ProtocolSetup& setup, Datapath& datapath,
+                                                               NoticeSink sink);
+  virtual ~Protocol() = default;  // stops and joins
+
+  // Runs `work` on the protocol thread with the core and the present time; carries out what it returns; waits.
+  using Work = std::function<core::Actions(core::Host&, Nanos now)>;
+  virtual void call(const Work& work) = 0;
+  virtual void inspect(const std::function<void(const core::Host&, Nanos now)>& look) = 0;
+  // New keys or another source MAC, without a gap.
+  virtual void use_keys(const KeySet& keys) = 0;
+  virtual void use_source(const MacAddress& source) = 0;
+  [[nodiscard]] virtual ProtocolCounters counters() = 0;
+  // The newest scan of the socket table.
+  [[nodiscard]] virtual LiveConnections last_scan() = 0;
+  [[nodiscard]] virtual std::vector<std::string> not_realtime_because() const = 0;
+};
+
+}  // namespace nlb

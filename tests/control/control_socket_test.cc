@@ -1,0 +1,221 @@
+// SPDX-License-Identifier: Apache-2.0
+// Client and server of the control socket against each other, and the server against peers that misbehave.
+#include "control/control_socket.hh"
+
+#include <gtest/gtest.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <thread>
+
+#include "control/control.hh"
+
+namespace nlb {
+namespace {
+
+using nlohmann::json;
+
+class RawPeer {
+ public:
+  explicit RawPeer(const std::string& path) : fd_(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    std::memcpy(address.sun_path, path.data(), path.size());
+    connected_ = ::connect(fd_, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
+  }
+  ~RawPeer() { ::close(fd_); }
+  RawPeer(const RawPeer&) = delete;
+  RawPeer& operator=(const RawPeer&) = delete;
+  void send(const std::string& text) const {
+    EXPECT_GE(::send(fd_, text.data(), text.size(), MSG_NOSIGNAL), 0);
+  }
+  [[nodiscard]] std::string line() const {
+    std::string text;
+    for (char c = 0; ::recv(fd_, &c, 1, 0) == 1 && c != '\n';) text += c;
+    return text;
+  }
+  bool connected_ = false;
+
+ private:
+  int fd_;
+};
+
+class ControlSocket : public testing::Test {
+ protected:
+  void SetUp() override {
+    std::string name = "/tmp/nlb-ctl-XXXXXX";  // short: a socket's path has 107 bytes
+    root_ = ::mkdtemp(name.data());
+    path_ = root_ + "/web/control.sock";
+  }
+  void TearDown() override { std::filesystem::remove_all(root_); }
+  [[nodiscard]] static json echo(const json& request, bool may_change) {
+    return {{"schema", 1}, {"got", request}, {"may_change", may_change}};
+  }
+  [[nodiscard]] mode_t mode_of(const std::string& path) const {
+    struct stat status {};
+    EXPECT_EQ(::stat(path.c_str(), &status), 0);
+    return status.st_mode & 07777;
+  }
+  std::string root_, path_;
+};
+
+TEST_F(ControlSocket, CarriesRequestsAndAnswers) {
+  const mode_t before = ::umask(0);
+  auto server = ControlServer::listen(path_, echo);
+  ::umask(before);
+  ASSERT_TRUE(server.has_value()) << server.error().message;
+  EXPECT_EQ(mode_of(path_), 0660u);
+  EXPECT_EQ(mode_of(root_ + "/web"), 0750u);
+  const auto answer = ask(path_, {{"command", "query"}, {"text", "grüße\n"}});
+  ASSERT_TRUE(answer.has_value()) << answer.error().message;
+  EXPECT_EQ((*answer)["got"]["text"], "grüße\n");
+  EXPECT_EQ((*answer)["may_change"], true) << "the same user as the daemon";
+  const RawPeer peer(path_);
+  peer.send("{\"n\":1}\n{\"n\":2}\n");
+  EXPECT_EQ(json::parse(peer.line())["got"]["n"], 1);
+  EXPECT_EQ(json::parse(peer.line())["got"]["n"], 2) << "several requests a connection, in order";
+  server->reset();
+  EXPECT_FALSE(std::filesystem::exists(path_));
+}
+
+TEST_F(ControlSocket, RefusesTheSecondDaemonAndReplacesAStaleSocket) {
+  auto first = ControlServer::listen(path_, echo);
+  ASSERT_TRUE(first.has_value());
+  auto second = ControlServer::listen(path_, echo);
+  ASSERT_FALSE(second.has_value());
+  EXPECT_NE(second.error().message.find("another daemon"), std::string::npos);
+  EXPECT_TRUE(ask(path_, {{"command", "x"}}).has_value()) << "the first one is untouched";
+  first->reset();
+
+  const int fd = ::socket(AF_UNIX, SOCK_STREAM, 0);  // a daemon that crashed leaves its socket
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  std::memcpy(address.sun_path, path_.data(), path_.size());
+  ASSERT_EQ(::bind(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
+  ::close(fd);
+  EXPECT_EQ(probe_socket(path_), SocketState::stale);
+  EXPECT_EQ(ask(path_, {{"command", "x"}}).error().code, 3);
+  auto third = ControlServer::listen(path_, echo);
+  ASSERT_TRUE(third.has_value()) << third.error().message;
+  EXPECT_TRUE(ask(path_, {{"command", "x"}}).has_value());
+}
+
+TEST_F(ControlSocket, RefusesALiveSocketWithoutALock) {
+  std::filesystem::create_directories(root_ + "/web");
+  const int fd = ::socket(AF_UNIX, SOCK_STREAM, 0);
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  std::memcpy(address.sun_path, path_.data(), path_.size());
+  ASSERT_EQ(::bind(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
+  ASSERT_EQ(::listen(fd, 1), 0);
+  EXPECT_FALSE(ControlServer::listen(path_, echo).has_value());
+  const auto silent = ask(path_, {{"command", "x"}}, 100);
+  ASSERT_FALSE(silent.has_value());
+  EXPECT_EQ(silent.error().code, 3);
+  EXPECT_NE(silent.error().message.find("did not answer within 100 ms"), std::string::npos);
+  ::close(fd);
+}
+
+TEST_F(ControlSocket, LeavesOtherFilesAlone) {
+  std::filesystem::create_directories(root_ + "/web");
+  std::ofstream(path_) << "precious";
+  const auto server = ControlServer::listen(path_, echo);
+  ASSERT_FALSE(server.has_value());
+  EXPECT_NE(server.error().message.find("is no socket"), std::string::npos);
+  EXPECT_TRUE(std::filesystem::exists(path_));
+}
+
+TEST_F(ControlSocket, PassesTheDaemonsErrorsOn) {
+  auto server = ControlServer::listen(path_, [](const json& request, bool) -> json {
+    if (request["command"] == "throw") throw std::runtime_error("boom");
+    if (request["command"] == "type") return {{"n", request.at("n").get<int>()}};
+    return {{"schema", 1}, {"error", {{"message", "not permitted"}, {"exit", 4}}}};
+  });
+  ASSERT_TRUE(server.has_value());
+  EXPECT_EQ(ask(path_, {{"command", "stop"}}).error().code, 4);
+  EXPECT_EQ(ask(path_, {{"command", "throw"}}).error().message, "internal error: boom");
+  const auto wrong_type = ask(path_, {{"command", "type"}, {"n", "x"}});
+  EXPECT_EQ(wrong_type.error().code, 2);
+  EXPECT_EQ(ask(path_, {{"command", "stop"}}).error().code, 4) << "and it still serves";
+}
+
+TEST_F(ControlSocket, SurvivesPeersThatMisbehave) {
+  auto server = ControlServer::listen(path_, echo);
+  ASSERT_TRUE(server.has_value());
+  const RawPeer garbage(path_);
+  garbage.send("hello\n");
+  EXPECT_NE(garbage.line().find("not a JSON object"), std::string::npos);
+  const RawPeer array(path_);
+  array.send("[1]\n");
+  EXPECT_NE(array.line().find("not a JSON object"), std::string::npos);
+  const RawPeer endless(path_);
+  endless.send(std::string(kMaxRequestBytes, 'x'));
+  EXPECT_NE(endless.line().find("longer than 64 KiB"), std::string::npos);
+  EXPECT_EQ(endless.line(), "") << "and closed";
+  {
+    const RawPeer vanishing(path_);
+    vanishing.send("{\"command\":\"x\"}\n");
+  }
+  EXPECT_TRUE(ask(path_, {{"command", "x"}}).has_value());
+}
+
+TEST_F(ControlSocket, ClosesASilentPeer) {
+  auto server = ControlServer::listen(path_, echo);
+  ASSERT_TRUE(server.has_value());
+  const RawPeer silent(path_);
+  silent.send("{\"comm");
+  const auto begin = std::chrono::steady_clock::now();
+  EXPECT_EQ(silent.line(), "");
+  const auto waited = std::chrono::steady_clock::now() - begin;
+  EXPECT_GE(waited, std::chrono::milliseconds(kRequestTimeoutMs - 100));
+  EXPECT_LT(waited, std::chrono::milliseconds(kRequestTimeoutMs + 3000));
+}
+
+TEST_F(ControlSocket, ServesMorePeersThanItHoldsAtOnce) {
+  auto server = ControlServer::listen(path_, echo);
+  ASSERT_TRUE(server.has_value());
+  std::atomic<int> answered{0};
+  std::vector<std::thread> peers;
+  for (int i = 0; i < 100; ++i)
+    peers.emplace_back([&] {
+      if (ask(path_, {{"command", "x"}})) ++answered;
+    });
+  for (auto& peer : peers) peer.join();
+  EXPECT_EQ(answered, 100);
+  std::vector<std::unique_ptr<RawPeer>> idle;
+  for (int i = 0; i < 70; ++i) idle.push_back(std::make_unique<RawPeer>(path_));
+  server->reset();  // with sessions open and the limit reached: must neither hang nor crash
+}
+
+TEST_F(ControlSocket, IsFoundByNameOrWhenItIsTheOnlyOne) {
+  EXPECT_EQ(find_socket("", root_).error().code, 3);
+  EXPECT_EQ(find_socket("web", root_).error().code, 3);
+  EXPECT_EQ(find_socket("../x", root_).error().code, 2);
+  auto web = ControlServer::listen(path_, echo);
+  auto guard = ControlServer::listen(root_ + "/vmswitch/control.sock", echo);
+  EXPECT_EQ(find_socket("", root_).value(), path_) << "nlb-vmswitch is no cluster";
+  EXPECT_EQ(find_socket("web", root_).value(), path_);
+  auto mail = ControlServer::listen(root_ + "/mail/control.sock", echo);
+  const auto several = find_socket("", root_);
+  ASSERT_FALSE(several.has_value());
+  EXPECT_EQ(several.error().code, 2);
+  EXPECT_NE(several.error().message.find("mail or web"), std::string::npos);
+  EXPECT_EQ(find_socket("mail", root_).value(), root_ + "/mail/control.sock");
+  EXPECT_NE(find_socket("ftp", root_).error().message.find("there is mail or web"), std::string::npos);
+}
+
+TEST_F(ControlSocket, SaysWhenAPathIsTooLong) {
+  const std::string path = root_ + "/" + std::string(120, 'x') + "/control.sock";
+  EXPECT_EQ(ControlServer::listen(path, echo).error().code, ENAMETOOLONG);
+  EXPECT_EQ(ask(path, {{"command", "x"}}).error().code, 2);
+}
+
+}  // namespace
+}  // namespace nlb

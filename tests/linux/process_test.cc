@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+// What concerns the process: capabilities, real-time scheduling, one instance per interface.
+#include <sched.h>
+#include <sys/capability.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <thread>
+
+#include "linux/capabilities.hh"
+#include "linux/instance_lock.hh"
+#include "linux/realtime.hh"
+#include "shell.hh"
+
+namespace nlb::testing {
+namespace {
+
+class ProcessTest : public NetnsTest {};
+
+// Capabilities belong to a thread: the test drops them in one that ends.
+void without(std::vector<cap_value_t> dropped, const std::function<void()>& body) {
+  std::thread([&] {
+    cap_t caps = cap_get_proc();
+    cap_set_flag(caps, CAP_EFFECTIVE, static_cast<int>(dropped.size()), dropped.data(), CAP_CLEAR);
+    ASSERT_EQ(cap_set_proc(caps), 0);
+    cap_free(caps);
+    body();
+  }).join();
+}
+
+TEST_F(ProcessTest, RootLacksNothing) {
+  EXPECT_TRUE(missing_capabilities().empty());
+}
+
+TEST_F(ProcessTest, MissingCapabilitiesAreNamed) {
+  without({CAP_BPF, CAP_SYS_NICE}, [] {
+    auto missing = missing_capabilities();
+    ASSERT_EQ(missing.size(), 2u);
+    EXPECT_EQ(missing[0].name, "CAP_BPF");
+    EXPECT_TRUE(missing[0].required);
+    EXPECT_EQ(missing[1].name, "CAP_SYS_NICE");
+    EXPECT_FALSE(missing[1].required);
+  });
+}
+
+TEST_F(ProcessTest, RealTimeForThisThreadAlone) {
+  int inside = -1;
+  std::thread([&] {
+    EXPECT_TRUE(become_realtime().empty());
+    inside = sched_getscheduler(0);
+  }).join();
+  EXPECT_EQ(inside, SCHED_FIFO | SCHED_RESET_ON_FORK);
+  EXPECT_EQ(sched_getscheduler(0), SCHED_OTHER);
+  EXPECT_EQ(sh("grep -c '^VmLck:.* 0 kB' /proc/" + std::to_string(getpid()) + "/status || true"), "0\n");
+  munlockall();
+}
+
+TEST_F(ProcessTest, WhatCannotBeHadIsNamed) {
+  rlimit before{};
+  getrlimit(RLIMIT_MEMLOCK, &before);
+  const rlimit none{0, before.rlim_max};
+  setrlimit(RLIMIT_MEMLOCK, &none);
+  without({CAP_SYS_NICE, CAP_IPC_LOCK}, [] {
+    auto not_had = become_realtime();
+    ASSERT_EQ(not_had.size(), 2u);
+    EXPECT_NE(not_had[0].find("CAP_SYS_NICE"), std::string::npos);
+    EXPECT_NE(not_had[1].find("CAP_IPC_LOCK"), std::string::npos);
+  });
+  setrlimit(RLIMIT_MEMLOCK, &before);
+}
+
+TEST_F(ProcessTest, OneInstancePerInterface) {
+  {
+    auto first = InstanceLock::take("veth0");
+    ASSERT_TRUE(first) << first.error().message;
+    auto second = InstanceLock::take("veth0");
+    ASSERT_FALSE(second);
+    EXPECT_NE(second.error().message.find("already served by another nlbd"), std::string::npos);
+    EXPECT_TRUE(InstanceLock::take("veth1"));
+    InstanceLock moved = std::move(*first);
+    EXPECT_FALSE(InstanceLock::take("veth0"));
+  }
+  EXPECT_TRUE(InstanceLock::take("veth0"));
+}
+
+TEST_F(ProcessTest, AnotherNamespaceIsAnotherInterface) {
+  auto here = InstanceLock::take("veth0");
+  ASSERT_TRUE(here);
+  ASSERT_EQ(unshare(CLONE_NEWNET), 0);
+  EXPECT_TRUE(InstanceLock::take("veth0"));
+}
+
+}  // namespace
+}  // namespace nlb::testing

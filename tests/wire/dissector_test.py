@@ -1,0 +1,136 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""The Wireshark dissector against frames of the C++ encoder: every field of every vector, as tshark shows it.
+
+tshark refuses Lua scripts to root, so it runs as nobody there. Usage: dissector_test.py FRAME_TOOL LUA_SCRIPT
+Exit 77 = skipped (no tshark)."""
+import os
+import shutil
+import struct
+import subprocess
+import sys
+import tempfile
+
+import oracle
+
+TOOL, SCRIPT = sys.argv[1:]
+NOBODY = 65534
+HEARTBEAT_FIELDS = {
+    "type": 1, "sender": "sender", "incarnation": "incarnation", "sequence": "sequence", "flags": "flags",
+    "state": "state", "phase": "phase", "view": "view", "view.members": "view_members",
+    "view.digest": "view_digest", "mode": "mode", "period_ms": "period_ms", "tolerance": "tolerance",
+    "hold_s": "hold_s", "digest.vips": "vips_digest", "digest.rules": "rules_digest",
+    "digest.seed": "seed_digest", "config_generation": "generation", "offer_generation": "offer_generation",
+    "held.generation": "held_generation", "held.parts": "held_parts"}
+HELD_FIELDS = {"type": 2, "sender": "sender", "incarnation": "incarnation", "sequence": "sequence",
+               "view": "view",
+               "held.generation": "generation", "held.part": "part", "held.parts": "parts"}
+PEER_FIELDS = {"id": "id", "phase": "phase", "accused": "accused", "held_generation": "held_generation",
+               "incarnation": "incarnation", "sequence": "sequence", "view": "view"}
+FLAG_FIELDS = ["fresh", "leaving", "restarting", "to_cluster_mac", "ask", "unhealthy", "alone"]
+OTHERS = ["magic", "version.major", "version.minor", "length", "key_id", "cluster_id", "signature",
+          "peer_count", "adapter_mac", "dedicated_ip", "dedicated_ipv6", "offer", "held.slot",
+          "held.slot_count", "held.bucket_count", "held.bitmap", "appended", "damaged"]
+
+
+def pcap(frames):
+    data = struct.pack("<IHHiIII", 0xa1b2c3d4, 2, 4, 0, 0, 65535, 1)
+    ethernet = bytes.fromhex("03bf0a4d0064" "525400000001" "88b5")
+    for number, frame in enumerate(frames):
+        packet = ethernet + frame
+        data += struct.pack("<IIII", number, 0, len(packet), len(packet)) + packet
+    return data
+
+
+def tshark(capture, script, fields):
+    command = ["tshark", "-r", capture, "-X", "lua_script:" + script, "-T", "fields", "-E", "separator=|",
+               "-E", "occurrence=a", "-E", "aggregator=,"]
+    for field in fields:
+        command += ["-e", "opennlb." + field]
+    as_root = os.geteuid() == 0
+    done = subprocess.run(command, capture_output=True, text=True, check=False,
+                          user=NOBODY if as_root else None,
+                          group=NOBODY if as_root else None, extra_groups=[] if as_root else None,
+                          env={"PATH": os.environ["PATH"], "HOME": os.path.dirname(capture)}, timeout=120)
+    assert done.returncode == 0, done.stderr
+    return [dict(zip(fields, line.split("|"))) for line in done.stdout.splitlines()]
+
+
+def dissect(directory, frames, fields):
+    capture = os.path.join(directory, "frames.pcap")
+    with open(capture, "wb") as file:
+        file.write(pcap(frames))
+    script = shutil.copy(SCRIPT, directory)  # nobody may not be able to read the tree
+    for path in (capture, script):
+        os.chmod(path, 0o644)
+    return tshark(capture, script, fields)
+
+
+def numbers(text):
+    return [int(item, 0) for item in text.split(",")] if text else []
+
+
+def expect(name, shown, wanted):
+    assert shown == wanted, f"{name}: shown {shown}, sent {wanted}"
+
+
+def check_common(row, data):
+    expect("magic", row["magic"], "ONLB")
+    expect("version", (row["version.major"], row["version.minor"]), ("1", "0"))
+    expect("length", int(row["length"]), len(data))
+    expect("key id", row["key_id"], oracle.key_id(oracle.KEY).hex())
+    expect("cluster id", row["cluster_id"], oracle.cluster_id("web", "10.77.0.100").hex())
+    expect("signature", row["signature"], data[-16:].hex())
+    expect("nothing appended, nothing damaged", (row["appended"], row["damaged"]), ("", ""))
+
+
+def check_heartbeat(row, frame):
+    for field, source in HEARTBEAT_FIELDS.items():
+        expect(field, numbers(row[field]), [source if isinstance(source, int) else frame[source]])
+    for bit, field in enumerate(FLAG_FIELDS):
+        expect(field, row["flags." + field], str(frame["flags"] >> bit & 1))
+    expect("peer count", int(row["peer_count"]), len(frame["peers"]))
+    for field, source in PEER_FIELDS.items():
+        expect("peer " + field, numbers(row["peer." + field]), [peer[source] for peer in frame["peers"]])
+    expect("adapter MAC", row["adapter_mac"], frame["adapter_mac"].hex(":"))
+    shown = row["dedicated_ip"] or row["dedicated_ipv6"]
+    expect("dedicated IP", oracle.address16(shown), frame["dedicated_ip"])
+    expect("offers", numbers(row["offer"]), list(frame["offers"]))
+
+
+def check_held(row, frame):
+    for field, source in HELD_FIELDS.items():
+        expect(field, numbers(row[field]), [source if isinstance(source, int) else frame[source]])
+    expect("slot count", int(row["held.slot_count"]), len(frame["slots"]))
+    expect("slots", numbers(row["held.slot"]), [number for number, _ in frame["slots"]])
+    counts = [len(buckets) for _, buckets in frame["slots"]]
+    expect("bucket counts", numbers(row["held.bucket_count"]), counts)
+    expect("bitmaps", row["held.bitmap"].split(","), [oracle.bitmap(b).hex() for _, b in frame["slots"]])
+
+
+def main():
+    if shutil.which("tshark") is None:
+        print("skipped: tshark is not installed (apt-get install tshark)")
+        sys.exit(77)
+    frames = [frame for _, frame in oracle.vector_frames()]
+    given = "\n".join(oracle.text(frame) for frame in frames)
+    encoded = subprocess.run([TOOL, "encode"], input=given, capture_output=True, text=True, check=True)
+    payloads = [bytes.fromhex(line) for line in encoded.stdout.split()]
+    newer = oracle.envelope(frames[0], oracle.body_of(frames[0]) + b"\xab\xcd", minor=1)
+    cut = payloads[1][:-40]
+    fields = (list(dict.fromkeys([*HEARTBEAT_FIELDS, *HELD_FIELDS]))
+              + ["peer." + field for field in PEER_FIELDS]
+              + ["flags." + field for field in FLAG_FIELDS] + OTHERS)
+    with tempfile.TemporaryDirectory() as directory:
+        os.chmod(directory, 0o755)
+        rows = dissect(directory, payloads + [newer, cut], fields)
+    assert len(rows) == len(frames) + 2, f"{len(rows)} rows"
+    for row, frame, data in zip(rows, frames, payloads):
+        check_common(row, data)
+        (check_heartbeat if frame["frame"] == "heartbeat" else check_held)(row, frame)
+    expect("appended by a newer minor", rows[-2]["appended"], "abcd")
+    assert rows[-1]["damaged"], "a cut frame is not called damaged"
+    print(f"{len(frames)} frames, {len(fields)} fields: tshark shows what was sent")
+
+
+main()

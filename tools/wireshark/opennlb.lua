@@ -1,0 +1,202 @@
+-- SPDX-License-Identifier: Apache-2.0
+-- Wireshark dissector of OpenNLB's heartbeats (EtherType 0x88B5). The format: docs/protocol/heartbeat.md.
+-- Frames are signed, not encrypted, so no key is needed; whether the signature is good is not checked.
+-- Use: wireshark -X lua_script:opennlb.lua, or copy this file into the personal plugin folder.
+
+local opennlb = Proto("opennlb", "OpenNLB Heartbeat")
+
+local HEADER_BYTES, SIGNATURE_BYTES, PEER_BYTES, FIXED_BYTES, HELD_BYTES = 44, 16, 16, 144, 16
+local BITMAP_BYTES, RULES = 512, 64
+
+local types = {[1] = "heartbeat", [2] = "held part"}
+local states = {[0] = "stopped", "suspended", "converging", "converged", "draining", "refused"}
+local phases = {[0] = "none", "seen", "released", "acquired"}
+local modes = {"unicast", "multicast", "igmp"}
+local offers = {[101] = "equal", [254] = "drained", [255] = "disabled"}
+
+local f = {
+  magic = ProtoField.string("opennlb.magic", "Magic"),
+  major = ProtoField.uint8("opennlb.version.major", "Version, major"),
+  minor = ProtoField.uint8("opennlb.version.minor", "Version, minor"),
+  type = ProtoField.uint8("opennlb.type", "Type", base.DEC, types),
+  sender = ProtoField.uint8("opennlb.sender", "Sender (host id)"),
+  length = ProtoField.uint16("opennlb.length", "Total length"),
+  key_id = ProtoField.bytes("opennlb.key_id", "Key id"),
+  cluster_id = ProtoField.bytes("opennlb.cluster_id", "Cluster id"),
+  incarnation = ProtoField.uint64("opennlb.incarnation", "Incarnation", base.HEX),
+  sequence = ProtoField.uint64("opennlb.sequence", "Sequence"),
+  signature = ProtoField.bytes("opennlb.signature", "Signature (not checked)"),
+  newer = ProtoField.bytes("opennlb.appended", "Appended by a newer minor version"),
+
+  flags = ProtoField.uint16("opennlb.flags", "Flags", base.HEX),
+  fresh = ProtoField.bool("opennlb.flags.fresh", "Fresh", 16, nil, 0x01),
+  leaving = ProtoField.bool("opennlb.flags.leaving", "Leaving", 16, nil, 0x02),
+  restarting = ProtoField.bool("opennlb.flags.restarting", "Restarting", 16, nil, 0x04),
+  to_cluster_mac = ProtoField.bool("opennlb.flags.to_cluster_mac", "Sent to the cluster MAC", 16, nil, 0x08),
+  ask = ProtoField.bool("opennlb.flags.ask", "Asks", 16, nil, 0x10),
+  unhealthy = ProtoField.bool("opennlb.flags.unhealthy", "Unhealthy", 16, nil, 0x20),
+  alone = ProtoField.bool("opennlb.flags.alone", "Alone", 16, nil, 0x40),
+  state = ProtoField.uint8("opennlb.state", "Host state", base.DEC, states),
+  phase = ProtoField.uint8("opennlb.phase", "Phase", base.DEC, phases),
+  view = ProtoField.uint32("opennlb.view", "View"),
+  view_members = ProtoField.uint64("opennlb.view.members", "View members (bitmap)", base.HEX),
+  view_digest = ProtoField.uint64("opennlb.view.digest", "View digest", base.HEX),
+  mode = ProtoField.uint8("opennlb.mode", "Cluster mode", base.DEC, modes),
+  peer_count = ProtoField.uint8("opennlb.peer_count", "Peer count"),
+  period = ProtoField.uint16("opennlb.period_ms", "Period (ms)"),
+  tolerance = ProtoField.uint16("opennlb.tolerance", "Tolerance (periods)"),
+  hold = ProtoField.uint16("opennlb.hold_s", "Restart hold (s)"),
+  vips = ProtoField.uint32("opennlb.digest.vips", "Digest of the VIPs", base.HEX),
+  rules = ProtoField.uint32("opennlb.digest.rules", "Digest of the rules", base.HEX),
+  seed = ProtoField.uint32("opennlb.digest.seed", "Digest of the seed", base.HEX),
+  generation = ProtoField.uint32("opennlb.config_generation", "Configuration generation"),
+  offer_generation = ProtoField.uint32("opennlb.offer_generation", "Offer generation"),
+  held_generation = ProtoField.uint16("opennlb.held.generation", "Held generation"),
+  held_parts = ProtoField.uint16("opennlb.held.parts", "Held parts"),
+  dedicated_ipv4 = ProtoField.ipv4("opennlb.dedicated_ip", "Dedicated IP"),
+  dedicated_ipv6 = ProtoField.ipv6("opennlb.dedicated_ipv6", "Dedicated IP"),
+  adapter_mac = ProtoField.ether("opennlb.adapter_mac", "Adapter MAC"),
+  offers = ProtoField.bytes("opennlb.offers", "Offers"),
+  offer = ProtoField.uint8("opennlb.offer", "Offer", base.DEC, offers),
+
+  peer = ProtoField.uint8("opennlb.peer.id", "Peer"),
+  peer_phase = ProtoField.uint8("opennlb.peer.phase", "Phase", base.DEC, phases, 0x03),
+  peer_accused = ProtoField.bool("opennlb.peer.accused", "Accused", 8, nil, 0x04),
+  peer_held = ProtoField.uint16("opennlb.peer.held_generation", "Complete held generation"),
+  peer_incarnation = ProtoField.uint32("opennlb.peer.incarnation", "Incarnation, low 32 bits", base.HEX),
+  peer_sequence = ProtoField.uint32("opennlb.peer.sequence", "Newest sequence heard, low 32 bits"),
+  peer_view = ProtoField.uint32("opennlb.peer.view", "View"),
+
+  part = ProtoField.uint16("opennlb.held.part", "Part (from 0)"),
+  slot_count = ProtoField.uint8("opennlb.held.slot_count", "Slot count"),
+  slot = ProtoField.uint8("opennlb.held.slot", "Slot"),
+  buckets = ProtoField.bytes("opennlb.held.bitmap", "Buckets (bitmap)"),
+  bucket_count = ProtoField.uint16("opennlb.held.bucket_count", "Held buckets"),
+}
+opennlb.fields = f
+
+local damaged = ProtoExpert.new("opennlb.damaged", "Damaged frame", expert.group.MALFORMED,
+                                expert.severity.ERROR)
+opennlb.experts = {damaged}
+
+-- Adds fields one after another; a row is {field, byte count}, without a field the bytes are skipped.
+local function add_rows(tree, tvb, at, rows)
+  for _, row in ipairs(rows) do
+    if row[1] then tree:add(row[1], tvb(at, row[2])) end
+    at = at + row[2]
+  end
+  return at
+end
+
+local function add_flags(tree, tvb)
+  local flags = tree:add(f.flags, tvb)
+  for _, bit in ipairs({f.fresh, f.leaving, f.restarting, f.to_cluster_mac, f.ask, f.unhealthy, f.alone}) do
+    flags:add(bit, tvb)
+  end
+end
+
+local function add_dedicated_ip(tree, tvb)
+  local is_ipv4 = tvb(0, 12):bytes():tohex() == "00000000000000000000FFFF"
+  if is_ipv4 then tree:add(f.dedicated_ipv4, tvb(12, 4)) else tree:add(f.dedicated_ipv6, tvb) end
+end
+
+local function add_offers(tree, tvb)
+  local list = tree:add(f.offers, tvb)
+  for rule = 0, RULES - 1 do
+    list:add(f.offer, tvb(rule, 1)):prepend_text("Rule " .. rule .. " ")
+  end
+end
+
+local function add_peer(tree, tvb)
+  local peer = tree:add(f.peer, tvb(0, 1))
+  peer:set_len(PEER_BYTES)
+  peer:add(f.peer_phase, tvb(1, 1))
+  peer:add(f.peer_accused, tvb(1, 1))
+  add_rows(peer, tvb, 2, {{f.peer_held, 2}, {f.peer_incarnation, 4}, {f.peer_sequence, 4}, {f.peer_view, 4}})
+end
+
+-- Both body functions return the offset behind what they know, or nil and what is wrong.
+local function heartbeat_body(tree, tvb, at, last)
+  if last - at < FIXED_BYTES then return nil, "body shorter than a heartbeat" end
+  local peers = tvb(at + 25, 1):uint()
+  if last - at < FIXED_BYTES + peers * PEER_BYTES then return nil, "fewer peers than stated" end
+  add_flags(tree, tvb(at, 2))
+  at = add_rows(tree, tvb, at + 2, {
+    {f.state, 1}, {f.phase, 1}, {f.view, 4}, {f.view_members, 8}, {f.view_digest, 8}, {f.mode, 1},
+    {f.peer_count, 1}, {f.period, 2}, {f.tolerance, 2}, {f.hold, 2}, {f.vips, 4}, {f.rules, 4}, {f.seed, 4},
+    {f.generation, 4}, {f.offer_generation, 4}, {f.held_generation, 2}, {f.held_parts, 2}})
+  add_dedicated_ip(tree, tvb(at, 16))
+  at = add_rows(tree, tvb, at + 16, {{f.adapter_mac, 6}, {nil, 2}})
+  add_offers(tree, tvb(at, RULES))
+  at = at + RULES
+  for _ = 1, peers do
+    add_peer(tree, tvb(at, PEER_BYTES))
+    at = at + PEER_BYTES
+  end
+  return at
+end
+
+local function count_bits(tvb)
+  local count = 0
+  for i = 0, tvb:len() - 1 do
+    local octet = tvb(i, 1):uint()
+    while octet > 0 do
+      count = count + octet % 2
+      octet = math.floor(octet / 2)
+    end
+  end
+  return count
+end
+
+local function held_body(tree, tvb, at, last)
+  if last - at < HELD_BYTES then return nil, "body shorter than a held part" end
+  local slots = tvb(at + 10, 1):uint()
+  if slots < 1 or slots > 2 then return nil, "slot count is neither 1 nor 2" end
+  if last - at < HELD_BYTES + slots * BITMAP_BYTES then return nil, "fewer bitmaps than stated" end
+  add_rows(tree, tvb, at, {{f.view, 4}, {f.held_generation, 2}, {f.part, 2}, {f.held_parts, 2},
+                           {f.slot_count, 1}})
+  for i = 0, slots - 1 do
+    local bitmap = tvb(at + HELD_BYTES + i * BITMAP_BYTES, BITMAP_BYTES)
+    local slot = tree:add(f.slot, tvb(at + 11 + i, 1))
+    slot:add(f.bucket_count, bitmap, count_bits(bitmap))
+    slot:add(f.buckets, bitmap)
+  end
+  return at + HELD_BYTES + slots * BITMAP_BYTES
+end
+
+local function add_header(tree, tvb)
+  return add_rows(tree, tvb, 0, {
+    {f.magic, 4}, {f.major, 1}, {f.minor, 1}, {f.type, 1}, {f.sender, 1}, {f.length, 2}, {nil, 2},
+    {f.key_id, 8}, {f.cluster_id, 8}, {f.incarnation, 8}, {f.sequence, 8}})
+end
+
+local function summary(tvb)
+  local kind, sender = tvb(6, 1):uint(), tvb(7, 1):uint()
+  local text = string.format("host %d, %s, sequence %s", sender, types[kind] or "unknown type",
+                             tostring(tvb(36, 8):uint64()))
+  if kind ~= 1 or tvb:len() < HEADER_BYTES + FIXED_BYTES then return text end
+  return string.format("%s, %s, view %d %s", text, states[tvb(46, 1):uint()] or "?", tvb(48, 4):uint(),
+                       phases[tvb(47, 1):uint()] or "?")
+end
+
+function opennlb.dissector(tvb, pinfo, root)
+  if tvb:len() < HEADER_BYTES + SIGNATURE_BYTES or tvb(0, 4):string() ~= "ONLB" then return 0 end
+  pinfo.cols.protocol = "OpenNLB"
+  pinfo.cols.info = summary(tvb)
+  local tree = root:add(opennlb, tvb())
+  local at = add_header(tree, tvb)
+  local total, kind = tvb(8, 2):uint(), tvb(6, 1):uint()
+  local body = ({heartbeat_body, held_body})[kind]
+  local last = total - SIGNATURE_BYTES
+  if total > tvb:len() or last < at or not body then
+    tree:add_proto_expert_info(damaged, body and "stated length and real length differ" or "unknown type")
+    return tvb:len()
+  end
+  local known, wrong = body(tree, tvb, at, last)
+  if not known then tree:add_proto_expert_info(damaged, wrong) end
+  if known and known < last then tree:add(f.newer, tvb(known, last - known)) end
+  tree:add(f.signature, tvb(last, SIGNATURE_BYTES))
+  return total
+end
+
+DissectorTable.get("ethertype"):add(0x88b5, opennlb)
