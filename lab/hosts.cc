@@ -112,23 +112,34 @@ std::optional<Answer> ask_state(unsigned host) {
   return answer;
 }
 
-// nullopt: not yet. An error: it will never be.
-Result<bool> all_agree(const Plan& plan) {
-  std::size_t expected = 0;
-  std::string view;
+// Hosts that somebody took out of the cluster on purpose are not waited for.
+bool was_taken_out(unsigned host, const std::optional<Answer>& answer) {
+  if (answer)
+    return answer->state == "stopped" || answer->state == "suspended" || answer->state == "draining";
+  const auto process = nlbd_of(host);
+  return process && is_stopped(*process);
+}
+
+// False: not yet. An error: it will never be.
+Result<bool> all_agree(const Plan& plan, bool everyone) {
   std::vector<Answer> answers;
+  bool silent = false;
   for (unsigned host = 1; host <= plan.hosts; ++host) {
     if (std::filesystem::exists(dead_marker(host))) continue;
     const auto process = nlbd_of(host);
-    if (!process || !is_alive(*process))
+    if (!process || !is_alive(*process)) {
+      if (!everyone) continue;
       return fail(fmt::format("host{}: nlbd has ended; the end of {}:\n{}next: `nlb lab down`", host,
                               log_of(host), log_tail(host, 15)));
-    ++expected;
-    if (auto answer = ask_state(host)) answers.push_back(*answer);
+    }
+    const auto answer = is_stopped(*process) ? std::nullopt : ask_state(host);
+    if (!everyone && was_taken_out(host, answer)) continue;
+    if (answer) answers.push_back(*answer);
+    silent = silent || !answer;
   }
-  if (answers.size() != expected) return false;
+  if (silent) return false;
   for (const auto& answer : answers) {
-    if (answer.state != "converged" || answer.members != expected || answer.view != answers[0].view)
+    if (answer.state != "converged" || answer.members != answers.size() || answer.view != answers[0].view)
       return false;
   }
   return true;
@@ -197,11 +208,11 @@ Result<void> restart_nlbd(const Plan& plan, unsigned host) {
   return start_host(plan, host);
 }
 
-Result<void> wait_converged(const Plan& plan, int timeout_s) {
+Result<void> wait_converged(const Plan& plan, int timeout_s, bool everyone) {
   if (plan.stand_in) return {};
   const auto end = Clock::now() + std::chrono::seconds(timeout_s);
   while (true) {
-    const auto agreed = all_agree(plan);
+    const auto agreed = all_agree(plan, everyone);
     if (!agreed) return tl::unexpected<Error>(agreed.error());
     if (*agreed) return {};
     if (Clock::now() > end) break;
@@ -216,9 +227,9 @@ Result<void> wait_converged(const Plan& plan, int timeout_s) {
                : "nlbd does not answer",
         log_tail(host, 8));
   }
-  return fail(text +
-              "next: `nlb lab exec host1 -- nlb display` and `nlb lab exec host1 -- nlb doctor`; "
-              "`nlb lab down` clears the lab away");
+  return fail(
+      text + fmt::format("next: `nlb --socket {} display` and `… doctor`; `nlb lab down` clears the lab away",
+                         control_socket(1)));
 }
 
 HostReport report_of(const Plan& plan, unsigned host) {
@@ -228,13 +239,7 @@ HostReport report_of(const Plan& plan, unsigned host) {
   report.service = service && is_alive(*service);
   const auto daemon = nlbd_of(host);
   report.nlbd = daemon && is_alive(*daemon);
-  if (report.nlbd) {
-    std::ifstream stat(fmt::format("/proc/{}/stat", daemon->pid));
-    std::string line;
-    std::getline(stat, line);
-    const auto end = line.rfind(')');
-    report.paused = end != std::string::npos && line.compare(end + 2, 1, "T") == 0;
-  }
+  report.paused = report.nlbd && is_stopped(*daemon);
   const auto link = run({"ip", "-n", host_node(host).network, "-o", "link", "show", "eth0"});
   report.carrier = link && link->output.find("LOWER_UP") != std::string::npos;
   if (report.nlbd && !report.paused && !plan.stand_in) {

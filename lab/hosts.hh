@@ -18,8 +18,9 @@ namespace nlb::lab {
 [[nodiscard]] Result<void> start_host(const Plan& plan, unsigned host);
 // SIGTERM to nlbd (a planned restart), the wait for its end, and a new one.
 [[nodiscard]] Result<void> restart_nlbd(const Plan& plan, unsigned host);
-// Until every host that runs reports `converged` in a view of all of them.
-[[nodiscard]] Result<void> wait_converged(const Plan& plan, int timeout_s);
+// Until the hosts report `converged` in one view of just them. `everyone`: every host but those that are dead
+// as a whole; else those that were stopped, drained, suspended, paused or killed are not waited for.
+[[nodiscard]] Result<void> wait_converged(const Plan& plan, int timeout_s, bool everyone);
 
 struct HostReport {
   bool dead = false;  // killed as a whole by `fault kill HOST host`

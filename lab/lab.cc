@@ -90,7 +90,7 @@ int up(UpOptions options) {
     return complain(prepared.error(), prepared.error().code != 0 ? prepared.error().code : kFailed);
   const auto begin = std::chrono::steady_clock::now();
   if (auto built = build(options.plan); !built) return complain(built.error());
-  if (auto converged = wait_converged(options.plan, options.timeout_s); !converged)
+  if (auto converged = wait_converged(options.plan, options.timeout_s, true); !converged)
     return complain(converged.error());
   const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begin;
   fmt::print("lab is up after {:.1f} s: {} hosts, {} client(s), VIP {} ({})\n", took.count(),
@@ -194,7 +194,8 @@ int start_again(const std::string& name, bool restart, int timeout_s) {
     const auto started = planned ? restart_nlbd(plan, node.host_id) : start_node(plan, node);
     if (!started) return complain(started.error());
     if (timeout_s == 0) return 0;
-    if (auto converged = wait_converged(plan, timeout_s); !converged) return complain(converged.error());
+    if (auto converged = wait_converged(plan, timeout_s, false); !converged)
+      return complain(converged.error());
     return 0;
   });
 }

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
 
@@ -70,7 +71,7 @@ Result<Node> find_node(const Plan& plan, const std::string& name) {
 
 std::string lab_root() {
   const char* root = std::getenv("NLB_LAB_ROOT");
-  std::string path = root != nullptr && *root != 0 ? root : kDefaultRoot;
+  std::string path = root != nullptr && *root != 0 ? std::filesystem::absolute(root).string() : kDefaultRoot;
   while (path.size() > 1 && path.back() == '/') path.pop_back();
   return path;
 }

@@ -81,6 +81,19 @@ std::string converse(int to_child, int from_child, const std::string& input) {
   return output;
 }
 
+// The fields of /proc/PID/stat from the third on: the state first. The name before it may hold anything.
+std::vector<std::string> status_fields(pid_t pid) {
+  std::ifstream file(fmt::format("/proc/{}/stat", pid));
+  std::string line;
+  std::getline(file, line);
+  const auto name_end = line.rfind(')');
+  std::vector<std::string> fields;
+  if (name_end == std::string::npos) return fields;
+  std::istringstream rest(line.substr(name_end + 1));
+  for (std::string field; rest >> field;) fields.push_back(field);
+  return fields;
+}
+
 }  // namespace
 
 Result<Finished> run(const std::vector<std::string>& command, const std::string& input,
@@ -134,6 +147,7 @@ Result<ProcessId> start_daemon(const std::vector<std::string>& command, const st
     dup2(null, STDIN_FILENO);
     dup2(log, STDOUT_FILENO);
     dup2(log, STDERR_FILENO);
+    close_range(3, ~0U, 0);  // a pipe kept open would keep the caller's reader waiting for its end
     become(command, network);
   }
   close(null);
@@ -142,17 +156,14 @@ Result<ProcessId> start_daemon(const std::vector<std::string>& command, const st
 }
 
 std::optional<uint64_t> start_ticks(pid_t pid) {
-  std::ifstream file(fmt::format("/proc/{}/stat", pid));
-  std::string line;
-  if (!std::getline(file, line)) return std::nullopt;
-  const auto name_end = line.rfind(')');  // the name may hold spaces and brackets
-  if (name_end == std::string::npos) return std::nullopt;
-  std::istringstream fields(line.substr(name_end + 1));
-  std::string field;
-  fields >> field;
-  if (field == "Z" || field == "X") return std::nullopt;
-  for (int number = 3; number < 22; ++number) fields >> field;
-  return std::strtoull(field.c_str(), nullptr, 10);
+  const auto fields = status_fields(pid);
+  if (fields.size() < 20 || fields[0] == "Z" || fields[0] == "X") return std::nullopt;
+  return std::strtoull(fields[19].c_str(), nullptr, 10);
+}
+
+bool is_stopped(const ProcessId& process) {
+  const auto fields = status_fields(process.pid);
+  return !fields.empty() && fields[0] == "T" && is_alive(process);
 }
 
 bool is_alive(const ProcessId& process) {

@@ -40,6 +40,7 @@ struct Finished {
                                              const std::string& network, const std::string& log_file);
 
 [[nodiscard]] std::optional<uint64_t> start_ticks(pid_t pid);  // nullopt: gone, or a zombie
+[[nodiscard]] bool is_stopped(const ProcessId& process);       // by SIGSTOP
 [[nodiscard]] bool is_alive(const ProcessId& process);
 void send_signal(const ProcessId& process, int signal);  // only if it is still that process
 // Waits until it is gone; false when it is still there after the time.
