@@ -6,7 +6,7 @@ import signal
 import subprocess
 from pathlib import Path
 
-from live import main, need, need_no_failure, wait_for
+from live import lab_networks, main, need, need_no_failure, wait_for
 
 PINS = Path("/sys/fs/bpf/opennlb")
 
@@ -32,8 +32,7 @@ def programs():
 
 def need_nothing_left(lab, programs_before):
     need(not ours(), f"processes are left: {ours()}")
-    left = [path.name for path in Path("/run/netns").glob("nlb-*")]
-    need(not left, f"namespaces are left: {left}")
+    need(not lab_networks(), f"namespaces are left: {lab_networks()}")
     for path in (lab.root, "/var/lib/opennlb-lab"):
         need(not Path(path).exists(), f"{path} is left: {list(Path(path).rglob('*'))}")
     pins = [path.name for path in PINS.glob("run-opennlb-lab-*")] if PINS.exists() else []

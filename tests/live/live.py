@@ -41,6 +41,12 @@ def wait_for(what, condition, seconds):
     return time.monotonic() - begin
 
 
+def lab_networks():
+    """The lab's own namespaces that exist; other tests have theirs, and they may run at the same time."""
+    names = [path.name for path in Path("/run/netns").glob("nlb-*")]
+    return [name for name in names if re.fullmatch(r"nlb-(switch|gateway|(host|client)\d+)", name)]
+
+
 class Lab:
     """The lab of `nlb lab`; its names are fixed, so there is one at a time."""
 

@@ -7,7 +7,7 @@ import subprocess
 from pathlib import Path
 
 from capture import Capture, need_one_answer_each
-from live import UDP, VIP, main, need, need_no_failure
+from live import UDP, VIP, lab_networks, main, need, need_no_failure
 
 def scenario(run):
     lab = run.lab
@@ -69,7 +69,7 @@ def scenario(run):
     with run.case("down leaves nothing and may be said twice"):
         lab.down()
         lab.down()
-        need(not list(Path("/run/netns").glob("nlb-*")), "namespaces are left")
+        need(not lab_networks(), f"namespaces are left: {lab_networks()}")
         need(not Path(lab.root).exists(), f"{lab.root} is left")
 
 if __name__ == "__main__":
