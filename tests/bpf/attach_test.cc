@@ -97,7 +97,8 @@ class AttachKinds : public Attach, public testing::WithParamInterface<DatapathKi
 TEST_P(AttachKinds, serves_a_connection_to_the_cluster_mac) {
   auto datapath = attached(GetParam());
   ASSERT_NE(datapath, nullptr);
-  EXPECT_EQ(datapath->attached_kind(), GetParam());
+  const bool native = GetParam() == DatapathKind::xdp_native;  // generic XDP is never used, see hooks.cc
+  EXPECT_EQ(datapath->attached_kind(), native ? DatapathKind::xdp_native : DatapathKind::tc);
   EXPECT_FALSE(datapath->adopted());
   open(*datapath);
   EXPECT_TRUE(peer_connects()) << "TCP drops frames that were not typed HOST";
