@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "datapath/bank.hh"
 
-#include <nlb/abi/hash.h>
-
 #include <arpa/inet.h>
+#include <nlb/abi/hash.h>
 
 #include <algorithm>
 #include <cstring>

@@ -13,9 +13,15 @@ namespace {
 using Bytes = std::span<const uint8_t>;
 constexpr auto kNotMine = NLB_VERDICT_COUNT;  // the function asked has no opinion
 
-uint16_t word(Bytes bytes, std::size_t at) { return static_cast<uint16_t>(bytes[at] << 8 | bytes[at + 1]); }
-uint32_t long_word(Bytes bytes, std::size_t at) { return uint32_t{word(bytes, at)} << 16 | word(bytes, at + 2); }
-bool equal(Bytes bytes, const MacAddress& mac) { return std::equal(bytes.begin(), bytes.end(), mac.octets.begin()); }
+uint16_t word(Bytes bytes, std::size_t at) {
+  return static_cast<uint16_t>(bytes[at] << 8 | bytes[at + 1]);
+}
+uint32_t long_word(Bytes bytes, std::size_t at) {
+  return uint32_t{word(bytes, at)} << 16 | word(bytes, at + 2);
+}
+bool equal(Bytes bytes, const MacAddress& mac) {
+  return std::equal(bytes.begin(), bytes.end(), mac.octets.begin());
+}
 
 bool accepts(nlb_verdict verdict) {
   switch (verdict) {
@@ -65,7 +71,8 @@ bool FilterModel::is_cluster_mac(Bytes mac) const {
   return !config_.cluster_mac.is_zero() && equal(mac.first(6), config_.cluster_mac);
 }
 
-uint32_t FilterModel::bucket_of(const FilterConfig& config, Affinity affinity, uint32_t client, uint16_t port) {
+uint32_t FilterModel::bucket_of(const FilterConfig& config, Affinity affinity, uint32_t client,
+                                uint16_t port) {
   uint64_t k0 = 0, k1 = 0;
   for (std::size_t i = 8; i-- > 0;) {
     k0 = k0 << 8 | config.seed[i];
@@ -107,7 +114,8 @@ nlb_verdict FilterModel::judge_other(Bytes frame) const {
 }
 
 nlb_verdict FilterModel::judge_arp(Bytes arp, Bytes frame) const {
-  if (arp.size() < 28 || word(arp, 0) != 1 || word(arp, 2) != 0x0800 || arp[4] != 6 || arp[5] != 4) return kNotMine;
+  if (arp.size() < 28 || word(arp, 0) != 1 || word(arp, 2) != 0x0800 || arp[4] != 6 || arp[5] != 4)
+    return kNotMine;
   if (is_vip(long_word(arp, 14))) {
     return is_cluster_mac(arp.subspan(8)) ? NLB_VERDICT_arp_peer : NLB_VERDICT_vip_conflict;
   }
@@ -164,7 +172,8 @@ nlb_verdict FilterModel::judge_tcp(const Packet& packet) const {
   const ModelSegment segment{packet.client,     packet.vip,        client_port, vip_port,
                              long_word(tcp, 4), long_word(tcp, 8), acknowledges};
   const bool begins = syn && !reset && !acknowledges;
-  return judge_flow(packet, slot_of(packet.vip, RuleProtocol::tcp, vip_port), client_port, begins ? nullptr : &segment);
+  return judge_flow(packet, slot_of(packet.vip, RuleProtocol::tcp, vip_port), client_port,
+                    begins ? nullptr : &segment);
 }
 
 nlb_verdict FilterModel::judge_udp(const Packet& packet) const {

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// The ingress decision once more, in plain C++ over bytes and FilterConfig: no maps, no kernel. Tests compare the
-// kernel programs with it packet by packet; the simulator may use it as a host's filter. It reads the rules as they
-// were configured, not the port tables, and keeps every accepted first fragment (the kernel forgets the oldest).
+// The ingress decision once more, in plain C++ over bytes and FilterConfig: no maps, no kernel. Tests compare
+// the kernel programs with it packet by packet; the simulator may use it as a host's filter. It reads the
+// rules as they were configured, not the port tables, and keeps every accepted first fragment (the kernel
+// forgets the oldest).
 #pragma once
 
 #include <nlb/abi/verdict.h>
@@ -16,7 +17,7 @@
 
 namespace nlb {
 
-struct ModelSegment {  // a TCP segment that cannot begin a flow
+struct ModelSegment {            // a TCP segment that cannot begin a flow
   uint32_t client = 0, vip = 0;  // host order
   uint16_t client_port = 0, vip_port = 0;
   uint32_t sequence = 0, acknowledgement = 0;
@@ -35,7 +36,8 @@ class FilterModel {
   void set_find_connection(FindConnection find) { find_ = std::move(find); }
 
   [[nodiscard]] nlb_verdict judge(std::span<const uint8_t> frame, Nanos now);
-  [[nodiscard]] static uint32_t bucket_of(const FilterConfig& config, Affinity affinity, uint32_t client, uint16_t port);
+  [[nodiscard]] static uint32_t bucket_of(const FilterConfig& config, Affinity affinity, uint32_t client,
+                                          uint16_t port);
 
  private:
   struct Packet;

@@ -125,18 +125,18 @@ Result<void> Hooks::set_tc(int ingress_program, int egress_program) const {
   return {};
 }
 
+// Never generic XDP: where the kernel copies a frame for it (any cloned one: every TCP segment over veth),
+// the copy loses skb->mac_len (seen on 6.18), and tc programs then find the IP header where Ethernet should
+// be. It would gain nothing over tc anyway. One that we find is taken off.
 void Hooks::set_xdp(int program, DatapathKind at_most) const {
-  XdpState now = xdp_state(index_);
+  const XdpState now = xdp_state(index_);
   if (now.foreign()) return;
-  const bool native = at_most >= DatapathKind::xdp_native, generic = at_most >= DatapathKind::xdp_generic;
-  if (now.native != 0 && native && change_xdp(index_, program, XDP_FLAGS_DRV_MODE, now.native) == 0) return;
-  if (now.native != 0) change_xdp(index_, -1, XDP_FLAGS_DRV_MODE, now.native);
-  if (now.generic != 0 && generic && !native &&
-      change_xdp(index_, program, XDP_FLAGS_SKB_MODE, now.generic) == 0)
-    return;
   if (now.generic != 0) change_xdp(index_, -1, XDP_FLAGS_SKB_MODE, now.generic);
-  if (native && change_xdp(index_, program, XDP_FLAGS_DRV_MODE, 0) == 0) return;
-  if (generic) change_xdp(index_, program, XDP_FLAGS_SKB_MODE, 0);
+  if (at_most == DatapathKind::xdp_native) {
+    change_xdp(index_, program, XDP_FLAGS_DRV_MODE, now.native);
+  } else if (now.native != 0) {
+    change_xdp(index_, -1, XDP_FLAGS_DRV_MODE, now.native);
+  }
 }
 
 void Hooks::remove() const {

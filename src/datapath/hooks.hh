@@ -20,8 +20,7 @@ class Hooks {
   // Sets or replaces. Egress goes first: it fails where an `ingress` qdisc stands in the way, before anything
   // changed.
   [[nodiscard]] Result<void> set_tc(int ingress_program, int egress_program) const;
-  // Native, else generic, else none; takes our own off where `at_most` forbids it. Not an error: tc alone is
-  // correct.
+  // Native or none; takes our own off where `at_most` forbids it. Not an error: tc alone is correct.
   void set_xdp(int program, DatapathKind at_most) const;
   void remove() const;  // ours only; clsact too when nothing else uses it
 

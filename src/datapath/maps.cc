@@ -38,6 +38,10 @@ std::vector<uint32_t> map_ids_of_program(uint32_t program_id) {
 
 }  // namespace
 
+bool is_shared_map(std::string_view name) {
+  return name.starts_with("nlb_") && name.find('.') == std::string_view::npos;
+}
+
 Result<MapShape> map_shape(int fd) {
   return map_info(fd).map([](const bpf_map_info& info) {
     return MapShape{info.type, info.key_size, info.value_size, info.max_entries};
@@ -51,8 +55,7 @@ MapSet maps_of_programs(std::span<const uint32_t> program_ids) {
       FileDescriptor fd(bpf_map_get_fd_by_id(id));
       if (!fd) continue;
       const auto info = map_info(fd.get());
-      if (info && std::string_view(info->name).starts_with("nlb_"))
-        found.try_emplace(info->name, std::move(fd));
+      if (info && is_shared_map(info->name)) found.try_emplace(info->name, std::move(fd));
     }
   }
   return found;

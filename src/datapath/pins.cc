@@ -30,7 +30,7 @@ std::vector<std::string> map_names_in(const std::string& directory) {
   std::error_code error;
   for (fs::directory_iterator at(directory, error), end; !error && at != end; at.increment(error)) {
     const std::string name = at->path().filename();
-    if (name.starts_with("nlb_")) names.push_back(name);
+    if (is_shared_map(name)) names.push_back(name);
   }
   return names;
 }

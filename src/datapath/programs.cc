@@ -48,7 +48,7 @@ Result<void> take_over_maps(bpf_object* object, const MapSet& maps) {
   bpf_map* map = nullptr;
   bpf_object__for_each_map(map, object) {
     const auto given = maps.find(std::string_view(bpf_map__name(map)));
-    if (given == maps.end()) continue;
+    if (given == maps.end() || !is_shared_map(bpf_map__name(map))) continue;
     if (const int error = bpf_map__reuse_fd(map, given->second.get()); error != 0) {
       return fail(std::string("cannot reuse map ") + bpf_map__name(map), -error);
     }
@@ -60,7 +60,7 @@ void collect_maps(bpf_object* object, MapSet& maps) {
   bpf_map* map = nullptr;
   bpf_object__for_each_map(map, object) {
     const std::string_view name = bpf_map__name(map);
-    if (!name.starts_with("nlb_") || maps.contains(name)) continue;
+    if (!is_shared_map(name) || maps.contains(name)) continue;
     maps.emplace(name, FileDescriptor(fcntl(bpf_map__fd(map), F_DUPFD_CLOEXEC, 3)));
   }
 }
@@ -95,8 +95,9 @@ std::map<std::string, MapShape> Programs::expected_maps() {
   if (!objects.opened()) return shapes;
   bpf_map* map = nullptr;
   bpf_object__for_each_map(map, objects.ingress->obj) {
-    shapes[bpf_map__name(map)] = {static_cast<uint32_t>(bpf_map__type(map)), bpf_map__key_size(map),
-                                  bpf_map__value_size(map), bpf_map__max_entries(map)};
+    if (is_shared_map(bpf_map__name(map)))
+      shapes[bpf_map__name(map)] = {static_cast<uint32_t>(bpf_map__type(map)), bpf_map__key_size(map),
+                                    bpf_map__value_size(map), bpf_map__max_entries(map)};
   }
   return shapes;
 }

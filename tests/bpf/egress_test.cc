@@ -18,57 +18,130 @@ struct EgressFixture {
   Frame out;  // empty: as it was
   bool replace = false, bound = true, dedicated = true;
 };
-void PrintTo(const EgressFixture& fixture, std::ostream* out) { *out << fixture.sentence; }
+void PrintTo(const EgressFixture& fixture, std::ostream* out) {
+  *out << fixture.sentence;
+}
 
-Frame from(const MacAddress& source, uint16_t type = 0x0800, const Frame& payload = Ipv4{kVip, kClient}.wrap(6, tcp(80, 4, kAck))) {
+Frame from(const MacAddress& source, uint16_t type = 0x0800,
+           const Frame& payload = Ipv4{kVip, kClient}.wrap(6, tcp(80, 4, kAck))) {
   return Ethernet{kClientMac, source}.wrap(type, payload);
 }
-Frame arp(const MacAddress& source, const Arp& packet) { return from(source, 0x0806, packet.bytes()); }
+Frame arp(const MacAddress& source, const Arp& packet) {
+  return from(source, 0x0806, packet.bytes());
+}
 Frame reply(const MacAddress& says, uint32_t address = kVip, const MacAddress& source = kAdapterMac) {
   return arp(source, {kReply, says, address, kClientMac, kClient});
 }
-Frame request(const MacAddress& says, uint32_t address, uint32_t target = kClient, const MacAddress& source = kAdapterMac) {
+Frame request(const MacAddress& says, uint32_t address, uint32_t target = kClient,
+              const MacAddress& source = kAdapterMac) {
   return arp(source, {kRequest, says, address, kNobody, target});
 }
-Frame rarp(const MacAddress& source, const MacAddress& asks) { return from(source, 0x8035, Arp{3, asks, 0, asks, 0}.bytes()); }
+Frame rarp(const MacAddress& source, const MacAddress& asks) {
+  return from(source, 0x8035, Arp{3, asks, 0, asks, 0}.bytes());
+}
 
 const EgressFixture kEgress[] = {
     {"a frame from the own MAC leaves as it was", from(kAdapterMac), NLB_VERDICT_sent, {}},
-    {"the cluster MAC as source is masked under replace", from(kClusterMac), NLB_VERDICT_masked, from(kMaskedMac), true},
-    {"the cluster MAC as source is masked under add too", from(kClusterMac), NLB_VERDICT_masked, from(kMaskedMac)},
-    {"the cluster MAC as source is masked where nothing is bound", from(kClusterMac), NLB_VERDICT_masked, from(kMaskedMac), false, false},
-    {"the cluster MAC as source of IPv6 is masked", from(kClusterMac, 0x86dd, Frame(60, 6)), NLB_VERDICT_masked, from(kMaskedMac, 0x86dd, Frame(60, 6)), true},
-    {"the cluster MAC as source of a heartbeat is masked", from(kClusterMac, 0x88b5, Frame(60, 6)), NLB_VERDICT_masked, from(kMaskedMac, 0x88b5, Frame(60, 6)), true},
-    {"the cluster MAC as source behind a VLAN tag is masked", Ethernet{kClientMac, kClusterMac, {9}}.wrap(0x0800, Frame(40, 1)), NLB_VERDICT_masked, Ethernet{kClientMac, kMaskedMac, {9}}.wrap(0x0800, Frame(40, 1)), true},
-    {"the cluster MAC as destination is let alone", Ethernet{kClusterMac, kAdapterMac}.wrap(0x0800, Frame(40, 1)), NLB_VERDICT_sent, {}},
+    {"the cluster MAC as source is masked under replace", from(kClusterMac), NLB_VERDICT_masked,
+     from(kMaskedMac), true},
+    {"the cluster MAC as source is masked under add too", from(kClusterMac), NLB_VERDICT_masked,
+     from(kMaskedMac)},
+    {"the cluster MAC as source is masked where nothing is bound", from(kClusterMac), NLB_VERDICT_masked,
+     from(kMaskedMac), false, false},
+    {"the cluster MAC as source of IPv6 is masked", from(kClusterMac, 0x86dd, Frame(60, 6)),
+     NLB_VERDICT_masked, from(kMaskedMac, 0x86dd, Frame(60, 6)), true},
+    {"the cluster MAC as source of a heartbeat is masked", from(kClusterMac, 0x88b5, Frame(60, 6)),
+     NLB_VERDICT_masked, from(kMaskedMac, 0x88b5, Frame(60, 6)), true},
+    {"the cluster MAC as source behind a VLAN tag is masked",
+     Ethernet{kClientMac, kClusterMac, {9}}.wrap(0x0800, Frame(40, 1)), NLB_VERDICT_masked,
+     Ethernet{kClientMac, kMaskedMac, {9}}.wrap(0x0800, Frame(40, 1)), true},
+    {"the cluster MAC as destination is let alone",
+     Ethernet{kClusterMac, kAdapterMac}.wrap(0x0800, Frame(40, 1)),
+     NLB_VERDICT_sent,
+     {}},
 
     {"an answer that binds the VIP to the cluster MAC leaves", reply(kClusterMac), NLB_VERDICT_sent, {}},
-    {"an answer with the cluster MAC by the cluster MAC is masked outside only", reply(kClusterMac, kVip, kClusterMac), NLB_VERDICT_masked, reply(kClusterMac, kVip, kMaskedMac), true},
-    {"an answer that binds the VIP to the own MAC is mended", reply(kAdapterMac), NLB_VERDICT_arp_mended, reply(kClusterMac)},
-    {"an answer that binds the VIP to the masked MAC is mended", reply(kMaskedMac), NLB_VERDICT_arp_mended, reply(kClusterMac), true},
-    {"an answer for the VIP is not sent where nothing is bound", reply(kAdapterMac), NLB_VERDICT_arp_blocked, {}, false, false},
-    {"an answer with the cluster MAC is not sent where nothing is bound", reply(kClusterMac), NLB_VERDICT_arp_blocked, {}, false, false},
-    {"an announcement with the own MAC is mended", request(kAdapterMac, kVip, kVip), NLB_VERDICT_arp_mended, request(kClusterMac, kVip, kVip)},
-    {"an announcement with the own MAC is not sent where nothing is bound", request(kAdapterMac, kVip, kVip), NLB_VERDICT_arp_blocked, {}, false, false},
+    {"an answer with the cluster MAC by the cluster MAC is masked outside only",
+     reply(kClusterMac, kVip, kClusterMac), NLB_VERDICT_masked, reply(kClusterMac, kVip, kMaskedMac), true},
+    {"an answer that binds the VIP to the own MAC is mended", reply(kAdapterMac), NLB_VERDICT_arp_mended,
+     reply(kClusterMac)},
+    {"an answer that binds the VIP to the masked MAC is mended", reply(kMaskedMac), NLB_VERDICT_arp_mended,
+     reply(kClusterMac), true},
+    {"an answer for the VIP is not sent where nothing is bound",
+     reply(kAdapterMac),
+     NLB_VERDICT_arp_blocked,
+     {},
+     false,
+     false},
+    {"an answer with the cluster MAC is not sent where nothing is bound",
+     reply(kClusterMac),
+     NLB_VERDICT_arp_blocked,
+     {},
+     false,
+     false},
+    {"an announcement with the own MAC is mended", request(kAdapterMac, kVip, kVip), NLB_VERDICT_arp_mended,
+     request(kClusterMac, kVip, kVip)},
+    {"an announcement with the own MAC is not sent where nothing is bound",
+     request(kAdapterMac, kVip, kVip),
+     NLB_VERDICT_arp_blocked,
+     {},
+     false,
+     false},
     {"an announcement with the cluster MAC leaves", request(kClusterMac, kVip, kVip), NLB_VERDICT_sent, {}},
-    {"a request with the VIP as sender is asked for the dedicated address", request(kAdapterMac, kVip), NLB_VERDICT_arp_mended, request(kAdapterMac, kDedicated)},
-    {"a request with the VIP as sender is asked from the masked MAC under replace", request(kAdapterMac, kVip), NLB_VERDICT_arp_mended, request(kMaskedMac, kDedicated), true},
-    {"a request with the VIP as sender is mended where nothing is bound", request(kAdapterMac, kVip), NLB_VERDICT_arp_mended, request(kAdapterMac, kDedicated), false, false},
-    {"a request with the VIP as sender is not sent without a dedicated address", request(kAdapterMac, kVip), NLB_VERDICT_arp_blocked, {}, false, true, false},
+    {"a request with the VIP as sender is asked for the dedicated address", request(kAdapterMac, kVip),
+     NLB_VERDICT_arp_mended, request(kAdapterMac, kDedicated)},
+    {"a request with the VIP as sender is asked from the masked MAC under replace",
+     request(kAdapterMac, kVip), NLB_VERDICT_arp_mended, request(kMaskedMac, kDedicated), true},
+    {"a request with the VIP as sender is mended where nothing is bound", request(kAdapterMac, kVip),
+     NLB_VERDICT_arp_mended, request(kAdapterMac, kDedicated), false, false},
+    {"a request with the VIP as sender is not sent without a dedicated address",
+     request(kAdapterMac, kVip),
+     NLB_VERDICT_arp_blocked,
+     {},
+     false,
+     true,
+     false},
     {"a request with the VIP at the cluster MAC leaves", request(kClusterMac, kVip), NLB_VERDICT_sent, {}},
-    {"a request with the second VIP as sender is mended", request(kAdapterMac, kOtherVip), NLB_VERDICT_arp_mended, request(kAdapterMac, kDedicated)},
+    {"a request with the second VIP as sender is mended", request(kAdapterMac, kOtherVip),
+     NLB_VERDICT_arp_mended, request(kAdapterMac, kDedicated)},
     {"a request of the dedicated address leaves", request(kAdapterMac, kDedicated), NLB_VERDICT_sent, {}},
-    {"a request of the dedicated address with the cluster MAC is mended", request(kClusterMac, kDedicated, kClient, kClusterMac), NLB_VERDICT_arp_mended, request(kMaskedMac, kDedicated, kClient, kMaskedMac), true},
-    {"an answer for the dedicated address with the cluster MAC is mended", reply(kClusterMac, kDedicated, kClusterMac), NLB_VERDICT_arp_mended, reply(kMaskedMac, kDedicated, kMaskedMac), true},
-    {"a probe with the cluster MAC in its payload is let alone", request(kClusterMac, 0), NLB_VERDICT_sent, {}},
+    {"a request of the dedicated address with the cluster MAC is mended",
+     request(kClusterMac, kDedicated, kClient, kClusterMac), NLB_VERDICT_arp_mended,
+     request(kMaskedMac, kDedicated, kClient, kMaskedMac), true},
+    {"an answer for the dedicated address with the cluster MAC is mended",
+     reply(kClusterMac, kDedicated, kClusterMac), NLB_VERDICT_arp_mended,
+     reply(kMaskedMac, kDedicated, kMaskedMac), true},
+    {"a probe with the cluster MAC in its payload is let alone",
+     request(kClusterMac, 0),
+     NLB_VERDICT_sent,
+     {}},
     {"a probe for the VIP leaves", request(kAdapterMac, 0, kVip), NLB_VERDICT_sent, {}, false, false},
-    {"RARP with the cluster MAC inside is not sent", rarp(kAdapterMac, kClusterMac), NLB_VERDICT_rarp_blocked, {}},
-    {"RARP from the cluster MAC is not sent", rarp(kClusterMac, kAdapterMac), NLB_VERDICT_rarp_blocked, {}, true},
+    {"RARP with the cluster MAC inside is not sent",
+     rarp(kAdapterMac, kClusterMac),
+     NLB_VERDICT_rarp_blocked,
+     {}},
+    {"RARP from the cluster MAC is not sent",
+     rarp(kClusterMac, kAdapterMac),
+     NLB_VERDICT_rarp_blocked,
+     {},
+     true},
     {"RARP about the own MAC leaves", rarp(kAdapterMac, kAdapterMac), NLB_VERDICT_sent, {}},
-    {"a reset with ACK leaves at once", from(kAdapterMac, 0x0800, Ipv4{kVip, kClient}.wrap(6, tcp(80, 4, kRst | kAck))), NLB_VERDICT_sent, {}},
-    {"a bare reset from the VIP is held back", from(kAdapterMac, 0x0800, Ipv4{kVip, kClient}.wrap(6, tcp(80, 4, kRst))), NLB_VERDICT_reset_held, {}},
-    {"a bare reset with IP options is held back", from(kAdapterMac, 0x0800, Ipv4{kVip, kClient, 1, 0, 40}.wrap(6, tcp(80, 4, kRst))), NLB_VERDICT_reset_held, {}},
-    {"a bare reset from the dedicated address leaves", from(kAdapterMac, 0x0800, Ipv4{kDedicated, kClient}.wrap(6, tcp(80, 4, kRst))), NLB_VERDICT_sent, {}},
+    {"a reset with ACK leaves at once",
+     from(kAdapterMac, 0x0800, Ipv4{kVip, kClient}.wrap(6, tcp(80, 4, kRst | kAck))),
+     NLB_VERDICT_sent,
+     {}},
+    {"a bare reset from the VIP is held back",
+     from(kAdapterMac, 0x0800, Ipv4{kVip, kClient}.wrap(6, tcp(80, 4, kRst))),
+     NLB_VERDICT_reset_held,
+     {}},
+    {"a bare reset with IP options is held back",
+     from(kAdapterMac, 0x0800, Ipv4{kVip, kClient, 1, 0, 40}.wrap(6, tcp(80, 4, kRst))),
+     NLB_VERDICT_reset_held,
+     {}},
+    {"a bare reset from the dedicated address leaves",
+     from(kAdapterMac, 0x0800, Ipv4{kDedicated, kClient}.wrap(6, tcp(80, 4, kRst))),
+     NLB_VERDICT_sent,
+     {}},
 };
 
 class EgressFixtures : public testing::TestWithParam<EgressFixture> {};
@@ -105,7 +178,10 @@ class Resets : public testing::Test {
     harness().forget();
   }
   static std::string provoke(uint16_t port = 4) {
-    return verdict_name(harness().run(Hook::egress, from(kAdapterMac, 0x0800, Ipv4{kVip, kClient}.wrap(6, tcp(80, port, kRst)))).verdict);
+    return verdict_name(
+        harness()
+            .run(Hook::egress, from(kAdapterMac, 0x0800, Ipv4{kVip, kClient}.wrap(6, tcp(80, port, kRst))))
+            .verdict);
   }
   static void wait() { std::this_thread::sleep_for(std::chrono::milliseconds(25)); }
   FilterConfig config_ = example_config();
@@ -163,7 +239,8 @@ Frame solicitation(uint8_t type, std::size_t option_at, const MacAddress& says) 
   packet[40] = type;
   packet[40 + option_at] = 1;
   packet[41 + option_at] = 1;
-  std::copy(says.octets.begin(), says.octets.end(), packet.begin() + static_cast<std::ptrdiff_t>(42 + option_at));
+  std::copy(says.octets.begin(), says.octets.end(),
+            packet.begin() + static_cast<std::ptrdiff_t>(42 + option_at));
   Frame frame = Ethernet{kClientMac, kAdapterMac}.wrap(0x86dd, packet);
   const uint16_t sum = icmpv6_checksum(frame);
   frame[56] = static_cast<uint8_t>(sum >> 8);

@@ -9,7 +9,9 @@
 namespace nlb::test {
 namespace {
 
-uint32_t xdp_return(nlb_action action) { return action == NLB_ACTION_DROP ? XDP_DROP : XDP_PASS; }
+uint32_t xdp_return(nlb_action action) {
+  return action == NLB_ACTION_DROP ? XDP_DROP : XDP_PASS;
+}
 
 uint32_t tc_return(nlb_action action) {
   switch (action) {

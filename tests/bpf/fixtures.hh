@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// A fixture is a sentence, the frame, what should be decided, and what was arranged before. The frame runs through
-// XDP, tc ingress and the C++ model, each of which must come to the same verdict and do what the verdict says.
+// A fixture is a sentence, the frame, what should be decided, and what was arranged before. The frame runs
+// through XDP, tc ingress and the C++ model, each of which must come to the same verdict and do what the
+// verdict says.
 #pragma once
 
 #include <functional>
@@ -24,7 +25,9 @@ struct Fixture {
   std::vector<Frame> before = {};  // run through first
 };
 
-inline void PrintTo(const Fixture& fixture, std::ostream* out) { *out << fixture.sentence; }
+inline void PrintTo(const Fixture& fixture, std::ostream* out) {
+  *out << fixture.sentence;
+}
 std::string fixture_name(const testing::TestParamInfo<Fixture>& info);
 void run_fixture(const Fixture& fixture);
 
@@ -33,11 +36,15 @@ inline const Ethernet kToCluster{kClusterMac, kClientMac};
 inline Frame to_vip(uint8_t protocol, const Frame& payload) {
   return kToCluster.wrap(0x0800, Ipv4{kClient, kVip}.wrap(protocol, payload));
 }
-inline void state(Arrangement& arrangement, BucketState buckets) { arrangement.buckets = buckets; }
+inline void state(Arrangement& arrangement, BucketState buckets) {
+  arrangement.buckets = buckets;
+}
 
 }  // namespace nlb::test
 
-#define NLB_FIXTURES(suite, table)                                          \
-  class suite : public testing::TestWithParam<nlb::test::Fixture> {};       \
-  TEST_P(suite, decided) { nlb::test::run_fixture(GetParam()); }            \
+#define NLB_FIXTURES(suite, table)                                    \
+  class suite : public testing::TestWithParam<nlb::test::Fixture> {}; \
+  TEST_P(suite, decided) {                                            \
+    nlb::test::run_fixture(GetParam());                               \
+  }                                                                   \
   INSTANTIATE_TEST_SUITE_P(all, suite, testing::ValuesIn(table), nlb::test::fixture_name)

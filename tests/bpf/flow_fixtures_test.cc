@@ -5,13 +5,27 @@
 namespace nlb::test {
 namespace {
 
-void foreign(Arrangement& a) { state(a, BucketState::foreign); }
-void foreign_checked(Arrangement& a) { state(a, BucketState::foreign_checked); }
-void owned_checked(Arrangement& a) { state(a, BucketState::owned_checked); }
-void no_lease(Arrangement& a) { a.lease = 0; }
-void past_lease(Arrangement& a) { a.lease = boot_now() - kMillisecond; }
-void long_past_lease(Arrangement& a) { a.lease = 1; }
-void lease_for_a_minute(Arrangement& a) { a.lease = boot_now() + 60 * kSecond; }
+void foreign(Arrangement& a) {
+  state(a, BucketState::foreign);
+}
+void foreign_checked(Arrangement& a) {
+  state(a, BucketState::foreign_checked);
+}
+void owned_checked(Arrangement& a) {
+  state(a, BucketState::owned_checked);
+}
+void no_lease(Arrangement& a) {
+  a.lease = 0;
+}
+void past_lease(Arrangement& a) {
+  a.lease = boot_now() - kMillisecond;
+}
+void long_past_lease(Arrangement& a) {
+  a.lease = 1;
+}
+void lease_for_a_minute(Arrangement& a) {
+  a.lease = boot_now() + 60 * kSecond;
+}
 // Only this slot is owned: a frame that is accepted went there.
 auto only(std::size_t slot) {
   return [slot](Arrangement& a) {
@@ -19,16 +33,23 @@ auto only(std::size_t slot) {
     a.slots.emplace_back(slot, BucketState::owned);
   };
 }
-Frame syn(uint16_t port) { return to_vip(6, tcp(40000, port, kSyn)); }
-Frame segment(uint8_t flags) { return to_vip(6, tcp(40000, 80, flags, 5000, 6000)); }
-Frame datagram(uint16_t port) { return to_vip(17, udp(40000, port)); }
+Frame syn(uint16_t port) {
+  return to_vip(6, tcp(40000, port, kSyn));
+}
+Frame segment(uint8_t flags) {
+  return to_vip(6, tcp(40000, 80, flags, 5000, 6000));
+}
+Frame datagram(uint16_t port) {
+  return to_vip(17, udp(40000, port));
+}
 Frame to_other(uint16_t port) {
   return kToCluster.wrap(0x0800, Ipv4{kClient, kOtherVip}.wrap(6, tcp(40000, port, kSyn)));
 }
 
 const Fixture kRules[] = {
     {"port 80 of TCP is rule 0", syn(80), NLB_VERDICT_owned, only(0)},
-    {"port 80 of UDP has no rule and goes to the default slot", datagram(80), NLB_VERDICT_owned, only(kDefaultSlot)},
+    {"port 80 of UDP has no rule and goes to the default slot", datagram(80), NLB_VERDICT_owned,
+     only(kDefaultSlot)},
     {"port 443 of TCP is rule 1", syn(443), NLB_VERDICT_owned, only(1)},
     {"port 443 of UDP is rule 1 as well", datagram(443), NLB_VERDICT_owned, only(1)},
     {"the first port of a range is in it", datagram(1000), NLB_VERDICT_owned, only(2)},
@@ -37,7 +58,8 @@ const Fixture kRules[] = {
     {"the port behind a range is not in it", datagram(2000), NLB_VERDICT_owned, only(kDefaultSlot)},
     {"a UDP rule says nothing of TCP", syn(1500), NLB_VERDICT_owned, only(kDefaultSlot)},
     {"a disabled rule drops", syn(23), NLB_VERDICT_rule_disabled},
-    {"a disabled rule drops segments of old connections too", to_vip(6, tcp(40000, 23, kAck)), NLB_VERDICT_rule_disabled},
+    {"a disabled rule drops segments of old connections too", to_vip(6, tcp(40000, 23, kAck)),
+     NLB_VERDICT_rule_disabled},
     {"a disabled TCP rule says nothing of UDP", datagram(23), NLB_VERDICT_owned, only(kDefaultSlot)},
     {"a rule for one VIP goes before one for all", to_other(8080), NLB_VERDICT_owned, only(4)},
     {"a rule for one VIP says nothing of another", syn(8080), NLB_VERDICT_owned, only(5)},
@@ -64,19 +86,25 @@ const Fixture kStates[] = {
     {"owned accepts a datagram", datagram(443), NLB_VERDICT_owned},
     {"owned accepts an echo request", to_vip(1, icmp(8)), NLB_VERDICT_owned, only(kEchoSlot)},
     {"foreign checked drops a SYN", syn(80), NLB_VERDICT_foreign, foreign_checked},
-    {"foreign checked drops a segment without a connection", segment(kAck), NLB_VERDICT_stray, foreign_checked},
-    {"foreign checked drops a bare reset without a connection", segment(kRst), NLB_VERDICT_stray, foreign_checked},
+    {"foreign checked drops a segment without a connection", segment(kAck), NLB_VERDICT_stray,
+     foreign_checked},
+    {"foreign checked drops a bare reset without a connection", segment(kRst), NLB_VERDICT_stray,
+     foreign_checked},
     {"foreign checked drops a datagram", datagram(443), NLB_VERDICT_foreign, foreign_checked},
     {"foreign checked drops an echo request", to_vip(1, icmp(8)), NLB_VERDICT_foreign, foreign_checked},
     {"owned checked accepts a SYN", syn(80), NLB_VERDICT_owned, owned_checked},
     {"owned checked drops a segment without a connection", segment(kAck), NLB_VERDICT_stray, owned_checked},
-    {"owned checked drops a FIN without a connection", segment(kFin | kAck), NLB_VERDICT_stray, owned_checked},
+    {"owned checked drops a FIN without a connection", segment(kFin | kAck), NLB_VERDICT_stray,
+     owned_checked},
     {"owned checked accepts a datagram", datagram(443), NLB_VERDICT_owned, owned_checked},
     {"owned checked accepts an echo request", to_vip(1, icmp(8)), NLB_VERDICT_owned, owned_checked},
     {"a segment without any flag cannot begin a flow", segment(0), NLB_VERDICT_stray, owned_checked},
-    {"a SYN with FIN begins a flow", to_vip(6, tcp(40000, 80, kSyn | kFin)), NLB_VERDICT_owned, owned_checked},
-    {"a SYN with RST begins no flow", to_vip(6, tcp(40000, 80, kSyn | kRst)), NLB_VERDICT_stray, owned_checked},
-    {"a SYN and ACK begins no flow", to_vip(6, tcp(40000, 80, kSyn | kAck)), NLB_VERDICT_stray, owned_checked},
+    {"a SYN with FIN begins a flow", to_vip(6, tcp(40000, 80, kSyn | kFin)), NLB_VERDICT_owned,
+     owned_checked},
+    {"a SYN with RST begins no flow", to_vip(6, tcp(40000, 80, kSyn | kRst)), NLB_VERDICT_stray,
+     owned_checked},
+    {"a SYN and ACK begins no flow", to_vip(6, tcp(40000, 80, kSyn | kAck)), NLB_VERDICT_stray,
+     owned_checked},
 };
 NLB_FIXTURES(StateFixtures, kStates);
 
@@ -98,21 +126,26 @@ const Fixture kLease[] = {
 NLB_FIXTURES(LeaseFixtures, kLease);
 
 Frame error(uint8_t type, uint32_t inner_from) {
-  return kToCluster.wrap(0x0800, Ipv4{kStranger, kVip}.wrap(1, icmp(type, Ipv4{inner_from, kClient}.wrap(6, Frame(8, 0)))));
+  return kToCluster.wrap(
+      0x0800, Ipv4{kStranger, kVip}.wrap(1, icmp(type, Ipv4{inner_from, kClient}.wrap(6, Frame(8, 0)))));
 }
 const Fixture kIcmp[] = {
     {"unreachable about a VIPs packet is accepted by all", error(3, kVip), NLB_VERDICT_icmp_error, foreign},
     {"source quench about a VIPs packet is accepted by all", error(4, kVip), NLB_VERDICT_icmp_error, foreign},
     {"redirect about a VIPs packet is accepted by all", error(5, kVip), NLB_VERDICT_icmp_error, foreign},
-    {"time exceeded about a VIPs packet is accepted by all", error(11, kVip), NLB_VERDICT_icmp_error, foreign},
-    {"parameter problem about a VIPs packet is accepted by all", error(12, kVip), NLB_VERDICT_icmp_error, foreign},
+    {"time exceeded about a VIPs packet is accepted by all", error(11, kVip), NLB_VERDICT_icmp_error,
+     foreign},
+    {"parameter problem about a VIPs packet is accepted by all", error(12, kVip), NLB_VERDICT_icmp_error,
+     foreign},
     {"an error about another VIPs packet is accepted", error(3, kOtherVip), NLB_VERDICT_icmp_error, foreign},
     {"an error about a strangers packet is dropped", error(3, kStranger), NLB_VERDICT_icmp_unrelated},
     {"an error without a lease is dropped", error(3, kVip), NLB_VERDICT_no_lease, no_lease},
     {"an error that is cut is bad", to_vip(1, icmp(3, Frame(19, 0x45))), NLB_VERDICT_bad_header},
-    {"an echo request with data goes by the echo slot", to_vip(1, icmp(8, Frame(56, 1))), NLB_VERDICT_owned, only(kEchoSlot)},
+    {"an echo request with data goes by the echo slot", to_vip(1, icmp(8, Frame(56, 1))), NLB_VERDICT_owned,
+     only(kEchoSlot)},
     {"an echo reply goes by the default slot", to_vip(1, icmp(0)), NLB_VERDICT_owned, only(kDefaultSlot)},
-    {"a timestamp request goes by the default slot", to_vip(1, icmp(13)), NLB_VERDICT_owned, only(kDefaultSlot)},
+    {"a timestamp request goes by the default slot", to_vip(1, icmp(13)), NLB_VERDICT_owned,
+     only(kDefaultSlot)},
 };
 NLB_FIXTURES(IcmpFixtures, kIcmp);
 

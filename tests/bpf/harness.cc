@@ -70,7 +70,8 @@ void Harness::set_buckets(std::size_t slot, BucketState state) {
 }
 
 void Harness::set_buckets(std::size_t slot, const SlotStates& states) {
-  for (std::size_t i = 0; i < states.size(); ++i) state_.buckets[slot].states[i] = static_cast<__u8>(states[i]);
+  for (std::size_t i = 0; i < states.size(); ++i)
+    state_.buckets[slot].states[i] = static_cast<__u8>(states[i]);
 }
 
 void Harness::set_all_buckets(BucketState state) {
@@ -113,7 +114,9 @@ uint64_t Harness::packets(uint32_t verdict) const {
 }
 
 // BPF_PROG_TEST_RUN makes no skb of an IP frame without a whole IP header (or of an Ethernet header alone).
-static bool too_short_for_skb(const Frame& frame) { return frame.size() < 14 + 20; }
+static bool too_short_for_skb(const Frame& frame) {
+  return frame.size() < 14 + 20;
+}
 
 Outcome Harness::run(Hook hook, const Frame& frame) {
   Outcome outcome;
@@ -195,8 +198,9 @@ Harness& harness() {
 }
 
 bool fresh_network() {
-  return unshare(CLONE_NEWNET) == 0 &&
-         std::system("ip link set lo up && ip address add 10.0.0.10/32 dev lo && ip address add 10.0.0.99/32 dev lo") == 0;
+  return unshare(CLONE_NEWNET) == 0 && std::system(
+                                           "ip link set lo up && ip address add 10.0.0.10/32 dev lo && ip "
+                                           "address add 10.0.0.99/32 dev lo") == 0;
 }
 
 FilterConfig example_config() {
@@ -211,12 +215,12 @@ FilterConfig example_config() {
     config.rules.push_back(made);
     return &config.rules.back();
   };
-  rule(80, 80, RuleProtocol::tcp, Affinity::none);              // 0
-  rule(443, 443, RuleProtocol::both, Affinity::single);         // 1
-  rule(1000, 1999, RuleProtocol::udp, Affinity::network);       // 2
+  rule(80, 80, RuleProtocol::tcp, Affinity::none);                                        // 0
+  rule(443, 443, RuleProtocol::both, Affinity::single);                                   // 1
+  rule(1000, 1999, RuleProtocol::udp, Affinity::network);                                 // 2
   rule(23, 23, RuleProtocol::tcp, Affinity::single)->mode = FilteringMode::disabled;      // 3
   rule(8080, 8081, RuleProtocol::tcp, Affinity::single)->vip = IpAddress::v4(kOtherVip);  // 4
-  rule(8000, 8100, RuleProtocol::tcp, Affinity::network);       // 5
+  rule(8000, 8100, RuleProtocol::tcp, Affinity::network);                                 // 5
   for (std::size_t i = 0; i < config.seed.size(); ++i) config.seed[i] = static_cast<uint8_t>(i);
   config.adapter_mac = kAdapterMac;
   config.cluster_mac = kClusterMac;

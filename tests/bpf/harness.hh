@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The kernel programs, loaded but attached to nothing; frames go in by BPF_PROG_TEST_RUN and the verdict is read from
-// the counters. Runs in a network namespace of its own whose loopback is up.
+// The kernel programs, loaded but attached to nothing; frames go in by BPF_PROG_TEST_RUN and the verdict is
+// read from the counters. Runs in a network namespace of its own whose loopback is up.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -28,7 +28,7 @@ struct Outcome {
   uint32_t verdict = NLB_VERDICT_COUNT;
   uint32_t returned = 0;
   uint32_t mark = 0;
-  Frame frame;           // as it came out, without metadata
+  Frame frame;                          // as it came out, without metadata
   uint32_t handed = NLB_VERDICT_COUNT;  // XDP: the verdict in front of the frame
 };
 

@@ -19,7 +19,8 @@ uint64_t openssl_siphash13(const std::array<uint8_t, 16>& key, const std::array<
   unsigned c = 1, d = 3;
   OSSL_PARAM parameters[] = {OSSL_PARAM_construct_size_t(OSSL_MAC_PARAM_SIZE, &size),
                              OSSL_PARAM_construct_uint(OSSL_MAC_PARAM_C_ROUNDS, &c),
-                             OSSL_PARAM_construct_uint(OSSL_MAC_PARAM_D_ROUNDS, &d), OSSL_PARAM_construct_end()};
+                             OSSL_PARAM_construct_uint(OSSL_MAC_PARAM_D_ROUNDS, &d),
+                             OSSL_PARAM_construct_end()};
   uint8_t out[8] = {};
   std::size_t written = 0;
   EXPECT_EQ(EVP_MAC_init(context, key.data(), key.size(), parameters), 1);
@@ -56,7 +57,8 @@ TEST(BucketHash, is_openssls_siphash_1_3) {
     const auto client = static_cast<uint32_t>(random());
     const auto port = static_cast<uint16_t>(random());
     for (const uint32_t affinity : {0U, 1U, 2U}) {
-      ASSERT_EQ(nlb_bucket_v4(half(key, 0), half(key, 8), affinity, client, port), by_openssl(key, affinity, client, port));
+      ASSERT_EQ(nlb_bucket_v4(half(key, 0), half(key, 8), affinity, client, port),
+                by_openssl(key, affinity, client, port));
     }
   }
 }
@@ -72,7 +74,8 @@ TEST(BucketHash, gives_the_published_vectors) {
     uint32_t affinity = 0, client = 0, port = 0, bucket = 0;
     words >> seed >> affinity >> std::hex >> client >> std::dec >> port >> bucket;
     std::array<uint8_t, 16> key;
-    for (std::size_t i = 0; i < 16; ++i) key[i] = static_cast<uint8_t>(std::stoul(seed.substr(2 * i, 2), nullptr, 16));
+    for (std::size_t i = 0; i < 16; ++i)
+      key[i] = static_cast<uint8_t>(std::stoul(seed.substr(2 * i, 2), nullptr, 16));
     EXPECT_EQ(nlb_bucket_v4(half(key, 0), half(key, 8), affinity, client, port), bucket) << line;
     ++count;
   }

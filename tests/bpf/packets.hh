@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Frames built from words: ethernet(to, from).ipv4(client, vip).tcp(40000, 80, kSyn). Lengths are right unless a
-// fixture spoils them; checksums are left zero (the filter does not judge them).
+// Frames built from words: ethernet(to, from).ipv4(client, vip).tcp(40000, 80, kSyn). Lengths are right
+// unless a fixture spoils them; checksums are left zero (the filter does not judge them).
 #pragma once
 
 #include <algorithm>
@@ -28,8 +28,12 @@ inline void put32(Frame& frame, uint32_t value) {
 inline void put_mac(Frame& frame, const MacAddress& mac) {
   frame.insert(frame.end(), mac.octets.begin(), mac.octets.end());
 }
-inline uint32_t ip(const char* text) { return IpAddress::parse(text)->v4_host_order(); }
-inline MacAddress mac(const char* text) { return *MacAddress::parse(text); }
+inline uint32_t ip(const char* text) {
+  return IpAddress::parse(text)->v4_host_order();
+}
+inline MacAddress mac(const char* text) {
+  return *MacAddress::parse(text);
+}
 
 struct Ethernet {
   MacAddress to, from;
@@ -52,7 +56,7 @@ struct Ethernet {
 struct Ipv4 {
   uint32_t from, to;
   uint16_t id = 1;
-  uint16_t fragment = 0;  // flags and offset as on the wire
+  uint16_t fragment = 0;         // flags and offset as on the wire
   std::size_t option_bytes = 0;  // a multiple of 4
 
   [[nodiscard]] Frame wrap(uint8_t protocol, const Frame& payload) const {
@@ -73,7 +77,8 @@ struct Ipv4 {
   }
 };
 
-inline Frame tcp(uint16_t from, uint16_t to, uint8_t flags, uint32_t sequence = 1000, uint32_t acknowledgement = 0) {
+inline Frame tcp(uint16_t from, uint16_t to, uint8_t flags, uint32_t sequence = 1000,
+                 uint32_t acknowledgement = 0) {
   Frame segment;
   put16(segment, from);
   put16(segment, to);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Three decisions about the same random frames: the kernel programs (XDP and tc), the C++ model, and a naive Python
-// oracle that was written from the description alone (oracle.py). NLB_RANDOM_PACKETS says how many (200,000), and
-// NLB_RANDOM_SEED repeats a run.
+// Three decisions about the same random frames: the kernel programs (XDP and tc), the C++ model, and a naive
+// Python oracle that was written from the description alone (oracle.py). NLB_RANDOM_PACKETS says how many
+// (200,000), and NLB_RANDOM_SEED repeats a run.
 #include <cstdio>
 #include <cstdlib>
 #include <random>
@@ -17,7 +17,9 @@ class Generator {
   uint32_t below(uint32_t limit) { return static_cast<uint32_t>(random_() % limit); }
   bool chance(uint32_t one_in) { return below(one_in) == 0; }
   template <typename T, std::size_t N>
-  T pick(const T (&choices)[N]) { return choices[below(N)]; }
+  T pick(const T (&choices)[N]) {
+    return choices[below(N)];
+  }
 
   Frame frame() {
     Ethernet ethernet{pick(kTo), pick(kFrom), {}};
@@ -33,27 +35,47 @@ class Generator {
   }
 
  private:
-  uint16_t type() { return chance(12) ? pick({uint16_t{0x88b5}, uint16_t{0x86dd}, uint16_t{0x1234}, uint16_t{0x8100}}) : uint16_t{0x0800}; }
+  uint16_t type() {
+    return chance(12) ? pick({uint16_t{0x88b5}, uint16_t{0x86dd}, uint16_t{0x1234}, uint16_t{0x8100}})
+                      : uint16_t{0x0800};
+  }
   template <typename T>
-  T pick(std::initializer_list<T> choices) { return choices.begin()[below(static_cast<uint32_t>(choices.size()))]; }
-  uint32_t destination() { return chance(6) ? pick({kDedicated, kStranger, uint32_t{0}, ip("239.255.0.10")}) : pick({kVip, kOtherVip}); }
+  T pick(std::initializer_list<T> choices) {
+    return choices.begin()[below(static_cast<uint32_t>(choices.size()))];
+  }
+  uint32_t destination() {
+    return chance(6) ? pick({kDedicated, kStranger, uint32_t{0}, ip("239.255.0.10")})
+                     : pick({kVip, kOtherVip});
+  }
   uint32_t client() { return 0x0a000000U + below(4096); }
-  uint16_t port() { return chance(3) ? static_cast<uint16_t>(below(65536)) : pick({uint16_t{80}, uint16_t{443}, uint16_t{23}, uint16_t{1000}, uint16_t{1999}, uint16_t{2000}, uint16_t{8080}, uint16_t{8081}, uint16_t{8100}}); }
+  uint16_t port() {
+    return chance(3) ? static_cast<uint16_t>(below(65536))
+                     : pick({uint16_t{80}, uint16_t{443}, uint16_t{23}, uint16_t{1000}, uint16_t{1999},
+                             uint16_t{2000}, uint16_t{8080}, uint16_t{8081}, uint16_t{8100}});
+  }
   Frame arp() {
-    return Arp{static_cast<uint16_t>(chance(8) ? below(4) : 1 + below(2)), pick(kFrom), pick({kClient, kVip, kDedicated, uint32_t{0}}), pick(kTo),
-               destination()}.bytes();
+    return Arp{static_cast<uint16_t>(chance(8) ? below(4) : 1 + below(2)), pick(kFrom),
+               pick({kClient, kVip, kDedicated, uint32_t{0}}), pick(kTo), destination()}
+        .bytes();
   }
   Frame ipv4() {
     Ipv4 header{client(), destination(), static_cast<uint16_t>(below(64)), 0, chance(6) ? 4 * below(11) : 0};
-    if (chance(5)) header.fragment = static_cast<uint16_t>((chance(2) ? 0x2000 : 0) | (chance(2) ? below(4) : 0));
-    const uint8_t protocol = chance(12) ? static_cast<uint8_t>(below(256)) : pick({uint8_t{6}, uint8_t{6}, uint8_t{17}, uint8_t{1}});
+    if (chance(5)) {  // few enough of them that later fragments find their first
+      header.from = 0x0a000000U + below(2);
+      header.id = static_cast<uint16_t>(below(4));
+      header.fragment = static_cast<uint16_t>((chance(2) ? 0x2000 : 0) | (chance(2) ? below(4) : 0));
+    }
+    const uint8_t protocol = chance(12) ? static_cast<uint8_t>(below(256))
+                                        : pick({uint8_t{6}, uint8_t{6}, uint8_t{17}, uint8_t{1}});
     return header.wrap(protocol, payload(protocol));
   }
   Frame payload(uint8_t protocol) {
-    if (protocol == 6) return tcp(static_cast<uint16_t>(below(65536)), port(), static_cast<uint8_t>(below(64)), 1, 2);
+    if (protocol == 6)
+      return tcp(static_cast<uint16_t>(below(65536)), port(), static_cast<uint8_t>(below(64)), 1, 2);
     if (protocol == 17) return udp(static_cast<uint16_t>(below(65536)), port(), below(40));
     if (protocol != 1) return Frame(below(40), 3);
-    const uint8_t kind = pick({uint8_t{8}, uint8_t{0}, uint8_t{3}, uint8_t{4}, uint8_t{5}, uint8_t{11}, uint8_t{12}, uint8_t{13}});
+    const uint8_t kind = pick(
+        {uint8_t{8}, uint8_t{0}, uint8_t{3}, uint8_t{4}, uint8_t{5}, uint8_t{11}, uint8_t{12}, uint8_t{13}});
     return icmp(kind, Ipv4{destination(), client()}.wrap(6, Frame(8, 0)));
   }
   const MacAddress kTo[6] = {kClusterMac, kClusterMac, kAdapterMac, kMaskedMac, kBroadcast, kNobody};
@@ -91,7 +113,8 @@ class Trial {
     harness().forget();
     for (std::size_t slot = 0; slot < kMaxSlots; ++slot) {
       SlotStates states;
-      for (std::size_t bucket = 0; bucket < kBucketCount; ++bucket) states[bucket] = world.state(slot, bucket);
+      for (std::size_t bucket = 0; bucket < kBucketCount; ++bucket)
+        states[bucket] = world.state(slot, bucket);
       harness().set_buckets(slot, states);
       model_.set_buckets(slot, states);
     }
@@ -125,13 +148,15 @@ TEST(RandomPackets, kernel_model_and_oracle_agree) {
   const uint64_t packets = from_environment("NLB_RANDOM_PACKETS", 200'000);
   const uint64_t seed = from_environment("NLB_RANDOM_SEED", std::random_device{}());
   constexpr uint64_t kPerWorld = 5'000;  // few enough that no LRU forgets a fragment
-  std::printf("%llu packets, NLB_RANDOM_SEED=%llu\n", static_cast<unsigned long long>(packets), static_cast<unsigned long long>(seed));
+  std::printf("%llu packets, NLB_RANDOM_SEED=%llu\n", static_cast<unsigned long long>(packets),
+              static_cast<unsigned long long>(seed));
   Generator generator(seed);
   FILE* oracle = popen("python3 " NLB_ORACLE, "w");
   ASSERT_NE(oracle, nullptr);
   uint64_t done = 0;
   while (done < packets) {
-    const World world{!generator.chance(12), generator.chance(2), !generator.chance(6), generator.below(1000)};
+    const World world{!generator.chance(12), generator.chance(2), !generator.chance(6),
+                      generator.below(1000)};
     Trial trial(world, oracle);
     for (uint64_t i = 0; i < kPerWorld && done < packets; ++i, ++done) {
       const Frame frame = generator.frame();

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Buckets in transition, with real sockets: what counts as a connection of this host. All on the loopback of a network
-// namespace of the test's own; the frames that go through the filter are made by hand.
+// Buckets in transition, with real sockets: what counts as a connection of this host. All on the loopback of
+// a network namespace of the test's own; the frames that go through the filter are made by hand.
 #include <arpa/inet.h>
 #include <linux/tcp.h>
 #include <netinet/in.h>
@@ -62,7 +62,8 @@ class Sockets : public testing::Test {
   void connect_client(uint16_t port) {
     client_ = bound(kClient, port);
     const sockaddr_in to = address(kVip, 443);
-    ASSERT_EQ(connect(client_.get(), reinterpret_cast<const sockaddr*>(&to), sizeof to), 0) << std::strerror(errno);
+    ASSERT_EQ(connect(client_.get(), reinterpret_cast<const sockaddr*>(&to), sizeof to), 0)
+        << std::strerror(errno);
     server_ = FileDescriptor(accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC));
     ASSERT_TRUE(static_cast<bool>(server_));
     client_next_ = sequence_of(client_.get(), TCP_SEND_QUEUE);
@@ -138,7 +139,8 @@ TEST_F(Sockets, another_port_or_a_listener_alone_is_a_stray) {
 TEST_F(Sockets, a_syn_is_judged_by_ownership_though_the_socket_is_here) {
   listen_at_vip();
   connect_client(40150);
-  const Frame syn = Ethernet{kClusterMac, kClientMac}.wrap(0x0800, Ipv4{kClient, kVip}.wrap(6, tcp(40150, 443, kSyn)));
+  const Frame syn =
+      Ethernet{kClusterMac, kClientMac}.wrap(0x0800, Ipv4{kClient, kVip}.wrap(6, tcp(40150, 443, kSyn)));
   EXPECT_EQ(verdict_name(harness().run(Hook::ingress, syn).verdict), "foreign");
 }
 
@@ -185,8 +187,9 @@ class HalfOpen : public Sockets {
     segment[17] = static_cast<uint8_t>(~sum);
     const Frame packet = Ipv4{kGhost, kVip}.wrap(6, segment);
     const sockaddr_in to = address(kVip, 0);
-    EXPECT_EQ(sendto(raw.get(), packet.data(), packet.size(), 0, reinterpret_cast<const sockaddr*>(&to), sizeof to),
-              static_cast<ssize_t>(packet.size()));
+    EXPECT_EQ(
+        sendto(raw.get(), packet.data(), packet.size(), 0, reinterpret_cast<const sockaddr*>(&to), sizeof to),
+        static_cast<ssize_t>(packet.size()));
     timeval patience{1, 0};
     setsockopt(sniffer.get(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
     uint8_t seen[256];
@@ -194,12 +197,14 @@ class HalfOpen : public Sockets {
     while (recv(sniffer.get(), seen, sizeof seen, 0) >= 40) {
       const std::size_t at = (seen[0] & 15U) * 4U;
       if (seen[at + 13] != (kSyn | kAck)) continue;
-      return uint32_t{seen[at + 4]} << 24 | uint32_t{seen[at + 5]} << 16 | uint32_t{seen[at + 6]} << 8 | seen[at + 7];
+      return uint32_t{seen[at + 4]} << 24 | uint32_t{seen[at + 5]} << 16 | uint32_t{seen[at + 6]} << 8 |
+             seen[at + 7];
     }
     ADD_FAILURE() << "no SYN-ACK";
     return 0;
   }
-  static std::string ghost_verdict(uint16_t port, uint8_t flags, uint32_t sequence, uint32_t acknowledgement) {
+  static std::string ghost_verdict(uint16_t port, uint8_t flags, uint32_t sequence,
+                                   uint32_t acknowledgement) {
     const Frame frame = Ethernet{kClusterMac, kClientMac}.wrap(
         0x0800, Ipv4{kGhost, kVip}.wrap(6, tcp(port, 443, flags, sequence, acknowledgement)));
     const std::string first = verdict_name(harness().run(Hook::xdp, frame).verdict);
@@ -209,7 +214,8 @@ class HalfOpen : public Sockets {
   void SetUp() override {
     Sockets::SetUp();
     ASSERT_EQ(std::system("ip address replace 10.0.0.98/32 dev lo; nft -f - <<'E'\n"
-                          "table ip mute {\n chain in {\n type filter hook input priority 0;\n ip daddr 10.0.0.98 drop\n }\n}\nE"),
+                          "table ip mute {\n chain in {\n type filter hook input priority 0;\n ip daddr "
+                          "10.0.0.98 drop\n }\n}\nE"),
               0);
   }
   static constexpr uint32_t kGhost = 0x0a000062;  // 10.0.0.98
@@ -243,7 +249,8 @@ class Live : public HalfOpen {
     return harness().state().live[slot].connections[bucket];
   }
   static uint32_t walk() {
-    for (nlb_live_row& row : harness().state().live.all()) std::memset(row.connections, 0, sizeof row.connections);
+    for (nlb_live_row& row : harness().state().live.all())
+      std::memset(row.connections, 0, sizeof row.connections);
     EXPECT_TRUE(harness().programs().walk_sockets());
     uint32_t all = 0;
     for (const nlb_live_row& row : harness().state().live.all()) {
