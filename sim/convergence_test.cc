@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The core in the small world: each scenario states what has to hold, and the world checks one-owner, keep-flow and
-// no-foreign-reset at every millisecond.
+// The core in the small world: each scenario states what has to hold, and the world checks one-owner,
+// keep-flow and no-foreign-reset at every millisecond.
 #include <gtest/gtest.h>
 
 #include "sim/world.hh"
@@ -239,16 +239,33 @@ TEST(RandomFaults, SafetyThenSettle) {
       const bool alive = world.node(a).host && !world.node(a).frozen;
       const auto fault = rng() % 8;
       if (world.trace)
-        std::printf("%8.3f fault %d on %d, %d\n", static_cast<double>(world.now()) / 1e9, static_cast<int>(fault), a, b);
+        std::printf("%8.3f fault %d on %d, %d\n", static_cast<double>(world.now()) / 1e9,
+                    static_cast<int>(fault), a, b);
       switch (fault) {
-        case 0: if (a != b) world.cut(a, b); break;
-        case 1: if (a != b) world.cut_both(a, b); break;
-        case 2: world.heal(); break;
-        case 3: if (alive) world.freeze(a); break;
-        case 4: if (world.node(a).frozen) world.thaw(a); break;
-        case 5: if (alive) world.kill_daemon(a); break;
-        case 6: if (!world.node(a).host) world.restart_daemon(a); break;
-        case 7: world.set_loss(static_cast<double>(rng() % 10) / 100); break;
+        case 0:
+          if (a != b) world.cut(a, b);
+          break;
+        case 1:
+          if (a != b) world.cut_both(a, b);
+          break;
+        case 2:
+          world.heal();
+          break;
+        case 3:
+          if (alive) world.freeze(a);
+          break;
+        case 4:
+          if (world.node(a).frozen) world.thaw(a);
+          break;
+        case 5:
+          if (alive) world.kill_daemon(a);
+          break;
+        case 6:
+          if (!world.node(a).host) world.restart_daemon(a);
+          break;
+        case 7:
+          world.set_loss(static_cast<double>(rng() % 10) / 100);
+          break;
       }
       for (int i = 0; i < 5; ++i) world.connect();
       world.run_for(static_cast<Nanos>(rng() % 800) * kMillisecond);

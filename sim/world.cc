@@ -45,7 +45,9 @@ void World::stop_planned(HostId id) {
   nodes_[id].host.reset();
 }
 
-void World::kill_daemon(HostId id) { nodes_[id].host.reset(); }
+void World::kill_daemon(HostId id) {
+  nodes_[id].host.reset();
+}
 
 void World::kill_host(HostId id) {
   Node& node = nodes_[id];
@@ -55,17 +57,22 @@ void World::kill_host(HostId id) {
   std::erase_if(flows_, [&](const Flow& flow) { return flow.host == id; });
 }
 
-void World::freeze(HostId id) { nodes_[id].frozen = true; }
+void World::freeze(HostId id) {
+  nodes_[id].frozen = true;
+}
 
 void World::thaw(HostId id) {
   Node& node = nodes_[id];
   node.frozen = false;
   auto inbox = std::move(node.inbox);
   node.inbox.clear();
-  for (auto& frame : inbox) perform(id, node.host->on_frame(frame, now_));  // frames are judged before any timer
+  for (auto& frame : inbox)
+    perform(id, node.host->on_frame(frame, now_));  // frames are judged before any timer
 }
 
-void World::cut(HostId from, HostId to) { cuts_.insert({from, to}); }
+void World::cut(HostId from, HostId to) {
+  cuts_.insert({from, to});
+}
 
 void World::cut_both(HostId a, HostId b) {
   cut(a, b);
@@ -113,8 +120,9 @@ core::SlotBuckets World::live(HostId id, uint64_t& count) const {
 void World::perform(HostId id, core::Actions actions) {
   Node& node = nodes_[id];
   for (const auto& notice : actions.notices)
-    if (trace) std::printf("%8.3f host %d: %s %s\n", static_cast<double>(now_) / 1e9, id,
-                           notice.peer ? ("[" + std::to_string(notice.peer) + "]").c_str() : "", notice.text.c_str());
+    if (trace)
+      std::printf("%8.3f host %d: %s %s\n", static_cast<double>(now_) / 1e9, id,
+                  notice.peer ? ("[" + std::to_string(notice.peer) + "]").c_str() : "", notice.text.c_str());
   if (actions.states_changed)
     for (std::size_t slot : node.host->ownership().slots()) node.states[slot] = node.host->states(slot);
   if (actions.lease) node.lease = *actions.lease;
@@ -137,7 +145,8 @@ void World::send(HostId from, const core::Send& message) {
     if (to == from || cuts_.contains({from, to})) continue;
     if (message.to == core::Send::To::peer && !(message.mac == mac)) continue;
     if (std::uniform_real_distribution<>(0, 1)(rng_) < loss_) continue;
-    const Nanos delay = delay_low_ + static_cast<Nanos>(rng_() % static_cast<uint64_t>(delay_high_ - delay_low_ + 1));
+    const Nanos delay =
+        delay_low_ + static_cast<Nanos>(rng_() % static_cast<uint64_t>(delay_high_ - delay_low_ + 1));
     network_.push({now_ + delay, ++order_, to, message.frame});
   }
 }
@@ -181,13 +190,14 @@ void World::check() {
 
 void World::check_one_owner() {
   for (std::size_t slot : core::slots_in_use(rules.size()))
-    for (uint32_t bucket = static_cast<uint32_t>(now_ / kMillisecond) % 61; bucket < kBucketCount; bucket += 61) {
+    for (uint32_t bucket = static_cast<uint32_t>(now_ / kMillisecond) % 61; bucket < kBucketCount;
+         bucket += 61) {
       const auto who = acceptors(slot, bucket);
       for (std::size_t i = 0; i < who.size(); ++i)
         for (std::size_t j = i + 1; j < who.size(); ++j)
           if (linked(who[i], who[j]))
-            violation("one-owner", "slot " + std::to_string(slot) + " bucket " + std::to_string(bucket) + " hosts " +
-                                       std::to_string(who[i]) + "," + std::to_string(who[j]));
+            violation("one-owner", "slot " + std::to_string(slot) + " bucket " + std::to_string(bucket) +
+                                       " hosts " + std::to_string(who[i]) + "," + std::to_string(who[j]));
     }
 }
 
@@ -198,8 +208,8 @@ void World::check_flows() {
       violation("keep-flow", "host " + std::to_string(flow.host) + " drops its own connection");
     bool exposed = false;  // past its lease a host lets no reset out, so there it cannot do harm
     for (const auto& [id, node] : nodes_)
-      exposed = exposed || (id != flow.host && node.kernel_alive && linked(id, flow.host) && now_ < node.lease &&
-                            node.states[flow.slot][flow.bucket] == BucketState::owned);
+      exposed = exposed || (id != flow.host && node.kernel_alive && linked(id, flow.host) &&
+                            now_ < node.lease && node.states[flow.slot][flow.bucket] == BucketState::owned);
     if (!protects_daemonless && (!home.host || home.frozen)) exposed = false;
     if (!exposed) {
       flow.exposed_since = 0;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A small deterministic world around the shipped core: clock, network, hosts, connections. Tests put faults into it
-// and check the named invariants at every step.
+// A small deterministic world around the shipped core: clock, network, hosts, connections. Tests put faults
+// into it and check the named invariants at every step.
 #pragma once
 
 #include <functional>
@@ -17,7 +17,7 @@
 namespace nlb::sim {
 
 struct Flow {
-  HostId host = 0;       // where it was established
+  HostId host = 0;  // where it was established
   std::size_t slot = 0;
   uint32_t bucket = 0;
   Nanos exposed_since = 0;  // since when another host would answer its segments with a reset; 0 = none would
@@ -29,7 +29,7 @@ struct Node {
   bool kernel_alive = true;
   std::vector<SlotStates> states{kMaxSlots};  // what the kernel filter holds
   Nanos lease = 0;
-  std::vector<wire::Frame> inbox;    // arrived while frozen
+  std::vector<wire::Frame> inbox;  // arrived while frozen
   uint32_t starts = 0;
 };
 
@@ -37,14 +37,14 @@ class World {
  public:
   World(uint64_t seed, uint32_t period_ms, uint32_t tolerance);
 
-  void add(HostId id, uint8_t weight = wire::kOfferEqual);   // boots: kernel, daemon, started
+  void add(HostId id, uint8_t weight = wire::kOfferEqual);  // boots: kernel, daemon, started
   void kill_daemon(HostId id);
-  void restart_daemon(HostId id);                            // fresh incarnation, filter left as it was
-  void stop_planned(HostId id);                              // SIGTERM
-  void kill_host(HostId id);                                 // daemon, kernel and connections
+  void restart_daemon(HostId id);  // fresh incarnation, filter left as it was
+  void stop_planned(HostId id);    // SIGTERM
+  void kill_host(HostId id);       // daemon, kernel and connections
   void freeze(HostId id);
   void thaw(HostId id);
-  void cut(HostId from, HostId to);                          // one way
+  void cut(HostId from, HostId to);  // one way
   void cut_both(HostId a, HostId b);
   void heal();
   void set_loss(double probability) { loss_ = probability; }
@@ -65,8 +65,8 @@ class World {
   [[nodiscard]] core::Settings settings(HostId id, uint8_t weight);
   std::vector<PortRule> rules{PortRule{}};
   bool trace = false;
-  // Are connections of a host whose daemon is dead or frozen protected too? True for single faults; after a second
-  // fault (partition, restart of the last that remembers) nobody may know of them.
+  // Are connections of a host whose daemon is dead or frozen protected too? True for single faults; after a
+  // second fault (partition, restart of the last that remembers) nobody may know of them.
   bool protects_daemonless = true;
   void perform(HostId id, core::Actions actions);
 
@@ -76,7 +76,9 @@ class World {
     uint64_t order = 0;
     HostId to = 0;
     wire::Frame frame;
-    bool operator<(const Delivery& other) const { return at != other.at ? at > other.at : order > other.order; }
+    bool operator<(const Delivery& other) const {
+      return at != other.at ? at > other.at : order > other.order;
+    }
   };
   void step();
   void send(HostId from, const core::Send& send);

@@ -1,58 +1,51 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
-/* The configuration in force, and the questions that it answers: is this a virtual IP address, is this our MAC,
- * is the lease valid. */
+/* The configuration in force, and the questions that it answers: is this a virtual IP address, is this our
+ * MAC, is the lease valid. */
 #ifndef NLB_BPF_BANK_H
 #define NLB_BPF_BANK_H
 
 #include "maps.h"
 
 struct nlb_view {
-	const struct nlb_control *control;
-	const struct nlb_bank *bank;
-	__u32 bank_index;
+  const struct nlb_control* control;
+  const struct nlb_bank* bank;
+  __u32 bank_index;
 };
 
-static nlb_inline int nlb_view_open(struct nlb_view *view)
-{
-	__u32 zero = 0;
+static nlb_inline int nlb_view_open(struct nlb_view* view) {
+  __u32 zero = 0;
 
-	view->control = bpf_map_lookup_elem(&nlb_control, &zero);
-	if (!view->control)
-		return 0;
-	view->bank_index = *(const volatile __u32 *)&view->control->active_bank;
-	view->bank = bpf_map_lookup_elem(&nlb_banks, &view->bank_index);
-	return view->bank != 0;
+  view->control = bpf_map_lookup_elem(&nlb_control, &zero);
+  if (!view->control) return 0;
+  view->bank_index = *(const volatile __u32*)&view->control->active_bank;
+  view->bank = bpf_map_lookup_elem(&nlb_banks, &view->bank_index);
+  return view->bank != 0;
 }
 
 /* Number (index + 1) of a virtual IP address, 0 for any other. */
-static nlb_inline __u32 nlb_vip_number(const struct nlb_bank *bank, __be32 address)
-{
-	__u32 place = nlb_vip_place(bank->vip_multiplier, bpf_ntohl(address));
-	const struct nlb_vip_entry *entry = &bank->vips[place & (NLB_VIP_TABLE_SIZE - 1)];
+static nlb_inline __u32 nlb_vip_number(const struct nlb_bank* bank, __be32 address) {
+  __u32 place = nlb_vip_place(bank->vip_multiplier, bpf_ntohl(address));
+  const struct nlb_vip_entry* entry = &bank->vips[place & (NLB_VIP_TABLE_SIZE - 1)];
 
-	if (entry->address != address)
-		return 0;
-	return entry->number <= NLB_MAX_VIPS ? entry->number : 0;
+  if (entry->address != address) return 0;
+  return entry->number <= NLB_MAX_VIPS ? entry->number : 0;
 }
 
-static nlb_inline int nlb_mac_equal(const void *a, const void *b)
-{
-	const __u16 *x = a, *y = b;
+static nlb_inline int nlb_mac_equal(const void* a, const void* b) {
+  const __u16 *x = a, *y = b;
 
-	return ((x[0] ^ y[0]) | (x[1] ^ y[1]) | (x[2] ^ y[2])) == 0;
+  return ((x[0] ^ y[0]) | (x[1] ^ y[1]) | (x[2] ^ y[2])) == 0;
 }
 
-static nlb_inline int nlb_is_cluster_mac(const struct nlb_bank *bank, const void *mac)
-{
-	return (bank->flags & NLB_BANK_HAS_MAC) && nlb_mac_equal(mac, bank->cluster_mac);
+static nlb_inline int nlb_is_cluster_mac(const struct nlb_bank* bank, const void* mac) {
+  return (bank->flags & NLB_BANK_HAS_MAC) && nlb_mac_equal(mac, bank->cluster_mac);
 }
 
 /* The clock is read only here: where a frame could begin a flow. */
-static nlb_inline int nlb_lease_valid(const struct nlb_control *control)
-{
-	__u64 lease = *(const volatile __u64 *)&control->lease_ns;
+static nlb_inline int nlb_lease_valid(const struct nlb_control* control) {
+  __u64 lease = *(const volatile __u64*)&control->lease_ns;
 
-	return lease && bpf_ktime_get_boot_ns() < lease;
+  return lease && bpf_ktime_get_boot_ns() < lease;
 }
 
 #endif

@@ -4,7 +4,6 @@
 #define NLB_BPF_COMMON_H
 
 #include <linux/bpf.h>
-
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
 #include <nlb/abi/filter.h>
@@ -16,7 +15,8 @@
 /* Not a verdict: the question was not for the function that was asked. */
 #define NLB_UNDECIDED NLB_VERDICT_COUNT
 
-/* Longest header that a decision reads: Ethernet, two tags, IP with options, ICMP, an IP header with options. */
+/* Longest header that a decision reads: Ethernet, two tags, IP with options, ICMP, an IP header with options.
+ */
 #define NLB_HEADER_BYTES 192
 
 #endif

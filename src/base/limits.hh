@@ -9,9 +9,9 @@
 
 namespace nlb {
 
-inline constexpr std::size_t kMaxHosts = NLB_MAX_HOSTS;      // host ids are 1..kMaxHosts
-inline constexpr std::size_t kMaxRules = NLB_MAX_RULES;      // configured port rules
-inline constexpr std::size_t kMaxSlots = NLB_MAX_SLOTS;      // rules, then the two implicit ones
+inline constexpr std::size_t kMaxHosts = NLB_MAX_HOSTS;  // host ids are 1..kMaxHosts
+inline constexpr std::size_t kMaxRules = NLB_MAX_RULES;  // configured port rules
+inline constexpr std::size_t kMaxSlots = NLB_MAX_SLOTS;  // rules, then the two implicit ones
 inline constexpr std::size_t kBucketCount = NLB_BUCKET_COUNT;
 inline constexpr std::size_t kMaxVips = NLB_MAX_VIPS;
 inline constexpr std::size_t kDefaultSlot = NLB_SLOT_DEFAULT;  // traffic that no rule matches

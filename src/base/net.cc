@@ -38,13 +38,18 @@ std::optional<MacAddress> MacAddress::parse(std::string_view text) {
 IpAddress IpAddress::v4(uint32_t host_order) {
   IpAddress address;
   std::memcpy(address.octets.data(), kV4Prefix.data(), kV4Prefix.size());
-  for (std::size_t i = 0; i < 4; ++i) address.octets[12 + i] = static_cast<uint8_t>(host_order >> (24 - 8 * i));
+  for (std::size_t i = 0; i < 4; ++i)
+    address.octets[12 + i] = static_cast<uint8_t>(host_order >> (24 - 8 * i));
   return address;
 }
 
-bool IpAddress::is_v4() const { return std::memcmp(octets.data(), kV4Prefix.data(), kV4Prefix.size()) == 0; }
+bool IpAddress::is_v4() const {
+  return std::memcmp(octets.data(), kV4Prefix.data(), kV4Prefix.size()) == 0;
+}
 
-bool IpAddress::is_unspecified() const { return *this == IpAddress{} || *this == v4(0); }
+bool IpAddress::is_unspecified() const {
+  return *this == IpAddress{} || *this == v4(0);
+}
 
 uint32_t IpAddress::v4_host_order() const {
   uint32_t value = 0;

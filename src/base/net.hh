@@ -11,13 +11,15 @@
 
 namespace nlb {
 
-using HostId = uint8_t;       // 1..64, the host priority; 0 = none
-using HostSet = uint64_t;     // bit id-1
-using Nanos = int64_t;        // CLOCK_BOOTTIME, never wall clock
+using HostId = uint8_t;    // 1..64, the host priority; 0 = none
+using HostSet = uint64_t;  // bit id-1
+using Nanos = int64_t;     // CLOCK_BOOTTIME, never wall clock
 inline constexpr Nanos kMillisecond = 1'000'000;
 inline constexpr Nanos kSecond = 1'000'000'000;
 
-[[nodiscard]] constexpr HostSet bit_of(HostId id) { return HostSet{1} << (id - 1); }
+[[nodiscard]] constexpr HostSet bit_of(HostId id) {
+  return HostSet{1} << (id - 1);
+}
 
 struct MacAddress {
   std::array<uint8_t, 6> octets{};
@@ -33,7 +35,7 @@ struct IpAddress {
   auto operator<=>(const IpAddress&) const = default;
   [[nodiscard]] static IpAddress v4(uint32_t host_order);
   [[nodiscard]] bool is_v4() const;
-  [[nodiscard]] bool is_unspecified() const;  // 0.0.0.0 or ::
+  [[nodiscard]] bool is_unspecified() const;     // 0.0.0.0 or ::
   [[nodiscard]] uint32_t v4_host_order() const;  // only when is_v4()
   [[nodiscard]] std::string text() const;
   [[nodiscard]] static std::optional<IpAddress> parse(std::string_view text);

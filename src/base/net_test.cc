@@ -11,7 +11,8 @@ TEST(MacAddress, ReadsAndWritesItsTextForm) {
   const auto mac = MacAddress::parse("02:BF:0a:4d-00:64");
   ASSERT_TRUE(mac.has_value());
   EXPECT_EQ(mac->text(), "02:bf:0a:4d:00:64");
-  for (const char* bad : {"", "02:bf:0a:4d:00", "02:bf:0a:4d:00:6g", "02.bf.0a.4d.00.64", "+2:bf:0a:4d:00:64"})
+  for (const char* bad :
+       {"", "02:bf:0a:4d:00", "02:bf:0a:4d:00:6g", "02.bf.0a.4d.00.64", "+2:bf:0a:4d:00:64"})
     EXPECT_FALSE(MacAddress::parse(bad).has_value()) << bad;
 }
 

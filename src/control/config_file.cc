@@ -250,7 +250,8 @@ tl::expected<Config, std::vector<ConfigProblem>> read_config(const std::string& 
   auto parsed = read_config_file(path);
   if (!parsed) return tl::unexpected(parsed.error());
   Config& config = parsed->config;
-  std::vector<PortRule> rules;  // one order on all hosts, whatever the order in their files: slots are numbered by it
+  std::vector<PortRule>
+      rules;  // one order on all hosts, whatever the order in their files: slots are numbered by it
   for (std::size_t index : wire::rule_order(config.rules)) rules.push_back(config.rules[index]);
   config.rules = std::move(rules);
   return std::move(config);

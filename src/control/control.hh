@@ -18,14 +18,16 @@ namespace nlb {
 [[nodiscard]] Result<nlohmann::json> ask(const std::string& socket_path, const nlohmann::json& request,
                                          int timeout_ms = 10000);
 // Finds the one instance on this host, or the named one: RUNTIME ROOT/<cluster>/control.sock.
-[[nodiscard]] Result<std::string> find_socket(const std::string& cluster, const std::string& runtime_root = "/run/opennlb");
+[[nodiscard]] Result<std::string> find_socket(const std::string& cluster,
+                                              const std::string& runtime_root = "/run/opennlb");
 
 // Server: runs on its own thread with an own Asio io_context; handlers are called on that thread.
 // Peer credentials: only root and the daemon's own user may give commands that change something.
 class ControlServer {
  public:
   using Handler = std::function<nlohmann::json(const nlohmann::json& request, bool may_change)>;
-  [[nodiscard]] static Result<std::unique_ptr<ControlServer>> listen(const std::string& socket_path, Handler handler);
+  [[nodiscard]] static Result<std::unique_ptr<ControlServer>> listen(const std::string& socket_path,
+                                                                     Handler handler);
   virtual ~ControlServer() = default;  // stops, joins, removes the socket
 };
 

@@ -65,7 +65,7 @@ struct Notice {  // something a person may want to know
   Kind kind = Kind::state_changed;
   HostId peer = 0;
   std::string text;
-  uint32_t view = 0;    // number and members of the view at that moment
+  uint32_t view = 0;  // number and members of the view at that moment
   HostSet members = 0;
 };
 
@@ -211,9 +211,9 @@ class Host {
   Phase phase_ = Phase::none;
   Nanos view_started_at_ = 0;
   Ownership ownership_;
-  SlotTables tables_;       // of the last acquired view
+  SlotTables tables_;           // of the last acquired view
   bool release_begun_ = false;  // in this view: what is lost is closed, the socket table is being read
-  SlotTables next_tables_;  // of the view that is being formed
+  SlotTables next_tables_;      // of the view that is being formed
   std::map<HostId, Ghost> ghosts_;
 
   uint32_t scan_token_ = 0;

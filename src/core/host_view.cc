@@ -262,10 +262,6 @@ bool Host::all_members_at(Phase phase, const Circle& circle) const {
 
 void Host::advance_phase(Nanos now, const Circle& circle) {
   if (phase_ == Phase::seen && !release_begun_ && all_members_at(Phase::seen, circle)) release(now);
-  if (phase_ == Phase::seen && release_begun_ && held_generation_ != 0) {
-    phase_ = Phase::released;
-    say_soon_ = true;
-  }
   if (phase_ == Phase::released && all_members_at(Phase::released, circle)) {
     if (std::popcount(view_.members) == 1 && !may_serve_alone(now, circle)) return;
     if (yields_to_a_better_view(circle)) return;
@@ -273,8 +269,13 @@ void Host::advance_phase(Nanos now, const Circle& circle) {
   }
 }
 
+// What is lost is closed before this is said; the held list follows when the socket table has been read.
+// Until then the peers take everything for held, so the walk does not lengthen the time in which nobody
+// accepts.
 void Host::release(Nanos now) {
   release_begun_ = true;
+  phase_ = Phase::released;
+  say_soon_ = true;
   next_tables_ = compute_tables(view_.members);
   ownership_.shrink_to(next_tables_, settings_.id);
   out_.states_changed = true;

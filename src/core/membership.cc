@@ -54,7 +54,8 @@ bool evicted(HostId suspect, HostSet base, const Self& self, const PeerTable& pe
          (suspect != self.id);  // our own eviction is told to us by a view, not concluded from one voice
 }
 
-// Of pairs with this host, only what has lasted for `join_delay` counts: several that come at once join at once.
+// Of pairs with this host, only what has lasted for `join_delay` counts: several that come at once join at
+// once.
 bool hear_each_other(HostId a, HostId b, const Self& self, const PeerTable& peers, const Circle& circle,
                      Nanos joined_before) {
   if (a == self.id) std::swap(a, b);

@@ -16,8 +16,8 @@ uint64_t little_endian(const uint8_t* octets) {
 
 uint32_t client_bucket(const std::array<uint8_t, 16>& seed, Affinity affinity, const IpAddress& client,
                        uint16_t port) {
-  return nlb_bucket_v4(little_endian(seed.data()), little_endian(seed.data() + 8), static_cast<uint32_t>(affinity),
-                       client.v4_host_order(), port);
+  return nlb_bucket_v4(little_endian(seed.data()), little_endian(seed.data() + 8),
+                       static_cast<uint32_t>(affinity), client.v4_host_order(), port);
 }
 
 }  // namespace nlb

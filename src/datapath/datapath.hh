@@ -3,10 +3,10 @@
 // ownership, read back. Nothing here decides; src/core decides and this writes it down.
 //
 // Life of the programs: they are attached by netlink (XDP) and as clsact filters (tc), so they outlive the
-// daemon whatever becomes of its mount namespace; maps are pinned below the pin directory where a bpffs can be
-// had, and found again through the attached programs where not. A daemon that finds programs of the same ABI
-// version adopts their maps; of another version, it loads its own beside them, fills them closed (no new flow;
-// a segment with a local socket goes on) and replaces the programs one by one, atomically.
+// daemon whatever becomes of its mount namespace; maps are pinned below the pin directory where a bpffs can
+// be had, and found again through the attached programs where not. A daemon that finds programs of the same
+// ABI version adopts their maps; of another version, it loads its own beside them, fills them closed (no new
+// flow; a segment with a local socket goes on) and replaces the programs one by one, atomically.
 #pragma once
 
 #include <array>
@@ -28,7 +28,7 @@ enum class DatapathKind : uint8_t { none, tc, xdp_generic, xdp_native };
 
 struct DatapathOptions {
   std::string interface;
-  std::string pin_directory;                  // e.g. /sys/fs/bpf/opennlb/<name>; made when missing
+  std::string pin_directory;                        // e.g. /sys/fs/bpf/opennlb/<name>; made when missing
   DatapathKind at_most = DatapathKind::xdp_native;  // tests force generic or tc alone
 };
 
@@ -38,13 +38,13 @@ struct FilterConfig {
   std::vector<PortRule> rules;
   std::array<uint8_t, 16> seed{};
   ClusterMode mode = ClusterMode::unicast;
-  bool replace = false;         // unicast only: the adapter's MAC is the cluster MAC
-  MacAddress adapter_mac;       // the adapter's own (in `replace`: the one it had before)
+  bool replace = false;    // unicast only: the adapter's MAC is the cluster MAC
+  MacAddress adapter_mac;  // the adapter's own (in `replace`: the one it had before)
   MacAddress cluster_mac;
   MacAddress masked_mac;
-  IpAddress dedicated_ip;       // 0.0.0.0 when the adapter has none
-  uint64_t reset_wait_ns = 0;   // two heartbeat periods: how long a stack-made reset is held back
-  bool bound = false;           // false: this host serves no VIP (refused, stopped): drop VIP traffic, answer no ARP
+  IpAddress dedicated_ip;      // 0.0.0.0 when the adapter has none
+  uint64_t reset_wait_ns = 0;  // two heartbeat periods: how long a stack-made reset is held back
+  bool bound = false;  // false: this host serves no VIP (refused, stopped): drop VIP traffic, answer no ARP
 };
 
 struct Counter {
@@ -74,7 +74,8 @@ class Datapath {
   // New flows are accepted until this instant of CLOCK_BOOTTIME; 0 closes. Cheap: a store to mapped memory.
   virtual void set_lease(Nanos until) = 0;
   [[nodiscard]] virtual Nanos lease() const = 0;
-  // Writes one slot's 4096 bucket states. Each bucket changes atomically; the slot as a whole does not need to.
+  // Writes one slot's 4096 bucket states. Each bucket changes atomically; the slot as a whole does not need
+  // to.
   virtual void set_buckets(std::size_t slot, const SlotStates& states) = 0;
   [[nodiscard]] virtual SlotStates buckets(std::size_t slot) const = 0;
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// What a user may write for an address with a port, and what is refused.
 #include "nlb/address_port.hh"
 
 #include <gtest/gtest.h>

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the daemon answers about this host: query, display, params, history, counters, events and the commands that
-// change its state. Shapes: docs/control.md. Whatever describes the adapter is read back from the kernel here.
+// What the daemon answers about this host: query, display, params, history, counters, events and the commands
+// that change its state. Shapes: docs/control.md. Whatever describes the adapter is read back from the kernel
+// here.
 #include <unistd.h>
 
 #include <algorithm>
@@ -21,10 +22,14 @@ Json failure(const std::string& message, int exit_code) {
 
 const char* name_of(DatapathKind kind) {
   switch (kind) {
-    case DatapathKind::xdp_native: return "xdp-native";
-    case DatapathKind::xdp_generic: return "xdp-generic";
-    case DatapathKind::tc: return "tc";
-    case DatapathKind::none: break;
+    case DatapathKind::xdp_native:
+      return "xdp-native";
+    case DatapathKind::xdp_generic:
+      return "xdp-generic";
+    case DatapathKind::tc:
+      return "tc";
+    case DatapathKind::none:
+      break;
   }
   return "none";
 }
@@ -56,7 +61,9 @@ Json members_json(const core::Host& host, Nanos now) {
 
 }  // namespace
 
-Json Daemon::common() const { return {{"schema", 1}, {"cluster", config_.name}, {"host", config_.id}}; }
+Json Daemon::common() const {
+  return {{"schema", 1}, {"cluster", config_.name}, {"host", config_.id}};
+}
 
 Json Daemon::query() {
   Json answer = common();
@@ -88,12 +95,14 @@ Json Daemon::adapter_json() {
     adapter["evidence"] = facts.error().message;
     return adapter;
   }
-  const bool in_filter =
-      std::find(facts->extra_macs.begin(), facts->extra_macs.end(), plan.cluster_mac) != facts->extra_macs.end();
+  const bool in_filter = std::find(facts->extra_macs.begin(), facts->extra_macs.end(), plan.cluster_mac) !=
+                         facts->extra_macs.end();
   adapter["driver"] = facts->driver;
   adapter["mac_permanent"] = (facts->mac_permanent.is_zero() ? own_mac_ : facts->mac_permanent).text();
   adapter["mac_current"] = facts->mac_current.text();
-  adapter["cluster_mac_in"] = facts->mac_current == plan.cluster_mac ? "address" : in_filter ? "receive-filter" : "none";
+  adapter["cluster_mac_in"] = facts->mac_current == plan.cluster_mac ? "address"
+                              : in_filter                            ? "receive-filter"
+                                                                     : "none";
   if (!facts->carrier && bind_ != BindState::refused) adapter["reason"] = "no-carrier";
   return adapter;
 }
@@ -198,7 +207,8 @@ Json Daemon::host_command(const std::string& command, const Json& request) {
   if (event == core::HostEvent::start && bind_ == BindState::refused)
     if (auto done = put_in_force(); !done) refuse_bind(done.error());
   if (meaningful) apply_command(event, request.value("timeout_s", int64_t{0}) * kSecond);
-  if (event == core::HostEvent::drainstop && meaningful) events_.add(EventId::drain_started, "this host takes no new connections");
+  if (event == core::HostEvent::drainstop && meaningful)
+    events_.add(EventId::drain_started, "this host takes no new connections");
   Json answer = common();
   protocol_->inspect([&](const core::Host& host, Nanos) { answer["state"] = core::name_of(host.state()); });
   answer["changed"] = meaningful;
@@ -233,7 +243,8 @@ Json Daemon::answer(const Json& request, bool may_change) {
   const auto is = [&](std::initializer_list<const char*> names) {
     return std::find(names.begin(), names.end(), command) != names.end();
   };
-  if (is({"start", "stop", "drainstop", "suspend", "resume", "enable", "disable", "drain", "reload"}) && !may_change)
+  if (is({"start", "stop", "drainstop", "suspend", "resume", "enable", "disable", "drain", "reload"}) &&
+      !may_change)
     return failure("`" + command + "` needs root or the daemon's own user", 4);
   const std::lock_guard lock(mutex_);
   if (command == "query") return query();
@@ -250,7 +261,8 @@ Json Daemon::answer(const Json& request, bool may_change) {
   if (command == "events") {
     Json answer = common();
     const auto limit = std::clamp<uint64_t>(request.value("limit", uint64_t{100}), 1, 1000);
-    answer.update(events_.since(request.value("log", ""), request.value("after", uint64_t{0}), request.contains("after"), limit));
+    answer.update(events_.since(request.value("log", ""), request.value("after", uint64_t{0}),
+                                request.contains("after"), limit));
     return answer;
   }
   if (command == "key-status") {

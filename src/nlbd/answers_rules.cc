@@ -61,7 +61,9 @@ Result<std::vector<std::size_t>> Daemon::selected_slots(const Json& request) con
     if (port_fits && vip_fits) slots.push_back(slot);
   }
   if (slots.empty())
-    return fail("no port rule holds port " + (all_ports ? "all" : std::to_string(port)) + (vip.empty() ? "" : " of VIP " + vip), 1);
+    return fail("no port rule holds port " + (all_ports ? "all" : std::to_string(port)) +
+                    (vip.empty() ? "" : " of VIP " + vip),
+                1);
   return slots;
 }
 
@@ -80,7 +82,8 @@ Json Daemon::rule_command(const std::string& command, const Json& request) {
   for (std::size_t slot : *slots) {
     changed = changed || switches_[slot] != wanted;
     switches_[slot] = wanted;
-    answer["rules"].push_back({{"slot", slot}, {"rule", rule_text(config_, slot)}, {"state", switch_name(slot)}});
+    answer["rules"].push_back(
+        {{"slot", slot}, {"rule", rule_text(config_, slot)}, {"state", switch_name(slot)}});
     events_.add(event, rule_text(config_, slot));
   }
   if (changed) apply_rule_switches();
@@ -101,7 +104,8 @@ Json Daemon::queryport(const Json& request) {
       Json rule = to_json(config_.rules[slot], slot);
       rule["rule"] = rule_text(config_, slot);
       rule["state"] = switch_name(slot);
-      rule["share"] = static_cast<double>(host.ownership().owned()[slot].count()) / static_cast<double>(kBucketCount);
+      rule["share"] =
+          static_cast<double>(host.ownership().owned()[slot].count()) / static_cast<double>(kBucketCount);
       rule["connections"] = scan.connections[slot];
       rule["members"] = Json::array();
       for (const auto& member : members) {
@@ -111,9 +115,12 @@ Json Daemon::queryport(const Json& request) {
         Json entry = {{"id", member.id},
                       {"share", static_cast<double>(owned) / static_cast<double>(kBucketCount)},
                       {"state", name_of_switch(offer)}};
-        if (config_.rules[slot].mode == FilteringMode::single) entry["priority"] = offer;
-        else if (offer == wire::kOfferEqual) entry["weight"] = "equal";
-        else entry["weight"] = core::weight_of_offer(offer);
+        if (config_.rules[slot].mode == FilteringMode::single)
+          entry["priority"] = offer;
+        else if (offer == wire::kOfferEqual)
+          entry["weight"] = "equal";
+        else
+          entry["weight"] = core::weight_of_offer(offer);
         rule["members"].push_back(entry);
       }
       answer["rules"].push_back(rule);
@@ -127,14 +134,19 @@ Json Daemon::filter(const Json& request) {
   const auto client = IpAddress::parse(request.value("client", ""));
   const auto vip = IpAddress::parse(request.value("vip", ""));
   const std::string protocol_name = request.value("protocol", "tcp");
-  const uint8_t protocol = protocol_name == "tcp" ? kTcp : protocol_name == "udp" ? kUdp : protocol_name == "icmp" ? kIcmp : uint8_t{0};
+  const uint8_t protocol = protocol_name == "tcp"    ? kTcp
+                           : protocol_name == "udp"  ? kUdp
+                           : protocol_name == "icmp" ? kIcmp
+                                                     : uint8_t{0};
   if (!client || !vip) return failure("client and vip are IP addresses", 2);
   if (protocol == 0) return failure("protocol is tcp, udp or icmp", 2);
-  const bool is_vip = std::any_of(config_.vips.begin(), config_.vips.end(), [&](const Vip& v) { return v.address == *vip; });
+  const bool is_vip =
+      std::any_of(config_.vips.begin(), config_.vips.end(), [&](const Vip& v) { return v.address == *vip; });
   if (!is_vip) return failure(vip->text() + " is no VIP of this cluster", 1);
   if (protocol != kIcmp && !request.contains("port")) return failure("a port is needed: --to VIP:PORT", 2);
   const auto port = static_cast<uint16_t>(request.value("port", 0));
-  const std::size_t slot = protocol == kIcmp ? kEchoSlot : core::slot_of_port(config_.rules, *vip, protocol, port);
+  const std::size_t slot =
+      protocol == kIcmp ? kEchoSlot : core::slot_of_port(config_.rules, *vip, protocol, port);
   const bool configured = slot < config_.rules.size();
   Json answer = common();
   answer["rule"] = rule_text(config_, slot);
@@ -143,11 +155,13 @@ Json Daemon::filter(const Json& request) {
     answer.update({{"bucket", -1}, {"host", 0}, {"verdict", "drop"}, {"reason", "the rule is disabled"}});
     return answer;
   }
-  const Affinity affinity = configured && config_.rules[slot].mode == FilteringMode::multiple ? config_.rules[slot].affinity
-                                                                                               : Affinity::single;
+  const Affinity affinity = configured && config_.rules[slot].mode == FilteringMode::multiple
+                                ? config_.rules[slot].affinity
+                                : Affinity::single;
   if (affinity == Affinity::none && !request.contains("client_port"))
     return failure("affinity none spreads by client port: name one, --client IP:PORT", 2);
-  const uint32_t bucket = client_bucket(config_.keys.seed, affinity, *client, static_cast<uint16_t>(request.value("client_port", 0)));
+  const uint32_t bucket = client_bucket(config_.keys.seed, affinity, *client,
+                                        static_cast<uint16_t>(request.value("client_port", 0)));
   answer["bucket"] = bucket;
   protocol_->inspect([&](const core::Host& host, Nanos now) {
     const HostId owner = host.phase() == core::Phase::acquired ? host.tables()[slot][bucket] : HostId{0};
@@ -158,11 +172,11 @@ Json Daemon::filter(const Json& request) {
     const bool accepted = owned && (!begins || now < host.lease());
     answer["host"] = owner;
     answer["verdict"] = accepted || (held && !begins) ? "accept" : "drop";
-    answer["reason"] = owned && !accepted     ? "this host owns the bucket, but its lease is over"
-                       : owned                ? "this host owns the bucket"
-                       : held && !begins      ? "held here: accepted if a local socket matches"
-                       : owner == 0           ? "nobody owns the bucket at the moment"
-                                              : "host " + std::to_string(owner) + " owns the bucket";
+    answer["reason"] = owned && !accepted ? "this host owns the bucket, but its lease is over"
+                       : owned            ? "this host owns the bucket"
+                       : held && !begins  ? "held here: accepted if a local socket matches"
+                       : owner == 0       ? "nobody owns the bucket at the moment"
+                                          : "host " + std::to_string(owner) + " owns the bucket";
   });
   return answer;
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Start order: filter attached and closed, guard in force, protocol running (lease 0), adapter bound, filter opened,
-// then the host takes part. Whatever fails is undone and named; a refused host answers questions and tries again on
-// reload.
+// Start order: filter attached and closed, guard in force, protocol running (lease 0), adapter bound, filter
+// opened, then the host takes part. Whatever fails is undone and named; a refused host answers questions and
+// tries again on reload.
 #include "nlbd/daemon.hh"
 
 #include <spdlog/spdlog.h>
@@ -22,7 +22,9 @@ constexpr std::size_t kHistorySize = 64;
 constexpr const char* kBpffs = "/sys/fs/bpf/opennlb/";
 
 int64_t unix_ms() {
-  return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
+  return std::chrono::duration_cast<std::chrono::milliseconds>(
+             std::chrono::system_clock::now().time_since_epoch())
+      .count();
 }
 
 // Everything derives from the runtime directory: two instances in two network namespaces never meet.
@@ -116,7 +118,8 @@ BindPlan Daemon::bind_plan_of(const Config& config) const {
 
 GuardPlan Daemon::guard_plan_of(const Config& config) const {
   const auto filter = filter_of(config);
-  return {config.interface, filter.vips, filter.cluster_mac, filter.masked_mac, own_mac_, dedicated_ip_, replace_};
+  return {config.interface, filter.vips, filter.cluster_mac, filter.masked_mac, own_mac_,
+          dedicated_ip_,    replace_};
 }
 
 Result<void> Daemon::start() {
@@ -127,7 +130,8 @@ Result<void> Daemon::start() {
   const auto macs = cluster_macs(config_.vips.front().address);
   own_mac_ = facts_.mac_current;
   if (const auto former = remembered_mac(paths_.state_directory, config_.interface)) own_mac_ = *former;
-  // "auto" takes `add`, which needs nothing to be spoofed. The proof that chooses between them is yet to come.
+  // "auto" takes `add`, which needs nothing to be spoofed. The proof that chooses between them is yet to
+  // come.
   replace_ = config_.mode == ClusterMode::unicast && config_.mac_strategy == MacStrategy::replace;
   const auto vips = addresses_of(config_);
   for (const auto& address : facts_.addresses)
@@ -143,10 +147,12 @@ Result<void> Daemon::start() {
   if (!datapath) return tl::unexpected(datapath.error().within("filter"));
   datapath_ = std::move(*datapath);
 
-  ProtocolSetup setup{settings_of(config_), config_.keys, config_.name, config_.vips.front().address,
-                      config_.interface, own_mac_, filter_of(config_).cluster_mac, macs.heartbeat_group};
+  ProtocolSetup setup{settings_of(config_),           config_.keys,        config_.name,
+                      config_.vips.front().address,   config_.interface,   own_mac_,
+                      filter_of(config_).cluster_mac, macs.heartbeat_group};
   if (replace_) setup.source_mac = masked_mac(config_.vips.front().address, config_.id);
-  auto protocol = Protocol::start(setup, *datapath_, [this](const core::Notice& notice) { on_notice(notice); });
+  auto protocol =
+      Protocol::start(setup, *datapath_, [this](const core::Notice& notice) { on_notice(notice); });
   if (!protocol) return tl::unexpected(protocol.error());
   protocol_ = std::move(*protocol);
   protocol_->call([&](core::Host& host, Nanos now) { return host.on_carrier(carrier_, now); });
@@ -155,7 +161,8 @@ Result<void> Daemon::start() {
   if (!monitor) return tl::unexpected(monitor.error());
   monitor_ = std::move(*monitor);
 
-  events_.add(EventId::started, "nlbd " NLB_VERSION " runs host " + std::to_string(config_.id) + " of cluster " + config_.name);
+  events_.add(EventId::started,
+              "nlbd " NLB_VERSION " runs host " + std::to_string(config_.id) + " of cluster " + config_.name);
   if (auto done = put_in_force(); !done) refuse_bind(done.error());
   const InitialState initial = state_to_start_in();
   if (initial == InitialState::started) apply_command(core::HostEvent::start, 0);
@@ -217,7 +224,8 @@ void Daemon::sync_filter() {
   core::HostState state = core::HostState::stopped;
   protocol_->inspect([&](const core::Host& host, Nanos) { state = host.state(); });
   FilterConfig filter = filter_of(config_);
-  filter.bound = bind_ == BindState::bound && state != core::HostState::stopped && state != core::HostState::suspended;
+  filter.bound =
+      bind_ == BindState::bound && state != core::HostState::stopped && state != core::HostState::suspended;
   filter_open_ = filter.bound;
   if (auto done = datapath_->configure(filter); !done) spdlog::error("filter: {}", done.error().message);
 }
@@ -234,7 +242,9 @@ void Daemon::apply_rule_switches() {
   sync_filter();
 }
 
-int Daemon::link_fd() const { return monitor_->fd(); }
+int Daemon::link_fd() const {
+  return monitor_->fd();
+}
 
 void Daemon::on_link_change() {
   const std::lock_guard lock(mutex_);
@@ -250,8 +260,9 @@ void Daemon::on_link_change() {
   if (bind_ != BindState::bound) return;
   const auto intact = verify_bound(bind_plan_of(config_));
   if (intact) return;
-  events_.add(intact.error().message.find("VIP") != std::string::npos ? EventId::vip_removed : EventId::mac_changed,
-              intact.error().message);
+  events_.add(
+      intact.error().message.find("VIP") != std::string::npos ? EventId::vip_removed : EventId::mac_changed,
+      intact.error().message);
   if (auto done = bind(bind_plan_of(config_)); !done) refuse_bind(done.error());
 }
 
@@ -264,7 +275,8 @@ void Daemon::tick() {
   const auto guarded = guard_in_force(guard_plan_of(config_));
   if (guarded && !*guarded) {
     events_.add(EventId::guard_removed, "the table of " + config_.interface);
-    if (auto done = install_guard(guard_plan_of(config_)); !done) spdlog::error("guard: {}", done.error().message);
+    if (auto done = install_guard(guard_plan_of(config_)); !done)
+      spdlog::error("guard: {}", done.error().message);
   }
   core::HostState state = core::HostState::stopped;
   protocol_->inspect([&](const core::Host& host, Nanos) { state = host.state(); });
@@ -275,7 +287,8 @@ void Daemon::tick() {
   check_frames_refused();
 }
 
-// At most one line a reason and second, with a count: a flood of forged frames must not become a flood of lines.
+// At most one line a reason and second, with a count: a flood of forged frames must not become a flood of
+// lines.
 void Daemon::check_frames_refused() {
   const auto counters = protocol_->counters();
   for (std::size_t i = 0; i < wire::kRefusalCount; ++i) {
@@ -283,7 +296,8 @@ void Daemon::check_frames_refused() {
     const auto refusal = static_cast<wire::Refusal>(i);
     const bool ordinary = refusal == wire::Refusal::stale_incarnation || refusal == wire::Refusal::own_frame;
     if (fresh > 0 && !ordinary)
-      events_.add(EventId::frames_refused, std::to_string(fresh) + " heartbeats refused: " + std::string(wire::text_of(refusal)),
+      events_.add(EventId::frames_refused,
+                  std::to_string(fresh) + " heartbeats refused: " + std::string(wire::text_of(refusal)),
                   {{"reason", std::string(wire::name_of(refusal))}, {"count", std::to_string(fresh)}});
     refused_reported_[i] = counters.refused[i];
   }
@@ -319,7 +333,8 @@ Result<void> Daemon::reload() {
       return plan;
     }();
     protocol_->call([&](core::Host& host, Nanos now) { return host.reconfigure(settings_of(config_), now); });
-    if (!(before.vips == config_.vips) || before.mac_strategy != config_.mac_strategy || before.mode != config_.mode)
+    if (!(before.vips == config_.vips) || before.mac_strategy != config_.mac_strategy ||
+        before.mode != config_.mode)
       if (auto done = unbind(old_plan); !done) spdlog::warn("unbind: {}", done.error().message);
     if (auto done = put_in_force(); !done) refuse_bind(done.error());
   }
@@ -340,7 +355,8 @@ void Daemon::stop_for_restart() {
 void Daemon::record_view_change(const core::Notice& notice) {
   const std::lock_guard lock(history_mutex_);
   if (history_.empty() || history_.back().duration_ms >= 0) {
-    history_.push_back({unix_ms(), notice.view, notice.members, last_cause_.empty() ? notice.text : last_cause_, -1});
+    history_.push_back(
+        {unix_ms(), notice.view, notice.members, last_cause_.empty() ? notice.text : last_cause_, -1});
     if (history_.size() > kHistorySize) history_.pop_front();
   }
   last_cause_.clear();
@@ -361,22 +377,58 @@ void Daemon::on_notice(const core::Notice& notice) {
     events_.add(id, peer + notice.text, fields);
   };
   switch (notice.kind) {
-    case Kind::state_changed: add(EventId::state_changed); break;
-    case Kind::view_changed: record_view_change(notice); add(EventId::view_changed); break;
-    case Kind::converged: record_view_change(notice); add(EventId::converged); break;
-    case Kind::peer_silent: last_cause_ = peer + "silent"; add(EventId::peer_silent); break;
-    case Kind::peer_evicted: last_cause_ = peer + "evicted"; add(EventId::peer_evicted); break;
-    case Kind::peer_joined: last_cause_ = peer + "joins"; add(EventId::peer_joined); break;
-    case Kind::peer_left: last_cause_ = peer + notice.text; add(EventId::peer_leaving); break;
+    case Kind::state_changed:
+      add(EventId::state_changed);
+      break;
+    case Kind::view_changed:
+      record_view_change(notice);
+      add(EventId::view_changed);
+      break;
+    case Kind::converged:
+      record_view_change(notice);
+      add(EventId::converged);
+      break;
+    case Kind::peer_silent:
+      last_cause_ = peer + "silent";
+      add(EventId::peer_silent);
+      break;
+    case Kind::peer_evicted:
+      last_cause_ = peer + "evicted";
+      add(EventId::peer_evicted);
+      break;
+    case Kind::peer_joined:
+      last_cause_ = peer + "joins";
+      add(EventId::peer_joined);
+      break;
+    case Kind::peer_left:
+      last_cause_ = peer + notice.text;
+      add(EventId::peer_leaving);
+      break;
     case Kind::peer_refused:
-    case Kind::config_mismatch: add(EventId::config_mismatch); break;
-    case Kind::duplicate_id: add(EventId::duplicate_host_id); break;
-    case Kind::daemon_late: add(EventId::daemon_late); break;
-    case Kind::rx_filtered: add(EventId::receive_filtered); break;
-    case Kind::kernel_of_peer_lives: add(EventId::kernel_of_peer_lives); break;
-    case Kind::kernel_of_peer_gone: add(EventId::kernel_of_peer_gone); break;
-    case Kind::nobody_owns: add(EventId::nobody_owns); break;
-    case Kind::drained: add(EventId::drained); break;
+    case Kind::config_mismatch:
+      add(EventId::config_mismatch);
+      break;
+    case Kind::duplicate_id:
+      add(EventId::duplicate_host_id);
+      break;
+    case Kind::daemon_late:
+      add(EventId::daemon_late);
+      break;
+    case Kind::rx_filtered:
+      add(EventId::receive_filtered);
+      break;
+    case Kind::kernel_of_peer_lives:
+      add(EventId::kernel_of_peer_lives);
+      break;
+    case Kind::kernel_of_peer_gone:
+      add(EventId::kernel_of_peer_gone);
+      break;
+    case Kind::nobody_owns:
+      add(EventId::nobody_owns);
+      break;
+    case Kind::drained:
+      add(EventId::drained);
+      break;
   }
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The cluster host: puts configuration, filter, guard, adapter and protocol together, watches that they stay
-// together, and answers questions. Runs on the main thread; answers are given on the control thread under one lock.
+// together, and answers questions. Runs on the main thread; answers are given on the control thread under one
+// lock.
 #pragma once
 
 #include <atomic>
@@ -46,8 +47,8 @@ class Daemon {
   ~Daemon();
 
   [[nodiscard]] Result<void> start();
-  void tick();           // once a second: is everything still as it was put?
-  void on_link_change(); // netlink said something
+  void tick();            // once a second: is everything still as it was put?
+  void on_link_change();  // netlink said something
   [[nodiscard]] int link_fd() const;
   [[nodiscard]] Result<void> reload();
   void stop_for_restart();
@@ -76,7 +77,7 @@ class Daemon {
   // answers.cc, answers_rules.cc
   using Json = nlohmann::json;
   [[nodiscard]] Json common() const;
-  [[nodiscard]] Json query() ;
+  [[nodiscard]] Json query();
   [[nodiscard]] Json display();
   [[nodiscard]] Json adapter_json();
   [[nodiscard]] Json params();
@@ -93,8 +94,8 @@ class Daemon {
 
   DaemonPaths paths_;
   Config config_;
-  AdapterFacts facts_;         // as last read
-  MacAddress own_mac_;         // the adapter's before anything was changed
+  AdapterFacts facts_;  // as last read
+  MacAddress own_mac_;  // the adapter's before anything was changed
   IpAddress dedicated_ip_;
   bool replace_ = false;
   BindState bind_ = BindState::unbound;

@@ -32,7 +32,8 @@ const char* name_of(Severity severity) {
 
 std::string timestamp() {
   const auto now = std::chrono::time_point_cast<std::chrono::milliseconds>(std::chrono::system_clock::now());
-  return fmt::format("{:%Y-%m-%dT%H:%M}:{:%S}Z", fmt::gmtime(std::chrono::system_clock::to_time_t(now)), now.time_since_epoch());
+  return fmt::format("{:%Y-%m-%dT%H:%M}:{:%S}Z", fmt::gmtime(std::chrono::system_clock::to_time_t(now)),
+                     now.time_since_epoch());
 }
 
 }  // namespace
@@ -48,12 +49,9 @@ EventLog::~EventLog() = default;
 
 void EventLog::add(EventId id, const std::string& text, std::map<std::string, std::string> fields) {
   const Catalog& entry = kCatalog[static_cast<std::size_t>(id)];
-  nlohmann::json json = {{"time", timestamp()},
-                         {"number", entry.number},
-                         {"name", entry.name},
-                         {"severity", name_of(entry.severity)},
-                         {"text", text},
-                         {"remedy", entry.remedy},
+  nlohmann::json json = {{"time", timestamp()}, {"number", entry.number},
+                         {"name", entry.name},  {"severity", name_of(entry.severity)},
+                         {"text", text},        {"remedy", entry.remedy},
                          {"fields", fields}};
   const auto level = entry.severity == Severity::error     ? spdlog::level::err
                      : entry.severity == Severity::warning ? spdlog::level::warn

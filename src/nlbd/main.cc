@@ -36,7 +36,8 @@ Options parse_options(int argc, char** argv) {
   app.add_option("--config", options.paths.config, "configuration file")->required();
   app.add_option("--runtime-dir", options.paths.runtime_directory, "default /run/opennlb/CLUSTER");
   app.add_option("--state-dir", options.paths.state_directory, "default /var/lib/opennlb/CLUSTER");
-  app.add_flag("--check-config", options.check_config, "check the configuration and exit: 0, or 2 with FILE:LINE lines");
+  app.add_flag("--check-config", options.check_config,
+               "check the configuration and exit: 0, or 2 with FILE:LINE lines");
   app.add_flag("--foreground", foreground, "stay in the foreground (always so)");
   app.set_version_flag("--version", NLB_VERSION);
   try {
@@ -64,7 +65,8 @@ std::optional<std::string> make_directory(const std::string& path, mode_t mode) 
 std::vector<std::string> obstacles(const nlb::DaemonPaths& paths, const nlb::Config& config) {
   std::vector<std::string> found;
   for (const auto& missing : nlb::missing_capabilities())
-    if (missing.required) found.push_back("capability " + missing.name + " is missing: without it, " + missing.purpose);
+    if (missing.required)
+      found.push_back("capability " + missing.name + " is missing: without it, " + missing.purpose);
   for (const std::string& directory : {paths.runtime_directory, paths.state_directory})
     if (const auto problem = make_directory(directory, 0750)) found.push_back(*problem);
   for (const std::string& problem : nlb::preflight(config)) found.push_back(problem);
@@ -95,11 +97,12 @@ class MainLoop {
     });
   }
   void wait_for_link() {
-    link_.async_wait(asio::posix::stream_descriptor::wait_read, [this](const boost::system::error_code& error) {
-      if (error) return;
-      daemon_.on_link_change();
-      wait_for_link();
-    });
+    link_.async_wait(asio::posix::stream_descriptor::wait_read,
+                     [this](const boost::system::error_code& error) {
+                       if (error) return;
+                       daemon_.on_link_change();
+                       wait_for_link();
+                     });
   }
   void wait_for_tick() {
     timer_.expires_after(std::chrono::milliseconds(500));
@@ -128,8 +131,10 @@ int main(int argc, char** argv) {
     return kBadConfiguration;
   }
   if (options.check_config) return kDone;
-  if (options.paths.runtime_directory.empty()) options.paths.runtime_directory = "/run/opennlb/" + config->name;
-  if (options.paths.state_directory.empty()) options.paths.state_directory = "/var/lib/opennlb/" + config->name;
+  if (options.paths.runtime_directory.empty())
+    options.paths.runtime_directory = "/run/opennlb/" + config->name;
+  if (options.paths.state_directory.empty())
+    options.paths.state_directory = "/var/lib/opennlb/" + config->name;
 
   const auto found = obstacles(options.paths, *config);
   for (const std::string& obstacle : found) std::fprintf(stderr, "nlbd: %s\n", obstacle.c_str());

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// One Asio loop on its own thread. Whatever wakes it, frames that are queued are judged first: after a pause the
-// core must hear what was said before it judges who was silent.
+// One Asio loop on its own thread. Whatever wakes it, frames that are queued are judged first: after a pause
+// the core must hear what was said before it judges who was silent.
 #include "nlbd/protocol.hh"
 
 #include <sys/timerfd.h>
@@ -25,8 +25,11 @@ constexpr int kFramesAtOnce = 4096;  // bounds the time between two looks at the
 class AsioProtocol final : public Protocol {
  public:
   AsioProtocol(const ProtocolSetup& setup, Datapath& datapath, NoticeSink sink)
-      : setup_(setup), datapath_(datapath), sink_(std::move(sink)),
-        codec_(setup.keys, setup.cluster_name, setup.primary_vip), host_(setup.settings, boottime_now()) {}
+      : setup_(setup),
+        datapath_(datapath),
+        sink_(std::move(sink)),
+        codec_(setup.keys, setup.cluster_name, setup.primary_vip),
+        host_(setup.settings, boottime_now()) {}
 
   ~AsioProtocol() override {
     asio::post(io_, [this] { io_.stop(); });
@@ -122,34 +125,38 @@ class AsioProtocol final : public Protocol {
   }
 
   void wait_for_frames() {
-    frames_fd_.async_wait(asio::posix::stream_descriptor::wait_read, [this](const boost::system::error_code& error) {
-      if (error) return;
-      drain();
-      arm_timer();
-      wait_for_frames();
-    });
+    frames_fd_.async_wait(asio::posix::stream_descriptor::wait_read,
+                          [this](const boost::system::error_code& error) {
+                            if (error) return;
+                            drain();
+                            arm_timer();
+                            wait_for_frames();
+                          });
   }
 
   void wait_for_arp() {
-    arp_fd_.async_wait(asio::posix::stream_descriptor::wait_read, [this](const boost::system::error_code& error) {
-      if (error) return;
-      while (auto frame = arp_->receive())
-        if (const auto answer = parse_arp_reply(frame->payload))
-          perform(host_.on_kernel_answer(answer->address, boottime_now()));
-      wait_for_arp();
-    });
+    arp_fd_.async_wait(asio::posix::stream_descriptor::wait_read,
+                       [this](const boost::system::error_code& error) {
+                         if (error) return;
+                         while (auto frame = arp_->receive())
+                           if (const auto answer = parse_arp_reply(frame->payload))
+                             perform(host_.on_kernel_answer(answer->address, boottime_now()));
+                         wait_for_arp();
+                       });
   }
 
   void wait_for_timer() {
-    timer_fd_.async_wait(asio::posix::stream_descriptor::wait_read, [this](const boost::system::error_code& error) {
-      if (error) return;
-      uint64_t expirations = 0;
-      [[maybe_unused]] const auto size = read(timer_fd_.native_handle(), &expirations, sizeof expirations);
-      drain();
-      if (boottime_now() >= host_.next_wakeup()) perform(host_.on_tick(boottime_now()));
-      arm_timer();
-      wait_for_timer();
-    });
+    timer_fd_.async_wait(asio::posix::stream_descriptor::wait_read,
+                         [this](const boost::system::error_code& error) {
+                           if (error) return;
+                           uint64_t expirations = 0;
+                           [[maybe_unused]] const auto size =
+                               read(timer_fd_.native_handle(), &expirations, sizeof expirations);
+                           drain();
+                           if (boottime_now() >= host_.next_wakeup()) perform(host_.on_tick(boottime_now()));
+                           arm_timer();
+                           wait_for_timer();
+                         });
   }
 
   void drain() {
@@ -243,7 +250,8 @@ class AsioProtocol final : public Protocol {
 
 }  // namespace
 
-Result<std::unique_ptr<Protocol>> Protocol::start(const ProtocolSetup& setup, Datapath& datapath, NoticeSink sink) {
+Result<std::unique_ptr<Protocol>> Protocol::start(const ProtocolSetup& setup, Datapath& datapath,
+                                                  NoticeSink sink) {
   auto protocol = std::make_unique<AsioProtocol>(setup, datapath, std::move(sink));
   if (auto opened = protocol->open(); !opened) return tl::unexpected(opened.error());
   return protocol;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The protocol thread: feeds the core with frames and time, carries out its actions. Real-time, memory locked; it
-// never waits for anything but its own descriptors. Other threads speak to it with call().
+// The protocol thread: feeds the core with frames and time, carries out its actions. Real-time, memory
+// locked; it never waits for anything but its own descriptors. Other threads speak to it with call().
 #pragma once
 
 #include <functional>
@@ -21,7 +21,7 @@ struct ProtocolSetup {
   std::string cluster_name;
   IpAddress primary_vip;
   std::string interface;
-  MacAddress source_mac;   // of our frames: the adapter's own, or the masked one under `replace`
+  MacAddress source_mac;  // of our frames: the adapter's own, or the masked one under `replace`
   MacAddress cluster_mac;
   MacAddress group;
 };
@@ -40,7 +40,8 @@ class Protocol {
                                                                NoticeSink sink);
   virtual ~Protocol() = default;  // stops and joins
 
-  // Runs `work` on the protocol thread with the core and the present time; carries out what it returns; waits.
+  // Runs `work` on the protocol thread with the core and the present time; carries out what it returns;
+  // waits.
   using Work = std::function<core::Actions(core::Host&, Nanos now)>;
   virtual void call(const Work& work) = 0;
   virtual void inspect(const std::function<void(const core::Host&, Nanos now)>& look) = 0;

@@ -218,6 +218,28 @@ TEST_F(Resets, an_old_provocation_is_forgotten) {
   EXPECT_EQ(provoke(), "reset_sent");
 }
 
+TEST_F(Resets, none_leaves_past_the_lease) {
+  EXPECT_EQ(provoke(), "reset_held");
+  wait();
+  harness().set_lease(1);
+  EXPECT_EQ(provoke(), "reset_held") << "another host may own the connection by now";
+  harness().set_lease(INT64_MAX);
+  EXPECT_EQ(provoke(), "reset_sent");
+}
+
+TEST(LateAnswers, a_syn_ack_leaves_only_from_the_owner_of_the_bucket) {
+  harness().configure(example_config());
+  const Frame syn_ack = from(kAdapterMac, 0x0800, Ipv4{kVip, kClient}.wrap(6, tcp(80, 4, kSyn | kAck)));
+  const auto verdict_with = [&](BucketState state) {
+    harness().set_all_buckets(state);
+    return verdict_name(harness().run(Hook::egress, syn_ack).verdict);
+  };
+  EXPECT_EQ(verdict_with(BucketState::owned), "sent");
+  EXPECT_EQ(verdict_with(BucketState::owned_checked), "sent");
+  EXPECT_EQ(verdict_with(BucketState::foreign_checked), "answer_late");
+  EXPECT_EQ(verdict_with(BucketState::foreign), "answer_late");
+}
+
 // RFC 4861: ICMPv6 type, checksum, option. The checksum is checked by computing it anew.
 uint16_t icmpv6_checksum(const Frame& frame) {
   uint32_t sum = 58 + static_cast<uint32_t>(frame.size() - 54);

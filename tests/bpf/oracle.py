@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """A naive second opinion on every verdict, written from the description of the filter, not from its code.
 
-Reads lines: "world <bound> <replace> <lease> <state seed>" or "<verdict> <frame in hex>"; exits 1 at the first
-verdict that it does not share. The cluster is that of example_config() in harness.cc."""
+Reads lines: "world <bound> <replace> <lease> <state seed>" or "<verdict> <frame in hex>"; exits 1 at the
+first verdict that it does not share. The cluster is that of example_config() in harness.cc."""
 import sys
 from struct import unpack
 

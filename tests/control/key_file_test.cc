@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// Key files: made, rotated, read back, and every way in which one is refused.
 #include "control/key_file.hh"
 
 #include <gtest/gtest.h>

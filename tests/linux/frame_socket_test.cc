@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// Heartbeat and ARP sockets on a veth pair: what arrives, what does not, what is counted.
 #include "linux/frame_socket.hh"
 
 #include <numeric>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// Changes made by others are seen: addresses, MAC, carrier, the interface itself.
 #include <poll.h>
 
 #include <algorithm>

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
-/* Layout of the maps between the daemon and the kernel programs. Fixed width, no padding; sizes and offsets are
- * asserted by both compilers.
+/* Layout of the maps between the daemon and the kernel programs. Fixed width, no padding; sizes and offsets
+ * are asserted by both compilers.
  *
- * Whatever the daemon configures stands in two banks; nlb_control.active_bank names the one in force. The daemon
- * fills the other one, then switches with one store. A program reads the number once per frame.
+ * Whatever the daemon configures stands in two banks; nlb_control.active_bank names the one in force. The
+ * daemon fills the other one, then switches with one store. A program reads the number once per frame.
  *
- * NLB_ABI_VERSION stands first in nlb_control. A daemon that finds another number there leaves those maps alone and
- * brings its own. Change it with every change of a layout, of a map's size or of what a value means. */
+ * NLB_ABI_VERSION stands first in nlb_control. A daemon that finds another number there leaves those maps
+ * alone and brings its own. Change it with every change of a layout, of a map's size or of what a value
+ * means. */
 #ifndef NLB_ABI_FILTER_H
 #define NLB_ABI_FILTER_H
 
@@ -24,7 +25,7 @@
 #define NLB_ASSERT(what) _Static_assert(what, #what)
 #endif
 
-#define NLB_MARK 0x40000000U          /* bit of skb->mark: accepted by the filter; the guard demands it */
+#define NLB_MARK 0x40000000U           /* bit of skb->mark: accepted by the filter; the guard demands it */
 #define NLB_ETHERTYPE_HEARTBEAT 0x88b5 /* IEEE 802 local experimental */
 
 #define NLB_PORTS_PER_BLOCK 64
@@ -46,44 +47,45 @@
 #define NLB_BUCKET_CHECKED 2 /* in transition: other segments need a matching local socket */
 
 /* nlb_bank.flags */
-#define NLB_BANK_BOUND 1    /* this host serves the virtual IP addresses */
-#define NLB_BANK_REPLACE 2  /* the adapter's MAC is the cluster MAC */
-#define NLB_BANK_HAS_MAC 4  /* cluster_mac is set */
+#define NLB_BANK_BOUND 1   /* this host serves the virtual IP addresses */
+#define NLB_BANK_REPLACE 2 /* the adapter's MAC is the cluster MAC */
+#define NLB_BANK_HAS_MAC 4 /* cluster_mac is set */
 
 struct nlb_control {
-	__u32 abi_version;
-	__u32 active_bank;
-	__u64 lease_ns; /* CLOCK_BOOTTIME; new flows are accepted before this instant; 0 = never */
+  __u32 abi_version;
+  __u32 active_bank;
+  __u64 lease_ns; /* CLOCK_BOOTTIME; new flows are accepted before this instant; 0 = never */
 };
 NLB_ASSERT(sizeof(struct nlb_control) == 16);
 NLB_ASSERT(__builtin_offsetof(struct nlb_control, lease_ns) == 8);
 
 struct nlb_slot {
-	__u8 affinity; /* NLB_AFFINITY_* */
-	__u8 enabled;  /* 0: filtering mode disabled */
+  __u8 affinity; /* NLB_AFFINITY_* */
+  __u8 enabled;  /* 0: filtering mode disabled */
 };
 NLB_ASSERT(sizeof(struct nlb_slot) == 2);
 
-/* One place of the perfect hash of virtual IP addresses: the daemon picks vip_multiplier so that no two collide. */
+/* One place of the perfect hash of virtual IP addresses: the daemon picks vip_multiplier so that no two
+ * collide. */
 struct nlb_vip_entry {
-	__u32 address; /* network order */
-	__u32 number;  /* index + 1; 0 = empty */
+  __u32 address; /* network order */
+  __u32 number;  /* index + 1; 0 = empty */
 };
 NLB_ASSERT(sizeof(struct nlb_vip_entry) == 8);
 
 struct nlb_bank {
-	__u32 abi_version;
-	__u32 flags;
-	__u64 seed[2]; /* the 16 bytes as two little-endian numbers */
-	__u64 reset_wait_ns;
-	__u32 dedicated_ip; /* network order; 0 = none */
-	__u32 vip_multiplier;
-	__u8 cluster_mac[6];
-	__u8 masked_mac[6];
-	__u8 adapter_mac[6]; /* the adapter's own; under `replace`, the one it had before */
-	__u8 source_mac[6];  /* what this host sends from: adapter_mac, or masked_mac under `replace` */
-	struct nlb_slot slots[68]; /* NLB_MAX_SLOTS and two unused */
-	struct nlb_vip_entry vips[NLB_VIP_TABLE_SIZE];
+  __u32 abi_version;
+  __u32 flags;
+  __u64 seed[2]; /* the 16 bytes as two little-endian numbers */
+  __u64 reset_wait_ns;
+  __u32 dedicated_ip; /* network order; 0 = none */
+  __u32 vip_multiplier;
+  __u8 cluster_mac[6];
+  __u8 masked_mac[6];
+  __u8 adapter_mac[6];       /* the adapter's own; under `replace`, the one it had before */
+  __u8 source_mac[6];        /* what this host sends from: adapter_mac, or masked_mac under `replace` */
+  struct nlb_slot slots[68]; /* NLB_MAX_SLOTS and two unused */
+  struct nlb_vip_entry vips[NLB_VIP_TABLE_SIZE];
 };
 NLB_ASSERT(__builtin_offsetof(struct nlb_bank, seed) == 8);
 NLB_ASSERT(__builtin_offsetof(struct nlb_bank, cluster_mac) == 40);
@@ -94,56 +96,55 @@ NLB_ASSERT(NLB_MAX_SLOTS <= 68);
 
 /* Slots of 64 neighbouring ports; NLB_SLOT_DEFAULT where no rule matches. Index: nlb_port_index(). */
 struct nlb_port_block {
-	__u8 slots[NLB_PORTS_PER_BLOCK];
+  __u8 slots[NLB_PORTS_PER_BLOCK];
 };
 NLB_ASSERT(sizeof(struct nlb_port_block) == 64);
 
 struct nlb_bucket_row {
-	__u8 states[NLB_BUCKET_COUNT]; /* NLB_BUCKET_* */
+  __u8 states[NLB_BUCKET_COUNT]; /* NLB_BUCKET_* */
 };
 NLB_ASSERT(sizeof(struct nlb_bucket_row) == NLB_BUCKET_COUNT);
 
 struct nlb_live_row {
-	__u32 connections[NLB_BUCKET_COUNT];
+  __u32 connections[NLB_BUCKET_COUNT];
 };
 NLB_ASSERT(sizeof(struct nlb_live_row) == 4 * NLB_BUCKET_COUNT);
 
 struct nlb_counter {
-	__u64 packets;
-	__u64 bytes;
+  __u64 packets;
+  __u64 bytes;
 };
 NLB_ASSERT(sizeof(struct nlb_counter) == 16);
 
 struct nlb_fragment_key {
-	__u32 source, destination; /* network order */
-	__u16 id;                  /* network order */
-	__u16 protocol;
+  __u32 source, destination; /* network order */
+  __u16 id;                  /* network order */
+  __u16 protocol;
 };
 NLB_ASSERT(sizeof(struct nlb_fragment_key) == 12);
 
 struct nlb_reset_key {
-	__u32 client, vip;           /* network order */
-	__u16 client_port, vip_port; /* network order */
+  __u32 client, vip;           /* network order */
+  __u16 client_port, vip_port; /* network order */
 };
 NLB_ASSERT(sizeof(struct nlb_reset_key) == 12);
 
 /* Handed from XDP to tc in front of the frame: the decision is taken. */
 struct nlb_metadata {
-	__u32 magic; /* NLB_METADATA_MAGIC ^ interface index */
-	__u32 verdict;
+  __u32 magic; /* NLB_METADATA_MAGIC ^ interface index */
+  __u32 verdict;
 };
 NLB_ASSERT(sizeof(struct nlb_metadata) == 8);
 #define NLB_METADATA_MAGIC (0x4e4c4200U + NLB_ABI_VERSION)
 
-static inline __attribute__((always_inline)) __u32 nlb_port_index(__u32 bank, __u32 vip, __u32 table, __u32 port)
-{
-	return ((bank * NLB_MAX_VIPS + vip) * 2 + table) * NLB_BLOCKS_PER_TABLE + port / NLB_PORTS_PER_BLOCK;
+static inline __attribute__((always_inline)) __u32 nlb_port_index(__u32 bank, __u32 vip, __u32 table,
+                                                                  __u32 port) {
+  return ((bank * NLB_MAX_VIPS + vip) * 2 + table) * NLB_BLOCKS_PER_TABLE + port / NLB_PORTS_PER_BLOCK;
 }
 
 /* address in host order */
-static inline __attribute__((always_inline)) __u32 nlb_vip_place(__u32 multiplier, __u32 address)
-{
-	return (__u32)(address * multiplier) >> (32 - NLB_VIP_TABLE_BITS);
+static inline __attribute__((always_inline)) __u32 nlb_vip_place(__u32 multiplier, __u32 address) {
+  return (__u32)(address * multiplier) >> (32 - NLB_VIP_TABLE_BITS);
 }
 
 #endif

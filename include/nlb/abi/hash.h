@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
-/* The bucket of a client: SipHash-1-3 (Aumasson, Bernstein: "SipHash: a fast short-input PRF", 2012; the reduced-round
- * variant that the Linux kernel and Rust use), keyed by the cluster's seed, over the client's address and port.
+/* The bucket of a client: SipHash-1-3 (Aumasson, Bernstein: "SipHash: a fast short-input PRF", 2012; the
+ * reduced-round variant that the Linux kernel and Rust use), keyed by the cluster's seed, over the client's
+ * address and port.
  *
- * The message holds neither rule nor virtual IP address, so one client has the same bucket in all rules of the same
- * affinity. IPv4 message, 8 bytes: address (network order; masked to /24 for network affinity), port (network order;
- * 0 for single and network affinity), two zero bytes. IPv6 will have 24 bytes. See docs/protocol/bucket-hash.md.
+ * The message holds neither rule nor virtual IP address, so one client has the same bucket in all rules of
+ * the same affinity. IPv4 message, 8 bytes: address (network order; masked to /24 for network affinity), port
+ * (network order; 0 for single and network affinity), two zero bytes. IPv6 will have 24 bytes. See
+ * docs/protocol/bucket-hash.md.
  *
  * Arithmetic on values only, never on memory: the same on every architecture. */
 #ifndef NLB_ABI_HASH_H
@@ -19,47 +21,53 @@
 #define NLB_AFFINITY_NETWORK 2 /* address of the /24 */
 
 #define NLB_ROTATE(value, bits) (((value) << (bits)) | ((value) >> (64 - (bits))))
-#define NLB_SIP_ROUND(a, b, c, d)                                                                                      \
-	do {                                                                                                           \
-		a += b; b = NLB_ROTATE(b, 13); b ^= a; a = NLB_ROTATE(a, 32);                                          \
-		c += d; d = NLB_ROTATE(d, 16); d ^= c;                                                                 \
-		a += d; d = NLB_ROTATE(d, 21); d ^= a;                                                                 \
-		c += b; b = NLB_ROTATE(b, 17); b ^= c; c = NLB_ROTATE(c, 32);                                          \
-	} while (0)
+#define NLB_SIP_ROUND(a, b, c, d) \
+  do {                            \
+    a += b;                       \
+    b = NLB_ROTATE(b, 13);        \
+    b ^= a;                       \
+    a = NLB_ROTATE(a, 32);        \
+    c += d;                       \
+    d = NLB_ROTATE(d, 16);        \
+    d ^= c;                       \
+    a += d;                       \
+    d = NLB_ROTATE(d, 21);        \
+    d ^= a;                       \
+    c += b;                       \
+    b = NLB_ROTATE(b, 17);        \
+    b ^= c;                       \
+    c = NLB_ROTATE(c, 32);        \
+  } while (0)
 
 /* SipHash-1-3 of one 8-byte message; message and key words as little-endian numbers, as in the paper. */
-static inline __attribute__((always_inline)) __u64 nlb_siphash13_8(__u64 k0, __u64 k1, __u64 message)
-{
-	const __u64 length = (__u64)8 << 56;
-	__u64 a = k0 ^ 0x736f6d6570736575ULL, b = k1 ^ 0x646f72616e646f6dULL;
-	__u64 c = k0 ^ 0x6c7967656e657261ULL, d = k1 ^ 0x7465646279746573ULL;
+static inline __attribute__((always_inline)) __u64 nlb_siphash13_8(__u64 k0, __u64 k1, __u64 message) {
+  const __u64 length = (__u64)8 << 56;
+  __u64 a = k0 ^ 0x736f6d6570736575ULL, b = k1 ^ 0x646f72616e646f6dULL;
+  __u64 c = k0 ^ 0x6c7967656e657261ULL, d = k1 ^ 0x7465646279746573ULL;
 
-	d ^= message;
-	NLB_SIP_ROUND(a, b, c, d);
-	a ^= message;
-	d ^= length;
-	NLB_SIP_ROUND(a, b, c, d);
-	a ^= length;
-	c ^= 0xff;
-	NLB_SIP_ROUND(a, b, c, d);
-	NLB_SIP_ROUND(a, b, c, d);
-	NLB_SIP_ROUND(a, b, c, d);
-	return a ^ b ^ c ^ d;
+  d ^= message;
+  NLB_SIP_ROUND(a, b, c, d);
+  a ^= message;
+  d ^= length;
+  NLB_SIP_ROUND(a, b, c, d);
+  a ^= length;
+  c ^= 0xff;
+  NLB_SIP_ROUND(a, b, c, d);
+  NLB_SIP_ROUND(a, b, c, d);
+  NLB_SIP_ROUND(a, b, c, d);
+  return a ^ b ^ c ^ d;
 }
 
 /* client and port in host order. */
-static inline __attribute__((always_inline)) __u32 nlb_bucket_v4(__u64 k0, __u64 k1, __u32 affinity, __u32 client,
-								 __u32 port)
-{
-	if (affinity == NLB_AFFINITY_NETWORK)
-		client &= 0xffffff00U;
-	if (affinity != NLB_AFFINITY_NONE)
-		port = 0;
-	__u32 address = __builtin_bswap32(client); /* first octet = lowest byte of the little-endian message */
-	__u32 port_bytes = (port & 0xff) << 8 | (port >> 8 & 0xff);
-	__u64 hash = nlb_siphash13_8(k0, k1, (__u64)port_bytes << 32 | address);
+static inline __attribute__((always_inline)) __u32 nlb_bucket_v4(__u64 k0, __u64 k1, __u32 affinity,
+                                                                 __u32 client, __u32 port) {
+  if (affinity == NLB_AFFINITY_NETWORK) client &= 0xffffff00U;
+  if (affinity != NLB_AFFINITY_NONE) port = 0;
+  __u32 address = __builtin_bswap32(client); /* first octet = lowest byte of the little-endian message */
+  __u32 port_bytes = (port & 0xff) << 8 | (port >> 8 & 0xff);
+  __u64 hash = nlb_siphash13_8(k0, k1, (__u64)port_bytes << 32 | address);
 
-	return (__u32)(hash & (NLB_BUCKET_COUNT - 1));
+  return (__u32)(hash & (NLB_BUCKET_COUNT - 1));
 }
 
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
-/* The bit of the packet mark by which the filter says "this packet for a VIP was judged here and accepted". The
- * nftables guard drops packets for a VIP without it and clears it afterwards, so that nobody else meets it. */
+/* The bit of the packet mark by which the filter says "this packet for a VIP was judged here and accepted".
+ * The nftables guard drops packets for a VIP without it and clears it afterwards, so that nobody else meets
+ * it. */
 #ifndef NLB_ABI_MARK_H
 #define NLB_ABI_MARK_H
 
