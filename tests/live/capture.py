@@ -14,7 +14,7 @@ from live import Failure, need, wait_for
 SWITCH = "nlb-switch"
 Arp = namedtuple("Arp", "source destination operation sender_mac sender_ip target_mac target_ip")
 # ports and flags are 0 where there are none (fragments, other protocols)
-Ip = namedtuple("Ip", "source destination from_ip to_ip protocol from_port to_port flags time")
+Ip = namedtuple("Ip", "source destination from_ip to_ip protocol from_port to_port flags time sequence acknowledged")
 SYN, RST, ACK = 0x02, 0x04, 0x10
 
 
@@ -79,33 +79,43 @@ class Capture:
                 continue
             header = 14 + 4 * (frame[14] & 15)
             protocol, first = frame[23], (struct.unpack("!H", frame[20:22])[0] & 0x1fff) == 0
-            from_port = to_port = flags = 0
+            from_port = to_port = flags = sequence = acknowledged = 0
             if protocol in (6, 17) and first and len(frame) >= header + 8:
                 from_port, to_port = struct.unpack("!HH", frame[header:header + 4])
-                flags = frame[header + 13] if protocol == 6 and len(frame) > header + 13 else 0
+                if protocol == 6 and len(frame) > header + 13:
+                    sequence, acknowledged = struct.unpack("!II", frame[header + 4:header + 12])
+                    flags = frame[header + 13]
             yield Ip(mac(frame[6:12]), mac(frame[:6]), ip(frame[26:30]), ip(frame[30:34]), protocol,
-                     from_port, to_port, flags, when)
+                     from_port, to_port, flags, when, sequence, acknowledged)
 
     def handshakes(self, vip, port):
-        """{(client, port): [SYNs, [Ethernet sources of SYN-ACKs]]}"""
+        """{(client, port, initial sequence number): [SYNs, [Ethernet sources of SYN-ACKs]]}. The number tells a
+        repeated SYN from a later connection that happens to use the same port."""
         flows = {}
         for packet in self.ips():
             if packet.protocol != 6:
                 continue
             kind = packet.flags & (SYN | ACK)
             if kind == SYN and (packet.to_ip, packet.to_port) == (vip, port):
-                flows.setdefault((packet.from_ip, packet.from_port), [0, []])[0] += 1
+                flows.setdefault((packet.from_ip, packet.from_port, packet.sequence), [0, []])[0] += 1
             elif kind == SYN | ACK and (packet.from_ip, packet.from_port) == (vip, port):
-                flows.setdefault((packet.to_ip, packet.to_port), [0, []])[1].append(packet.source)
+                flow = (packet.to_ip, packet.to_port, (packet.acknowledged - 1) % 2**32)
+                flows.setdefault(flow, [0, []])[1].append(packet.source)
         return flows
+
+
+def need_one_owner(capture, vip, port):
+    """No connection was answered by two hosts."""
+    flows = capture.handshakes(vip, port)
+    need(flows, "the capture holds no SYN at all")
+    twice = {flow: answers for flow, (_, answers) in flows.items() if len(set(answers)) > 1}
+    need(not twice, f"{len(twice)} of {len(flows)} flows were answered by two hosts: {list(twice.items())[:3]}")
+    return flows
 
 
 def need_one_answer_each(capture, vip, port):
     """Each SYN was answered once, and each flow by one host alone."""
-    flows = capture.handshakes(vip, port)
-    need(flows, "the capture holds no SYN at all")
-    twice = {flow: answers for flow, (_, answers) in flows.items() if len(set(answers)) > 1}
-    need(not twice, f"{len(twice)} flows were answered by two hosts: {list(twice.items())[:3]}")
+    flows = need_one_owner(capture, vip, port)
     differs = {flow: (syns, len(answers)) for flow, (syns, answers) in flows.items() if syns != len(answers)}
     need(not differs, f"of {len(flows)} flows {len(differs)} have not one SYN-ACK for each SYN, for instance "
                       f"(SYNs, SYN-ACKs): {list(differs.items())[:3]}")
