@@ -218,6 +218,35 @@ TEST_F(Convergence, OtherRulesAreRefusedAndTheLargerGroupServes) {
   full_cover();
 }
 
+TEST_F(Convergence, ANamesakeIsRefusedAndTheIncumbentGoesOn) {
+  three_hosts();
+  auto settings = world.settings(1, wire::kOfferEqual);
+  core::Host namesake(settings, world.now());
+  const auto view = world.host(1).view();
+  Nanos now = world.now();
+  (void)namesake.on_bind(true, "", now);
+  (void)namesake.command(core::HostEvent::start, now);
+  int said = 0;
+  for (int turn = 0; turn < 40; ++turn) {  // both hear each other; the incumbent's peers hear both
+    now = world.now();
+    for (auto& send : namesake.on_tick(now).sends)
+      for (HostId id : std::initializer_list<HostId>{1, 2, 3}) {
+        auto heard = world.host(id).on_frame(send.frame, now);
+        for (auto& notice : heard.notices) said += notice.kind == core::Notice::Kind::duplicate_id;
+        world.perform(id, std::move(heard));
+      }
+    auto actions = world.host(1).on_tick(now);
+    for (auto& notice : actions.notices) said += notice.kind == core::Notice::Kind::duplicate_id;
+    for (auto& send : actions.sends) (void)namesake.on_frame(send.frame, now);
+    world.perform(1, std::move(actions));
+    world.run_for(50 * kMillisecond);
+  }
+  EXPECT_EQ(namesake.state(), core::HostState::refused);
+  EXPECT_NE(namesake.refused_because().find("host id 1"), std::string::npos);
+  EXPECT_EQ(world.host(1).view(), view);
+  EXPECT_EQ(said, 1) << "said once, not with every heartbeat";
+}
+
 // Random faults over random groups: safety at every step, then heal and demand one view.
 TEST(RandomFaults, SafetyThenSettle) {
   for (uint64_t seed = 1; seed <= 25; ++seed) {

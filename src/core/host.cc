@@ -14,6 +14,16 @@ constexpr Nanos kRescanPeriod = kSecond;  // how often held buckets are looked a
 constexpr Nanos kDrainScanPeriod = kSecond / 4;
 constexpr int kProbesBeforeGone = 3;
 
+// The first item of two configurations that differs, in a person's words; nullptr = none.
+const char* differing_item(const wire::ConfigDigests& ours, const wire::ConfigDigests& theirs) {
+  if (theirs.mode != ours.mode) return "mode";
+  if (theirs.vips != ours.vips) return "vips";
+  if (theirs.seed != ours.seed) return "seed of the key file";
+  if (theirs.rules != ours.rules) return "port rules";
+  if (theirs.period_ms != ours.period_ms || theirs.tolerance != ours.tolerance) return "heartbeat profile";
+  return nullptr;
+}
+
 }  // namespace
 
 Host::Host(Settings settings, Nanos now)
@@ -189,6 +199,7 @@ void Host::evaluate(Nanos now) {
   accuse_the_silent(now);
   const Circle circle = circle_of(self(), peers_, now, silence_limit());
   judge_refusal(now, circle);
+  name_the_different(circle);
   judge_reception(now, circle);
   if (self().active) {
     settle_view(now, circle);
@@ -220,19 +231,27 @@ void Host::accuse_the_silent(Nanos now) {
   }
 }
 
+// Said here too, once a peer: both sides name the other and the item.
+void Host::name_the_different(const Circle& circle) {
+  for (HostId id = 1; id <= kMaxHosts; ++id) {
+    const Peer& peer = peers_[id];
+    const char* item = peer.believed ? differing_item(settings_.digests, peer.heartbeat.digests) : nullptr;
+    const bool takes_part = is_active(peer.heartbeat.state) || peer.heartbeat.state == HostState::refused;
+    const bool different = item != nullptr && takes_part && (circle.heard & bit_of(id));
+    if (different && !(mismatch_named_ & bit_of(id)))
+      note(Notice::Kind::config_mismatch, id,
+           std::string(item) + " differs from ours: it does not share our view");
+    mismatch_named_ = different ? mismatch_named_ | bit_of(id) : mismatch_named_ & ~bit_of(id);
+  }
+}
+
 void Host::judge_refusal(Nanos now, const Circle& circle) {
   if (namesake_ && now - namesake_->heard_at >= silence_limit()) namesake_.reset();
   std::string reason;
-  if (namesake_ && namesake_wins_) {
+  if (namesake_ && namesake_judged_ && namesake_wins_) {
     reason = "host id " + std::to_string(settings_.id) + " is in use by another host";
   } else if (const HostId other = better_group_than_ours(self(), peers_, circle); other != 0) {
-    const auto& theirs = peers_[other].heartbeat.digests;
-    const auto& ours = settings_.digests;
-    const char* item = theirs.mode != ours.mode     ? "mode"
-                       : theirs.vips != ours.vips   ? "vips"
-                       : theirs.seed != ours.seed   ? "seed of the key file"
-                       : theirs.rules != ours.rules ? "port rules"
-                                                    : "heartbeat profile";
+    const char* item = differing_item(settings_.digests, peers_[other].heartbeat.digests);
     reason = std::string(item) + " differs from that of host " + std::to_string(other);
   }
   const bool refused_here = state_ == HostState::refused && bound_;

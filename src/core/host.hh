@@ -156,6 +156,7 @@ class Host {
   void evaluate(Nanos now);
   void accuse_the_silent(Nanos now);
   void judge_refusal(Nanos now, const Circle& circle);
+  void name_the_different(const Circle& circle);
   void judge_reception(Nanos now, const Circle& circle);
   void renew_lease(Nanos now, const Circle& circle);
   void tend_ghosts(Nanos now);
@@ -235,10 +236,10 @@ class Host {
   bool rx_filtered_ = false;
 
   std::optional<Candidate> namesake_;  // another host with our id
-  bool namesake_wins_ = false;
+  bool namesake_judged_ = false, namesake_wins_ = false;
   bool nobody_owns_said_ = false;
   std::array<uint64_t, wire::kRefusalCount> refusals_{};
-  HostId mismatch_named_ = 0;
+  HostSet mismatch_named_ = 0;
   Actions out_;
 };
 

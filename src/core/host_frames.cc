@@ -90,20 +90,18 @@ void Host::hear_own_id(const wire::Heartbeat& heartbeat, Nanos now) {
   if (heartbeat.header.incarnation == settings_.incarnation) return refuse(wire::Refusal::own_frame);
   const bool known = namesake_ && namesake_->incarnation == heartbeat.header.incarnation;
   if (known && heartbeat.header.sequence <= namesake_->sequence) return refuse(wire::Refusal::replayed);
-  const bool first = !namesake_;
+  const bool judged = known && namesake_judged_;
   namesake_ = Candidate{heartbeat.header.incarnation, heartbeat.header.sequence, now};
-  if (!echoes_us_freshly(heartbeat, settings_.id, now)) {
-    if (!namesake_wins_) refuse(wire::Refusal::stale_incarnation);
-    return;
-  }
-  if (first || !namesake_wins_) {
-    const int theirs = heartbeat.phase == 0 ? 0 : std::popcount(heartbeat.view_members);
-    const int ours = phase_ == Phase::none ? 0 : std::popcount(view_.members);
-    namesake_wins_ = theirs != ours ? theirs > ours : heartbeat.header.incarnation < settings_.incarnation;
-    if (!namesake_wins_)
-      note(Notice::Kind::duplicate_id, settings_.id,
-           "another host uses this id; it is refused there, this host goes on");
-  }
+  namesake_judged_ = judged;
+  if (!echoes_us_freshly(heartbeat, settings_.id, now)) return refuse(wire::Refusal::stale_incarnation);
+  if (judged) return;
+  namesake_judged_ = true;
+  const int theirs = heartbeat.phase == 0 ? 0 : std::popcount(heartbeat.view_members);
+  const int ours = phase_ == Phase::none ? 0 : std::popcount(view_.members);
+  namesake_wins_ = theirs != ours ? theirs > ours : heartbeat.header.incarnation < settings_.incarnation;
+  if (!namesake_wins_)
+    note(Notice::Kind::duplicate_id, settings_.id,
+         "another host uses this id; it is refused there, this host goes on");
 }
 
 void Host::hear_held(const wire::HeldPart& part, Nanos now) {

@@ -19,6 +19,7 @@ namespace nlb {
 namespace {
 
 constexpr std::size_t kHistorySize = 64;
+constexpr Nanos kKeyGrace = 60 * kSecond;
 constexpr const char* kBpffs = "/sys/fs/bpf/opennlb/";
 
 int64_t unix_ms() {
@@ -53,6 +54,7 @@ std::vector<IpAddress> addresses_of(const Config& config) {
 
 Daemon::Daemon(DaemonPaths paths, Config config) : paths_(std::move(paths)), config_(std::move(config)) {
   started_at_ = boottime_now();
+  signing_key_ = config_.keys.keys.front();
 }
 Daemon::~Daemon() = default;
 
@@ -284,6 +286,12 @@ void Daemon::tick() {
     sync_filter();
     save_state();
   }
+  if (sign_anew_at_ != 0 && boottime_now() >= sign_anew_at_) {
+    sign_anew_at_ = 0;
+    signing_key_ = config_.keys.keys.front();
+    protocol_->use_keys(config_.keys);
+    events_.add(EventId::key_signs, "key " + key_fingerprint(config_.keys.keys.front()));
+  }
   check_frames_refused();
 }
 
@@ -319,7 +327,7 @@ Result<void> Daemon::reload() {
   config_ = std::move(*fresh);
   const bool same_cluster = wire::digests_of(before, 0) == wire::digests_of(config_, 0) &&
                             before.mac_strategy == config_.mac_strategy && before.vips == config_.vips;
-  if (before.keys.keys != config_.keys.keys) protocol_->use_keys(config_.keys);
+  if (before.keys.keys != config_.keys.keys) use_new_keys();
   if (same_cluster) {
     apply_rule_switches();
   } else {
@@ -342,6 +350,24 @@ Result<void> Daemon::reload() {
     if (auto done = put_in_force(); !done) refuse_bind(done.error());
   events_.add(EventId::reloaded, paths_.config);
   return {};
+}
+
+// Two keys accepted, one sent. A new key is accepted at once and signs after a grace, in which the
+// administrator brings it to the other hosts, in any order: no frame is ever signed with a key that a host
+// has not been given.
+void Daemon::use_new_keys() {
+  KeySet keys = config_.keys;
+  const auto known = std::find(keys.keys.begin(), keys.keys.end(), signing_key_);
+  sign_anew_at_ = 0;
+  if (known != keys.keys.end() && known != keys.keys.begin()) {
+    std::rotate(keys.keys.begin(), known, known + 1);
+    sign_anew_at_ = boottime_now() + kKeyGrace;
+    events_.add(EventId::key_accepted, "key " + key_fingerprint(config_.keys.keys.front()) + " signs in " +
+                                           std::to_string(kKeyGrace / kSecond) +
+                                           " s: bring it to all hosts before");
+  }
+  signing_key_ = keys.keys.front();
+  protocol_->use_keys(keys);
 }
 
 void Daemon::stop_for_restart() {

@@ -72,7 +72,8 @@ class Daemon {
   [[nodiscard]] InitialState state_to_start_in() const;
   void apply_command(core::HostEvent event, Nanos drain_timeout);
   void apply_rule_switches();
-  void sync_filter();  // opens or closes the filter to what the host's state and the bind allow
+  void use_new_keys();  // accepts all at once, signs with the newest after a grace
+  void sync_filter();   // opens or closes the filter to what the host's state and the bind allow
 
   // answers.cc, answers_rules.cc
   using Json = nlohmann::json;
@@ -113,6 +114,8 @@ class Daemon {
   std::string last_cause_;
   std::array<uint64_t, wire::kRefusalCount> refused_reported_{};
   Nanos started_at_ = 0;
+  std::array<uint8_t, 32> signing_key_{};
+  Nanos sign_anew_at_ = 0;  // when the newest key begins to sign; 0 = it does
 };
 
 }  // namespace nlb
