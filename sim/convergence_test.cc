@@ -218,6 +218,20 @@ TEST_F(Convergence, OtherRulesAreRefusedAndTheLargerGroupServes) {
   full_cover();
 }
 
+TEST_F(Convergence, AHostWhoseBindFailedKeepsNobodyFromConverging) {
+  three_hosts();
+  world.add(4);
+  world.perform(4, world.host(4).command(core::HostEvent::stop, world.now()));
+  world.perform(4, world.host(4).on_bind(false, "the driver refused", world.now()));
+  world.perform(4, world.host(4).command(core::HostEvent::start, world.now()));
+  EXPECT_EQ(world.host(4).state(), core::HostState::refused);
+  world.kill_host(3);
+  ASSERT_TRUE(world.run_until_converged({1, 2}, 700 * kMillisecond));
+  full_cover();
+  world.perform(4, world.host(4).on_bind(true, "", world.now()));
+  ASSERT_TRUE(world.run_until_converged({1, 2, 4}, 2 * kSecond)) << "healed without a restart";
+}
+
 TEST_F(Convergence, ANamesakeIsRefusedAndTheIncumbentGoesOn) {
   three_hosts();
   auto settings = world.settings(1, wire::kOfferEqual);
@@ -235,7 +249,7 @@ TEST_F(Convergence, ANamesakeIsRefusedAndTheIncumbentGoesOn) {
         for (auto& notice : heard.notices) said += notice.kind == core::Notice::Kind::duplicate_id;
         world.perform(id, std::move(heard));
       }
-    auto actions = world.host(1).on_tick(now);
+    auto actions = world.host(1).on_offers(settings.offers, now);  // makes it speak
     for (auto& notice : actions.notices) said += notice.kind == core::Notice::Kind::duplicate_id;
     for (auto& send : actions.sends) (void)namesake.on_frame(send.frame, now);
     world.perform(1, std::move(actions));

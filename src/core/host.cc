@@ -66,6 +66,7 @@ Actions Host::command(HostEvent event, Nanos now, Nanos drain_timeout) {
   }
   if (was_active && !is_active(state_)) go_alone("this host is " + std::string(name_of(state_)));
   if (!was_active && is_active(state_)) started_at_ = now;
+  if (is_active(state_) && !bound_ && !bind_refusal_.empty()) refuse_to_take_part(bind_refusal_);
   evaluate(now);
   return finish(now);
 }
@@ -73,12 +74,21 @@ Actions Host::command(HostEvent event, Nanos now, Nanos drain_timeout) {
 Actions Host::on_bind(bool bound, const std::string& reason, Nanos now) {
   if (bound && !bound_) started_at_ = now;
   bound_ = bound;
-  if (!bound && is_active(state_) && !reason.empty()) {
-    refused_because_ = reason;
-    apply(HostEvent::refused, reason);
-    go_alone(reason);
-  }
+  bind_refusal_ = bound ? "" : reason;
+  if (!bound && is_active(state_) && !reason.empty()) refuse_to_take_part(reason);
   evaluate(now);
+  return finish(now);
+}
+
+void Host::refuse_to_take_part(const std::string& reason) {
+  refused_because_ = reason;
+  apply(HostEvent::refused, reason);
+  go_alone(reason);
+}
+
+Actions Host::on_dedicated_address(const IpAddress& address, Nanos now) {
+  settings_.dedicated_ip = address;
+  say_soon_ = true;
   return finish(now);
 }
 
@@ -219,6 +229,8 @@ void Host::evaluate(Nanos now) {
 }
 
 void Host::accuse_the_silent(Nanos now) {
+  if (now - next_tick_ > 2 * period())
+    return;  // this host was away: on_tick() restarts the silence timers first
   for (HostId id = 1; id <= kMaxHosts; ++id) {
     Peer& peer = peers_[id];
     if (!(view_.members & bit_of(id)) || id == settings_.id || peer.accused) continue;
@@ -246,7 +258,10 @@ void Host::name_the_different(const Circle& circle) {
 }
 
 void Host::judge_refusal(Nanos now, const Circle& circle) {
-  if (namesake_ && now - namesake_->heard_at >= silence_limit()) namesake_.reset();
+  if (namesake_ && now - namesake_->heard_at >= silence_limit()) {
+    namesake_.reset();
+    namesake_judged_ = namesake_wins_ = false;
+  }
   std::string reason;
   if (namesake_ && namesake_judged_ && namesake_wins_) {
     reason = "host id " + std::to_string(settings_.id) + " is in use by another host";
@@ -256,10 +271,8 @@ void Host::judge_refusal(Nanos now, const Circle& circle) {
   }
   const bool refused_here = state_ == HostState::refused && bound_;
   if (!reason.empty() && is_active(state_)) {
-    refused_because_ = reason;
     note(namesake_ ? Notice::Kind::duplicate_id : Notice::Kind::config_mismatch, 0, reason);
-    apply(HostEvent::refused, reason);
-    go_alone(reason);
+    refuse_to_take_part(reason);
   } else if (reason.empty() && refused_here) {
     refused_because_.clear();
     apply(HostEvent::cleared, "the reason for the refusal is gone");
@@ -345,6 +358,10 @@ void Host::tend_ghosts(Nanos now) {
 }
 
 Actions Host::on_kernel_answer(const IpAddress& address, Nanos now) {
+  const bool asked = std::any_of(ghosts_.begin(), ghosts_.end(), [&](const auto& entry) {
+    return entry.second.probed && entry.second.address == address;
+  });
+  if (!asked) return {};  // any ARP on the segment comes by here: it must cost nothing
   for (auto& [id, ghost] : ghosts_) {
     if (!ghost.probed || !(ghost.address == address)) continue;
     if (ghost.answered_at <= view_started_at_)

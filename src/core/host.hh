@@ -110,6 +110,7 @@ class Host {
   }
   Actions on_bind(bool bound, const std::string& reason,
                   Nanos now);  // cluster MAC and VIPs are (not) in force
+  Actions on_dedicated_address(const IpAddress& address, Nanos now);
   Actions on_carrier(bool carrier, Nanos now);
   Actions on_frame(const wire::Frame& frame, Nanos now);  // counts refusals itself: refusals()
   Actions on_tick(Nanos now);
@@ -153,6 +154,7 @@ class Host {
  private:
   // host.cc: commands, time, states
   void apply(HostEvent event, const std::string& cause);
+  void refuse_to_take_part(const std::string& reason);
   void evaluate(Nanos now);
   void accuse_the_silent(Nanos now);
   void judge_refusal(Nanos now, const Circle& circle);
@@ -202,7 +204,7 @@ class Host {
 
   Settings settings_;
   HostState state_ = HostState::stopped;
-  std::string refused_because_;
+  std::string refused_because_, bind_refusal_;
   bool bound_ = false, carrier_ = true, restarting_ = false;
   Nanos started_at_ = 0;
   Nanos drain_deadline_ = 0;

@@ -66,7 +66,9 @@ void Host::hear(const wire::Heartbeat& heartbeat, Nanos now) {
   const bool known = peer.believed && peer.incarnation == heartbeat.header.incarnation;
   if (!known && !believe_or_note_candidate(heartbeat, now)) return;
   if (known && heartbeat.header.sequence <= peer.sequence) return refuse(wire::Refusal::replayed);
-  const bool changed = peer.heartbeat.view != heartbeat.view || peer.heartbeat.phase != heartbeat.phase;
+  const bool changed = peer.heartbeat.view != heartbeat.view || peer.heartbeat.phase != heartbeat.phase ||
+                       peer.heartbeat.held_generation != heartbeat.held_generation ||
+                       peer.heartbeat.held_parts != heartbeat.held_parts;
   peer.sequence = heartbeat.header.sequence;
   peer.heard_at = now;
   peer.asked = false;
@@ -74,7 +76,7 @@ void Host::hear(const wire::Heartbeat& heartbeat, Nanos now) {
   take_echo(peer, heartbeat);
   if (heartbeat.flags & wire::kToClusterMac) heard_by_cluster_mac_at_ = now;
   if (heartbeat.flags & wire::kAsk) say(Send::To::peer, heartbeat.adapter_mac, 0, now);
-  if (changed || heartbeat.held_generation != peer.held.generation) out_.states_changed = true;
+  if (changed) out_.states_changed = true;
 }
 
 void Host::take_echo(Peer& peer, const wire::Heartbeat& heartbeat) {
@@ -180,7 +182,7 @@ wire::Heartbeat Host::compose(Nanos now, uint16_t extra_flags) {
   wire::Heartbeat heartbeat;
   heartbeat.header = next_header(now);
   heartbeat.flags = static_cast<uint16_t>(wire::kFresh | extra_flags);
-  if (!is_active(state_)) heartbeat.flags |= wire::kLeaving;
+  if (!self().active) heartbeat.flags |= wire::kLeaving;
   if (restarting_) heartbeat.flags |= wire::kRestarting;
   if (rx_filtered_) heartbeat.flags |= wire::kUnhealthy;
   heartbeat.state = state_;

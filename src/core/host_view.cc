@@ -164,7 +164,8 @@ void Host::settle_view(Nanos now, const Circle& circle) {
     if (stated > view_.number) start_view(stated, wanted, digest, now);
     return;
   }
-  const bool join_theirs = stated > view_.number || (stated == view_.number && stated != 0 && !same);
+  // Held lists are told apart by the view's number: never two views of one number here.
+  const bool join_theirs = stated > view_.number;
   start_view(join_theirs ? stated : highest_number_seen() + 1, wanted, digest, now);
 }
 
@@ -228,7 +229,7 @@ void Host::note_departures(HostSet before, HostSet after, Nanos now) {
     ghost.buckets = peer.held.slots;
     for (std::size_t slot : ownership_.slots())
       for (std::size_t bucket = 0; bucket < kBucketCount; ++bucket)
-        if (tables_[slot][bucket] == id) ghost.buckets[slot].set(bucket);
+        if (tables_[slot][bucket] == id || next_tables_[slot][bucket] == id) ghost.buckets[slot].set(bucket);
     ghost.address = peer.heartbeat.dedicated_ip;
     ghost.mac = peer.heartbeat.adapter_mac;
     ghost.probed = !restarting && !ghost.address.is_unspecified();

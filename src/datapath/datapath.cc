@@ -16,6 +16,7 @@
 #include <atomic>
 #include <cerrno>
 #include <cstring>
+#include <mutex>
 
 #include "datapath/bank.hh"
 #include "datapath/hooks.hh"
@@ -70,6 +71,7 @@ class KernelDatapath final : public Datapath {
   Hooks hooks_;
   std::unique_ptr<Programs> programs_;
   SharedState state_;
+  std::mutex walking_;
   bool adopted_ = false;
   bool in_force_ = false;  // false: an older version's programs still do the work
 };
@@ -140,6 +142,7 @@ SlotStates KernelDatapath::buckets(std::size_t slot) const {
 }
 
 Result<LiveConnections> KernelDatapath::live_connections() {
+  const std::lock_guard lock(walking_);  // one map holds the result of one walk
   for (nlb_live_row& row : state_.live.all()) std::memset(row.connections, 0, sizeof row.connections);
   if (auto walked = programs_->walk_sockets(); !walked) return tl::unexpected(walked.error());
   LiveConnections live;

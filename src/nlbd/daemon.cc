@@ -135,12 +135,7 @@ Result<void> Daemon::start() {
   // "auto" takes `add`, which needs nothing to be spoofed. The proof that chooses between them is yet to
   // come.
   replace_ = config_.mode == ClusterMode::unicast && config_.mac_strategy == MacStrategy::replace;
-  const auto vips = addresses_of(config_);
-  for (const auto& address : facts_.addresses)
-    if (address.address.is_v4() && dedicated_ip_ == IpAddress{} &&
-        std::find(vips.begin(), vips.end(), address.address) == vips.end())
-      dedicated_ip_ = address.address;
-  if (dedicated_ip_ == IpAddress{}) dedicated_ip_ = IpAddress::v4(0);
+  dedicated_ip_ = dedicated_address();
 
   DatapathOptions options;
   options.interface = config_.interface;
@@ -172,11 +167,33 @@ Result<void> Daemon::start() {
   return {};
 }
 
+// The first IPv4 address of the adapter that is not a VIP; 0.0.0.0 = none.
+IpAddress Daemon::dedicated_address() const {
+  const auto vips = addresses_of(config_);
+  for (const auto& address : facts_.addresses)
+    if (address.address.is_v4() && std::find(vips.begin(), vips.end(), address.address) == vips.end())
+      return address.address;
+  return IpAddress::v4(0);
+}
+
+// Peers ask our kernel at this address, guard and filter mend ARP with it: all follow when it changes.
+void Daemon::follow_dedicated_address() {
+  const IpAddress now_there = dedicated_address();
+  if (now_there == dedicated_ip_) return;
+  dedicated_ip_ = now_there;
+  protocol_->call([&](core::Host& host, Nanos now) { return host.on_dedicated_address(dedicated_ip_, now); });
+  sync_filter();
+  if (auto done = install_guard(guard_plan_of(config_)); !done)
+    spdlog::error("guard: {}", done.error().message);
+}
+
 // Filter closed → guard → cluster MAC and VIPs → filter open.
 Result<void> Daemon::put_in_force() {
-  bind_ = BindState::probing;
   FilterConfig filter = filter_of(config_);
-  filter.bound = datapath_->adopted();  // connections of an earlier daemon's life go on meanwhile
+  // Connections of an earlier configuration, or of an earlier daemon's life, go on meanwhile; no lease, no
+  // new ones.
+  filter.bound = datapath_->adopted() || bind_ == BindState::bound;
+  bind_ = BindState::probing;
   if (auto done = datapath_->configure(filter); !done) return done;
   if (auto done = install_guard(guard_plan_of(config_)); !done) return done;
   if (auto done = bind(bind_plan_of(config_)); !done) return done;
@@ -252,14 +269,15 @@ void Daemon::on_link_change() {
   const std::lock_guard lock(mutex_);
   (void)monitor_->read();
   auto facts = read_adapter(config_.interface);
-  if (!facts) return;
-  facts_ = *facts;
-  if (facts_.carrier != carrier_) {
-    carrier_ = facts_.carrier;
+  const bool carrier = facts && facts->carrier;  // an interface that is gone carries nothing either
+  if (facts) facts_ = *facts;
+  if (carrier != carrier_) {
+    carrier_ = carrier;
     events_.add(carrier_ ? EventId::carrier_back : EventId::carrier_lost, config_.interface);
     protocol_->call([&](core::Host& host, Nanos now) { return host.on_carrier(carrier_, now); });
   }
-  if (bind_ != BindState::bound) return;
+  if (facts) follow_dedicated_address();
+  if (!facts || bind_ != BindState::bound) return;
   const auto intact = verify_bound(bind_plan_of(config_));
   if (intact) return;
   events_.add(
@@ -321,6 +339,8 @@ Result<void> Daemon::reload() {
   }
   if (fresh->name != config_.name || fresh->id != config_.id || fresh->interface != config_.interface)
     return fail("name, host id and interface do not change at run time: restart nlbd", 1);
+  if (fresh->mode != config_.mode || !(fresh->vips.front().address == config_.vips.front().address))
+    return fail("mode and primary VIP give the cluster MAC and do not change at run time: restart nlbd", 1);
   if (const auto problems = preflight(*fresh); !problems.empty()) return fail(problems.front(), 2);
   const std::lock_guard lock(mutex_);
   const Config before = config_;
@@ -340,9 +360,9 @@ Result<void> Daemon::reload() {
       config_ = now;
       return plan;
     }();
+    protocol_->use_source(replace_ ? masked_mac(config_.vips.front().address, config_.id) : own_mac_);
     protocol_->call([&](core::Host& host, Nanos now) { return host.reconfigure(settings_of(config_), now); });
-    if (!(before.vips == config_.vips) || before.mac_strategy != config_.mac_strategy ||
-        before.mode != config_.mode)
+    if (!(before.vips == config_.vips) || before.mac_strategy != config_.mac_strategy)
       if (auto done = unbind(old_plan); !done) spdlog::warn("unbind: {}", done.error().message);
     if (auto done = put_in_force(); !done) refuse_bind(done.error());
   }

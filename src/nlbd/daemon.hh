@@ -73,7 +73,9 @@ class Daemon {
   void apply_command(core::HostEvent event, Nanos drain_timeout);
   void apply_rule_switches();
   void use_new_keys();  // accepts all at once, signs with the newest after a grace
-  void sync_filter();   // opens or closes the filter to what the host's state and the bind allow
+  [[nodiscard]] IpAddress dedicated_address() const;
+  void follow_dedicated_address();
+  void sync_filter();  // opens or closes the filter to what the host's state and the bind allow
 
   // answers.cc, answers_rules.cc
   using Json = nlohmann::json;

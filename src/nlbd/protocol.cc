@@ -20,6 +20,7 @@ namespace {
 
 namespace asio = boost::asio;
 constexpr uint16_t kArpEtherType = 0x0806;
+constexpr int kArpAtOnce = 64;       // the segment's ARP is anybody's: heartbeats go first
 constexpr int kFramesAtOnce = 4096;  // bounds the time between two looks at the timer
 
 class AsioProtocol final : public Protocol {
@@ -138,9 +139,13 @@ class AsioProtocol final : public Protocol {
     arp_fd_.async_wait(asio::posix::stream_descriptor::wait_read,
                        [this](const boost::system::error_code& error) {
                          if (error) return;
-                         while (auto frame = arp_->receive())
+                         drain();
+                         for (int i = 0; i < kArpAtOnce; ++i) {
+                           const auto frame = arp_->receive();
+                           if (!frame) break;
                            if (const auto answer = parse_arp_reply(frame->payload))
                              perform(host_.on_kernel_answer(answer->address, boottime_now()));
+                         }
                          wait_for_arp();
                        });
   }

@@ -14,7 +14,8 @@ from live import Failure, need, wait_for
 SWITCH = "nlb-switch"
 Arp = namedtuple("Arp", "source destination operation sender_mac sender_ip target_mac target_ip")
 # ports and flags are 0 where there are none (fragments, other protocols)
-Ip = namedtuple("Ip", "source destination from_ip to_ip protocol from_port to_port flags time sequence acknowledged")
+Ip = namedtuple("Ip", "source destination from_ip to_ip protocol from_port to_port flags time "
+                      "sequence acknowledged")
 SYN, RST, ACK = 0x02, 0x04, 0x10
 
 
@@ -89,8 +90,8 @@ class Capture:
                      from_port, to_port, flags, when, sequence, acknowledged)
 
     def handshakes(self, vip, port):
-        """{(client, port, initial sequence number): [SYNs, [Ethernet sources of SYN-ACKs]]}. The number tells a
-        repeated SYN from a later connection that happens to use the same port."""
+        """{(client, port, initial sequence number): [SYNs, [Ethernet sources of SYN-ACKs]]}. The number tells
+        a repeated SYN from a later connection that happens to use the same port."""
         flows = {}
         for packet in self.ips():
             if packet.protocol != 6:
@@ -109,7 +110,8 @@ def need_one_owner(capture, vip, port):
     flows = capture.handshakes(vip, port)
     need(flows, "the capture holds no SYN at all")
     twice = {flow: answers for flow, (_, answers) in flows.items() if len(set(answers)) > 1}
-    need(not twice, f"{len(twice)} of {len(flows)} flows were answered by two hosts: {list(twice.items())[:3]}")
+    need(not twice,
+         f"{len(twice)} of {len(flows)} flows were answered by two hosts: {list(twice.items())[:3]}")
     return flows
 
 

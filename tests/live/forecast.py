@@ -32,7 +32,8 @@ for line in sys.stdin:
 
 def foretell(lab, host, protocol, address, port):
     to = f"{VIP}:80" if protocol == "tcp" else UDP
-    done = lab.host(host, "--json", "filter", "--client", f"{address}:{port}", "--to", to, "--protocol", protocol)
+    done = lab.host(host, "--json", "filter", "--client", f"{address}:{port}", "--to", to,
+                    "--protocol", protocol)
     return json.loads(done.stdout)["host"]
 
 

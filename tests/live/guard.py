@@ -4,7 +4,6 @@
 
 nlbd is stopped (SIGSTOP) where a state is to be looked at before it mends it."""
 import json
-import subprocess
 
 from capture import Capture, need_mac_truth
 from live import CLUSTER_MAC, VIP, main, need, wait_for
@@ -67,7 +66,7 @@ def ingress_detached(run):
 def egress_detached(run):
     lab = run.lab
     lab.up("--mac-strategy", "replace")
-    with run.case("egress detached under replace: the cluster MAC never leaves, raw senders included") as notes:
+    with run.case("egress detached under replace: the cluster MAC never leaves, raw senders too") as notes:
         lab.lab("fault", "pause", "host3")
         inside(lab, 3, "tc", "filter", "del", "dev", "eth0", "egress")
         with Capture(lab, "ether src 02:bf:0a:4d:00:64 or arp or ip") as capture:
@@ -100,7 +99,8 @@ def forwarding(run):
     with run.case("pings to dedicated addresses are answered once, nothing is forwarded") as notes:
         with Capture(lab, "icmp") as capture:
             for host in (1, 2, 3):
-                done = lab.lab("exec", "client1", "--", "ping", "-c", "3", "-i", "0.2", "-W", "1", f"10.77.0.1{host}")
+                done = lab.lab("exec", "client1", "--", "ping", "-c", "3", "-i", "0.2", "-W", "1",
+                               f"10.77.0.1{host}")
                 need("3 received" in done.stdout and "DUP" not in done.stdout, done.stdout)
             lab.lab("exec", "client1", "--", "ping", "-c", "3", "-i", "0.2", "-W", "1", VIP)
         packets = list(capture.ips())

@@ -3,12 +3,11 @@
 """Frames that should not be believed, and hosts that should not share a view."""
 import json
 import re
-import time
 from pathlib import Path
 
 from live import main, need, need_no_failure, wait_for
 
-# Runs in the client: records heartbeats from the wire, then sends them again, changed in the way that is asked.
+# Runs in the client: records heartbeats from the wire, then sends them again, changed as asked.
 FORGER = r'''
 import random, socket, sys, time
 how, seconds, rate = sys.argv[1], float(sys.argv[2]), int(sys.argv[3])
@@ -39,6 +38,16 @@ print(sent)
 '''
 
 
+# How a frame is changed, and what the receivers may count it as.
+FORGERIES = {
+    "replay": {"replayed", "own_frame"},
+    "flip": {"bad_signature", "unknown_key", "wrong_version", "other_cluster", "wrong_magic", "bad_length"},
+    "cut": {"too_short", "bad_length", "bad_signature"},
+    "version": {"wrong_version"},
+    "random": {"wrong_magic"},
+}
+
+
 def refused(lab, host):
     return json.loads(lab.host(host, "--json", "counters").stdout)["heartbeat"]["refused"]
 
@@ -46,18 +55,16 @@ def refused(lab, host):
 def forged(run):
     lab = run.lab
     lab.up()
-    for how, reasons in (("replay", {"replayed", "own_frame"}), ("flip", {"bad_signature", "unknown_key", "wrong_version",
-                                                            "other_cluster", "wrong_magic", "bad_length"}),
-                         ("cut", {"too_short", "bad_length", "bad_signature"}), ("version", {"wrong_version"}),
-                         ("random", {"wrong_magic"})):
+    for how, reasons in FORGERIES.items():
         with run.case(f"{how}: refused, counted by reason, nobody is evicted") as notes:
             view = lab.query(1)["view"]
             before = refused(lab, 1)
             done = lab.lab("exec", "client1", "--", "python3", "-c", FORGER, how, "1", "5000", timeout=30)
             after = refused(lab, 1)
-            grown = {reason: after[reason] - before[reason] for reason in after if after[reason] > before[reason]}
+            grown = {reason: count - before[reason] for reason, count in after.items() if count > before[reason]}
             sent = int(done.stdout)
-            need(set(grown) & reasons and set(grown) <= reasons | {"stale_incarnation"}, f"{sent} sent, counted: {grown}")
+            need(set(grown) & reasons, f"{sent} sent, counted: {grown}")
+            need(set(grown) <= reasons | {"stale_incarnation"}, f"{sent} sent, counted: {grown}")
             need(sum(grown.values()) >= sent * 0.9, f"{sent} sent, counted: {grown}")
             need(lab.query(1)["view"] == view, "the view changed")
             notes.append(f"{sent} sent, counted {grown}")
@@ -66,15 +73,13 @@ def forged(run):
 def flood(run):
     lab = run.lab
     lab.up()
-    with run.case("as many forged frames as a sender can send, for 3 s: nobody is evicted, service goes on") as notes:
+    with run.case("forged frames as fast as one can send them, 3 s: nobody is evicted") as notes:
         view = lab.query(1)["view"]
-        begin = time.monotonic()
         done = lab.lab("exec", "client1", "--", "python3", "-c", FORGER, "flip", "3", "0", timeout=30)
-        seconds = time.monotonic() - begin
         need_no_failure(lab.load(500))
         members = [lab.members(host) for host in (1, 2, 3)]
         need(members == [[1, 2, 3]] * 3, f"members: {members}")
-        notes.append(f"{int(done.stdout) / 3:.0f} frames a second ({seconds:.0f} s), view {view} -> {lab.query(1)['view']}")
+        notes.append(f"{int(done.stdout) / 3:.0f} frames a second, view {view} -> {lab.query(1)['view']}")
     with run.case("the log is limited: one line a reason and second"):
         log = Path(f"{lab.root}/host1/nlbd.log").read_text()
         lines = [line for line in log.splitlines() if "frames_refused" in line]
@@ -115,7 +120,8 @@ def bad_reload(run):
     with run.case("a bad file is refused with its line, the old one stays in force"):
         edit(lab, 1, r"period_ms *= *\d+", "period_ms = 5")
         done = lab.host(1, "reload", check=False)
-        need(done.returncode == 2 and "web.toml:" in done.stderr and "10..10000" in done.stderr.replace(" ", ""),
+        allowed = "10..10000" in done.stderr.replace(" ", "")
+        need(done.returncode == 2 and "web.toml:" in done.stderr and allowed,
              f"exit {done.returncode}: {done.stderr}")
         lab.wait_members([1, 2, 3])
 

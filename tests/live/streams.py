@@ -35,9 +35,9 @@ def while_streaming(run, title, action, afterwards=None):
             afterwards(notes)
 
 
-def scenario(run):
+def moves(run):
+    """Drain, join, weights."""
     lab = run.lab
-    lab.up("--client-addresses", 4)
 
     def drain(notes):
         lab.host(3, "drainstop")
@@ -72,6 +72,11 @@ def scenario(run):
 
     while_streaming(run, "the weight of host 2 changes", weight)
 
+
+def daemons(run):
+    """A daemon restarts, crashes, stands still."""
+    lab = run.lab
+
     def restart(notes):
         begin = time.monotonic()
         lab.lab("restart", "host2")
@@ -104,6 +109,40 @@ def scenario(run):
                 lab.lab("restart", f"host{host}")
         for turn in range(5):
             while_streaming(run, f"rolling restart {turn + 1}", rolling)
+
+
+def secrets(run):
+    """Keys and cookies."""
+    lab = run.lab
+
+    def rotate(notes):
+        before = lab.query(1)["view"]
+        lab.command("key", "rotate", f"{lab.root}/web.key")  # the lab's hosts share one file
+        for host in (2, 3, 1):
+            lab.host(host, "reload")
+            time.sleep(1)  # longer than a silence that evicts: a host that signs too early would be gone
+        need(lab.query(1)["view"] == before, "the view changed")
+        notes.append(f"view {before} stands")
+
+    while_streaming(run, "the key is rotated host by host, a second apart: no view changes", rotate)
+
+    def cookies(notes):
+        for host in (1, 2, 3):
+            lab.lab("exec", f"host{host}", "--", "sysctl", "-qw", "net.ipv4.tcp_syncookies=2")
+        lab.host(3, "drainstop")
+        lab.wait_members([1, 2])
+        need_no_failure(lab.load(500))  # buckets are held by the draining host: cookies decide
+        lab.host(3, "start")
+        lab.wait_members([1, 2, 3])
+        need_no_failure(lab.load(500))
+
+    while_streaming(run, "SYN cookies forced on while buckets are held: no new connection hangs", cookies)
+
+
+def scenario(run):
+    run.lab.up("--client-addresses", 4)
+    for part in (moves, daemons, secrets):
+        part(run)
 
 
 if __name__ == "__main__":
