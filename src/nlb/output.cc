@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "nlb/output.hh"
 
+#include <cstdlib>
 #include <iostream>
 
 #include "control/control.hh"
@@ -30,6 +31,9 @@ int print_failure(const Invocation& invocation, const Error& error) {
 
 Result<std::string> socket_of(const Invocation& invocation) {
   if (!invocation.socket.empty()) return invocation.socket;
+  // `nlb lab exec HOST` sets it, so that nlb there asks that host.
+  if (const char* named = std::getenv("NLB_SOCKET"); named != nullptr && invocation.cluster.empty())
+    return named;
   return find_socket(invocation.cluster);
 }
 

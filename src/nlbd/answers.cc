@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 
 #include "control/config_json.hh"
+#include "linux/group_membership.hh"
 #include "nlbd/daemon.hh"
 
 namespace nlb {
@@ -97,11 +98,13 @@ Json Daemon::adapter_json() {
   }
   const bool in_filter = std::find(facts->extra_macs.begin(), facts->extra_macs.end(), plan.cluster_mac) !=
                          facts->extra_macs.end();
+  const bool in_groups = config_.mode != ClusterMode::unicast &&
+                         has_joined_group(config_.interface, plan.cluster_mac).value_or(false);
   adapter["driver"] = facts->driver;
   adapter["mac_permanent"] = (facts->mac_permanent.is_zero() ? own_mac_ : facts->mac_permanent).text();
   adapter["mac_current"] = facts->mac_current.text();
   adapter["cluster_mac_in"] = facts->mac_current == plan.cluster_mac ? "address"
-                              : in_filter                            ? "receive-filter"
+                              : in_filter || in_groups               ? "receive-filter"
                                                                      : "none";
   if (!facts->carrier && bind_ != BindState::refused) adapter["reason"] = "no-carrier";
   return adapter;

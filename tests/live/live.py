@@ -101,6 +101,10 @@ class Lab:
                     and len({json.dumps(answer["view"]) for answer in answers}) == 1)
         return wait_for(f"hosts {hosts} converged in one view", agreed, seconds)
 
+    def daemons(self):
+        """Process ids of the hosts' daemons."""
+        return [int(path.read_text().split()[0]) for path in sorted(Path(self.root).glob("host*/nlbd.pid"))]
+
     def set_weight(self, host, weight):
         """Another load weight in this host's own file, and a reload."""
         path = Path(f"{self.root}/host{host}/web.toml")

@@ -3,7 +3,9 @@
 """keep-flow: established connections outlive whatever the cluster plans.
 
 Every byte of every stream is checked."""
+import os
 import time
+from pathlib import Path
 
 from live import main, need, need_no_failure, shares, wait_for
 
@@ -125,6 +127,23 @@ def secrets(run):
         notes.append(f"view {before} stands")
 
     while_streaming(run, "the key is rotated host by host, a second apart: no view changes", rotate)
+
+    def upgrade(notes):
+        """To a daemon with the next minor version of the wire and another layout of the maps, and back."""
+        next_daemon = Path(lab.nlb_path).parent.parent / "tests/nlbd_next"
+        for program in (str(next_daemon), ""):
+            os.environ.pop("NLB_LAB_NLBD", None)
+            if program:
+                os.environ["NLB_LAB_NLBD"] = program
+            for host in (1, 2, 3):
+                lab.lab("restart", f"host{host}")
+                lab.wait_members([1, 2, 3])
+            running = {Path(f"/proc/{pid}/exe").resolve().name for pid in lab.daemons()}
+            need(running == {"nlbd_next" if program else "nlbd"}, f"these run: {running}")
+            need_no_failure(lab.load(300))
+            notes.append(f"{running.pop()}: all three")
+
+    while_streaming(run, "all hosts are upgraded, wire and maps, and back", upgrade)
 
     def cookies(notes):
         for host in (1, 2, 3):
