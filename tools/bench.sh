@@ -11,7 +11,7 @@ if [ ${#programs[@]} -eq 0 ]; then
   echo "bench: no benchmark program is built yet"
   exit 0
 fi
-share=$((460 / ${#programs[@]}))
+share=$((240 / ${#programs[@]}))
 failed=0
 for program in "${programs[@]}"; do
   name=$(basename "$program")
@@ -21,4 +21,6 @@ for program in "${programs[@]}"; do
     failed=1
   }
 done
+echo "== failover"
+python3 bench/failover_bench.py "${NLB_BENCH_ROUNDS:-5}" || failed=1
 exit $failed

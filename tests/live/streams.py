@@ -19,19 +19,20 @@ def wait_state(lab, host, state, seconds):
 
 
 def while_streaming(run, title, action, afterwards=None):
-    """60 streams run; after a second `action(notes)` happens; none may notice."""
+    """60 streams (--full: 300) run; after a second `action(notes)` happens; none may notice."""
     lab = run.lab
+    count = 300 if run.full else COUNT
     with run.case(title) as notes:
-        process = lab.start_streams(COUNT, SECONDS)
+        process = lab.start_streams(count, SECONDS)
         try:
             time.sleep(1)
             action(notes)
         finally:
             figures = lab.finish_streams(process)
-        notes.append(f"{figures['ok']} of {COUNT} streams whole")
+        notes.append(f"{figures['ok']} of {count} streams whole")
         notes.append(f"longest stall {figures['longest_stall_ms']:.0f} ms")
         need(figures["resets"] == 0, f"{figures['resets']} streams were reset: {figures}")
-        need(figures["ok"] == COUNT and figures["wrong_bytes"] == 0, figures)
+        need(figures["ok"] == count and figures["wrong_bytes"] == 0, figures)
         need(figures["longest_stall_ms"] < STALL_MS, f"a stream stood still: {figures}")
         if afterwards:
             afterwards(notes)
