@@ -287,6 +287,7 @@ void Daemon::on_link_change() {
 }
 
 void Daemon::tick() {
+  events_.write_lines();
   const std::lock_guard lock(mutex_);
   const auto missing = datapath_->repair();
   if (!missing) spdlog::error("filter: {}", missing.error().message);
@@ -396,6 +397,7 @@ void Daemon::stop_for_restart() {
   protocol_->call([](core::Host& host, Nanos now) { return host.leave_for_restart(now); });
   events_.add(EventId::stopped, "planned restart: filter, VIPs and MAC stay, connections are held");
   protocol_.reset();
+  events_.write_lines();
 }
 
 void Daemon::record_view_change(const core::Notice& notice) {

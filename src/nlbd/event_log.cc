@@ -43,6 +43,11 @@ struct EventLog::Event {
   nlohmann::json json;
 };
 
+struct EventLog::Line {
+  EventId id;
+  std::string text, time;
+};
+
 EventLog::EventLog()
     : life_(fmt::format("{:x}", std::chrono::system_clock::now().time_since_epoch().count() & 0xffffffff)) {}
 EventLog::~EventLog() = default;
@@ -53,13 +58,26 @@ void EventLog::add(EventId id, const std::string& text, std::map<std::string, st
                          {"name", entry.name},  {"severity", name_of(entry.severity)},
                          {"text", text},        {"remedy", entry.remedy},
                          {"fields", fields}};
-  const auto level = entry.severity == Severity::error     ? spdlog::level::err
-                     : entry.severity == Severity::warning ? spdlog::level::warn
-                                                           : spdlog::level::info;
-  spdlog::log(level, "{} {}: {}", entry.number, entry.name, text);
   const std::lock_guard lock(mutex_);
   ring_.push_back({++last_, std::move(json)});
   if (ring_.size() > kRingSize) ring_.pop_front();
+  waiting_.push_back({id, text, ring_.back().json["time"]});
+  if (waiting_.size() > kRingSize) waiting_.pop_front();
+}
+
+void EventLog::write_lines() {
+  std::deque<Line> lines;
+  {
+    const std::lock_guard lock(mutex_);
+    lines.swap(waiting_);
+  }
+  for (const Line& line : lines) {
+    const Catalog& entry = kCatalog[static_cast<std::size_t>(line.id)];
+    const auto level = entry.severity == Severity::error     ? spdlog::level::err
+                       : entry.severity == Severity::warning ? spdlog::level::warn
+                                                             : spdlog::level::info;
+    spdlog::log(level, "{} {} {}: {}", line.time, entry.number, entry.name, line.text);
+  }
 }
 
 nlohmann::json EventLog::since(const std::string& log, uint64_t after, bool has_after, uint64_t limit) const {

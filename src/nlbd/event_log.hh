@@ -64,17 +64,22 @@ enum class EventId : uint8_t {
 class EventLog {
  public:
   EventLog();
+  // Never blocks on output: any thread may call it, the real-time one too. The line waits for write_lines().
   void add(EventId id, const std::string& text, std::map<std::string, std::string> fields = {});
+  // Writes what waits to stderr. For the main thread: a stalled journal may stall it, and nothing else.
+  void write_lines();
   // The answer to `events` of docs/control.md, without the fields common to all answers.
   [[nodiscard]] nlohmann::json since(const std::string& log, uint64_t after, bool has_after,
                                      uint64_t limit) const;
 
  private:
   struct Event;
+  struct Line;
   mutable std::mutex mutex_;
   std::string life_;  // names this life of the ring
   uint64_t last_ = 0;
   std::deque<Event> ring_;
+  std::deque<Line> waiting_;  // not written yet
 
  public:
   ~EventLog();

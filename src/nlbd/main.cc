@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // nlbd: one cluster host. This file is the order in which it comes up and goes down.
+#include <spdlog/spdlog.h>
 #include <sys/stat.h>
 #include <systemd/sd-daemon.h>
 
@@ -145,8 +146,8 @@ int main(int argc, char** argv) {
     return kFailed;
   }
 
-  // Blocked before the first thread is made, so that all threads leave them to the main loop.
   std::signal(SIGPIPE, SIG_IGN);
+  spdlog::set_pattern("[%l] %v");  // events carry the time at which they happened
   nlb::Daemon daemon(options.paths, std::move(*config));
   if (auto started = daemon.start(); !started) {
     std::fprintf(stderr, "nlbd: %s\n", started.error().message.c_str());
