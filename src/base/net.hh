@@ -3,6 +3,7 @@
 #pragma once
 
 #include <array>
+#include <bit>
 #include <compare>
 #include <cstdint>
 #include <optional>
@@ -19,6 +20,13 @@ inline constexpr Nanos kSecond = 1'000'000'000;
 
 [[nodiscard]] constexpr HostSet bit_of(HostId id) {
   return HostSet{1} << (id - 1);
+}
+
+// Calls visit(id) for each host of the set, in ascending order.
+template <typename Visit>
+void for_each_host(HostSet set, Visit visit) {
+  for (HostSet rest = set; rest != 0; rest &= rest - 1)
+    visit(static_cast<HostId>(std::countr_zero(rest) + 1));
 }
 
 struct MacAddress {

@@ -139,7 +139,6 @@ Actions Host::on_tick(Nanos now) {
 Actions Host::on_scan(uint32_t token, const SlotBuckets& live, uint64_t connections, Nanos now) {
   if (token != scan_token_) return finish(now);  // a later scan is under way
   scan_pending_ = false;
-  connections_ = connections;
   ownership_.set_live(live);
   publish_held();
   if (state_ == HostState::draining) {

@@ -222,7 +222,6 @@ class Host {
   uint32_t scan_token_ = 0;
   bool scan_pending_ = false;
   Nanos next_scan_ = 0;
-  uint64_t connections_ = 0;
   uint16_t held_generation_ = 0;
   std::vector<wire::HeldPart> held_parts_;
   SlotBuckets held_published_;
@@ -231,7 +230,7 @@ class Host {
   Nanos lease_ = 0;
   uint64_t sequence_ = 0;
   std::deque<std::pair<uint64_t, Nanos>> sent_;
-  Nanos next_tick_ = 0, last_said_at_ = 0;
+  Nanos next_tick_ = 0;
   bool say_soon_ = false;
   uint32_t ticks_ = 0;
   Nanos heard_by_cluster_mac_at_ = 0, company_since_ = 0;

@@ -204,7 +204,6 @@ wire::Heartbeat Host::compose(Nanos now, uint16_t extra_flags) {
 
 void Host::say(Send::To to, const MacAddress& mac, uint16_t extra_flags, Nanos now) {
   out_.sends.push_back({to, mac, compose(now, extra_flags)});
-  if (to == Send::To::group) last_said_at_ = now;
 }
 
 // Parts are repeated until every member has acknowledged this generation.

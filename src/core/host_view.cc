@@ -11,15 +11,9 @@ namespace {
 
 constexpr Nanos kUnprobedHold = 10 * kSecond;  // a ghost without an address: as long as a planned restart
 
-template <typename Visit>
-void for_each(HostSet set, Visit visit) {
-  for (HostSet rest = set; rest != 0; rest &= rest - 1)
-    visit(static_cast<HostId>(std::countr_zero(rest) + 1));
-}
-
 std::string members_text(HostSet members) {
   std::string text;
-  for_each(members, [&](HostId id) { text += (text.empty() ? "" : ",") + std::to_string(id); });
+  for_each_host(members, [&](HostId id) { text += (text.empty() ? "" : ",") + std::to_string(id); });
   return text;
 }
 
@@ -42,7 +36,7 @@ class Fnv1a {
 std::vector<MemberOffer> Host::members_offers(HostSet members) const {
   std::vector<MemberOffer> offers;
   bool somebody_hears_clients = false;
-  for_each(members, [&](HostId id) {
+  for_each_host(members, [&](HostId id) {
     MemberOffer offer;
     offer.id = id;
     const bool own = id == settings_.id;
@@ -102,7 +96,7 @@ uint32_t Host::highest_number_seen() const {
 bool Host::shut_out_by_a_peer(const Circle& circle) const {
   if (std::popcount(view_.members) < 2) return false;
   bool shut_out = false;
-  for_each(view_.members & circle.heard & circle.compatible, [&](HostId id) {
+  for_each_host(view_.members & circle.heard & circle.compatible, [&](HostId id) {
     const auto& heartbeat = peers_[id].heartbeat;
     const bool in_a_view = heartbeat.phase != 0 && !(heartbeat.flags & (wire::kLeaving | wire::kRestarting));
     if (in_a_view && heartbeat.view > view_.number && !(heartbeat.view_members & bit_of(settings_.id)))
@@ -114,7 +108,7 @@ bool Host::shut_out_by_a_peer(const Circle& circle) const {
 // Another view in earshot, without us, serves and is the better one: ours owns nothing until both are one.
 bool Host::yields_to_a_better_view(const Circle& circle) const {
   bool yields = false;
-  for_each(circle.mutual & circle.compatible & ~view_.members, [&](HostId id) {
+  for_each_host(circle.mutual & circle.compatible & ~view_.members, [&](HostId id) {
     const auto& heartbeat = peers_[id].heartbeat;
     if (heartbeat.phase == 0 || (heartbeat.view_members & bit_of(settings_.id))) return;
     const int theirs = std::popcount(heartbeat.view_members), ours = std::popcount(view_.members);
@@ -128,8 +122,8 @@ bool Host::yields_to_a_better_view(const Circle& circle) const {
 bool Host::may_serve_alone(Nanos now, const Circle& circle) const {
   if (!carrier_ || !bound_ || now - started_at_ < silence_limit()) return false;
   bool company = false;  // somebody who is in a view is heard: first form a common one
-  for_each(circle.heard & circle.compatible,
-           [&](HostId id) { company = company || peers_[id].heartbeat.phase != 0; });
+  for_each_host(circle.heard & circle.compatible,
+                [&](HostId id) { company = company || peers_[id].heartbeat.phase != 0; });
   return !company;
 }
 
@@ -150,7 +144,7 @@ void Host::settle_view(Nanos now, const Circle& circle) {
   const uint64_t digest = content_digest(wanted);
   uint32_t stated = 0;  // the highest number under which somebody states this very view
   bool readmits = false;
-  for_each(wanted, [&](HostId id) {
+  for_each_host(wanted, [&](HostId id) {
     if (id == settings_.id) return;
     const Peer& peer = peers_[id];
     if ((circle.heard & bit_of(id)) && peer.heartbeat.view_digest == digest &&
@@ -180,7 +174,7 @@ void Host::start_view(uint32_t number, HostSet members, uint64_t digest, Nanos n
   held_generation_ = 0;
   release_begun_ = false;
   held_parts_.clear();
-  for_each(members, [&](HostId id) {
+  for_each_host(members, [&](HostId id) {
     if (peers_[id].accused && peers_[id].accused_in_view < number) peers_[id].accused = false;
   });
   apply(HostEvent::diverged, "view " + std::to_string(number));
@@ -212,10 +206,10 @@ void Host::go_alone(const std::string& cause) {
 
 // Members that vanish without handing over may have a living kernel with living connections: ghosts.
 void Host::note_departures(HostSet before, HostSet after, Nanos now) {
-  for_each(after & ~before, [&](HostId id) {
+  for_each_host(after & ~before, [&](HostId id) {
     if (id != settings_.id) note(Notice::Kind::peer_joined, id, "joins");
   });
-  for_each(before & ~after, [&](HostId id) {
+  for_each_host(before & ~after, [&](HostId id) {
     const Peer& peer = peers_[id];
     const bool left = (peer.heartbeat.flags & wire::kLeaving) != 0 || peer.heartbeat.phase == 0;
     const bool restarting = (peer.heartbeat.flags & wire::kRestarting) != 0;
@@ -241,14 +235,14 @@ void Host::note_departures(HostSet before, HostSet after, Nanos now) {
 
 bool Host::all_members_at(Phase phase, const Circle& circle) const {
   bool all = true;
-  for_each(view_.members & ~bit_of(settings_.id), [&](HostId id) {
+  for_each_host(view_.members & ~bit_of(settings_.id), [&](HostId id) {
     const auto& heartbeat = peers_[id].heartbeat;
     const bool stated = heartbeat.view == view_.number && heartbeat.view_digest == view_.digest &&
                         heartbeat.phase >= static_cast<uint8_t>(phase);
     if ((circle.heard & bit_of(id)) && stated) return;
     bool relayed = false;  // not heard here, but by a neighbour in this same view
     if (!(circle.heard & bit_of(id))) {
-      for_each(view_.members & circle.heard & ~bit_of(id), [&](HostId neighbour) {
+      for_each_host(view_.members & circle.heard & ~bit_of(id), [&](HostId neighbour) {
         const auto& theirs = peers_[neighbour].heartbeat;
         const auto* report = report_of(theirs, id);
         if (theirs.view == view_.number && theirs.view_digest == view_.digest && report != nullptr &&

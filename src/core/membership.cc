@@ -11,12 +11,6 @@
 namespace nlb::core {
 namespace {
 
-template <typename Visit>
-void for_each(HostSet set, Visit visit) {
-  for (HostSet rest = set; rest != 0; rest &= rest - 1)
-    visit(static_cast<HostId>(std::countr_zero(rest) + 1));
-}
-
 bool better_base(HostSet a, HostSet b) {
   if (std::popcount(a) != std::popcount(b)) return std::popcount(a) > std::popcount(b);
   return std::countr_zero(a) < std::countr_zero(b);
@@ -24,7 +18,7 @@ bool better_base(HostSet a, HostSet b) {
 
 HostSet best_base(const Self& self, const PeerTable& peers, const Circle& circle) {
   HostSet base = self.view_members | bit_of(self.id);
-  for_each(circle.compatible & circle.mutual, [&](HostId id) {
+  for_each_host(circle.compatible & circle.mutual, [&](HostId id) {
     const HostSet stated = peers[id].heartbeat.view_members;
     if (stated != 0 && better_base(stated, base)) base = stated;
   });
@@ -40,7 +34,7 @@ bool has_left(HostId id, const Circle& circle) {
 // Is there a member, heard by us and not itself accused, that still hears the suspect?
 bool somebody_testifies(HostId suspect, HostSet base, const PeerTable& peers, const Circle& circle) {
   bool testified = false;
-  for_each(base & circle.heard & ~bit_of(suspect), [&](HostId id) {
+  for_each_host(base & circle.heard & ~bit_of(suspect), [&](HostId id) {
     const wire::PeerReport* report = report_of(peers[id].heartbeat, suspect);
     if (!peers[id].accused && report != nullptr && !report->accused) testified = true;
   });
@@ -71,7 +65,7 @@ bool hear_each_other(HostId a, HostId b, const Self& self, const PeerTable& peer
 bool hears_all(HostId id, HostSet others, const Self& self, const PeerTable& peers, const Circle& circle,
                Nanos joined_before) {
   bool all = true;
-  for_each(others & ~bit_of(id), [&](HostId other) {
+  for_each_host(others & ~bit_of(id), [&](HostId other) {
     all = all && hear_each_other(id, other, self, peers, circle, joined_before);
   });
   return all;
@@ -113,7 +107,7 @@ int accusers_of(HostId suspect, HostSet base, const Self& self, const PeerTable&
   int accusers = 0;
   if (suspect != self.id && (base & bit_of(self.id)) && peers[suspect].accused) ++accusers;
   const uint64_t incarnation = suspect == self.id ? self.incarnation : peers[suspect].incarnation;
-  for_each(base & circle.heard & ~bit_of(suspect), [&](HostId id) {
+  for_each_host(base & circle.heard & ~bit_of(suspect), [&](HostId id) {
     const auto* report = report_of(peers[id].heartbeat, suspect);
     if (report != nullptr && report->accused && report->incarnation == static_cast<uint32_t>(incarnation))
       ++accusers;
@@ -126,7 +120,7 @@ HostSet wanted_members(const Self& self, const PeerTable& peers, const Circle& c
   if (!self.active) return 0;
   const HostSet base = best_base(self, peers, circle);
   HostSet wanted = 0;
-  for_each(base, [&](HostId id) {
+  for_each_host(base, [&](HostId id) {
     if (id != self.id && !peers[id].believed) return;  // never heard: its offers are not known here
     if (id != self.id && has_left(id, circle)) return;
     if (!evicted(id, base, self, peers, circle)) wanted |= bit_of(id);
@@ -152,7 +146,7 @@ HostId better_group_than_ours(const Self& self, const PeerTable& peers, const Ci
     return digests;
   };
   std::vector<Group> groups = {{content(self.digests), 1, self.digests.generation, self.id}};
-  for_each(circle.mutual, [&](HostId id) {
+  for_each_host(circle.mutual, [&](HostId id) {
     const auto& heartbeat = peers[id].heartbeat;
     const bool takes_part = heartbeat.state == wire::HostState::converging ||
                             heartbeat.state == wire::HostState::converged ||

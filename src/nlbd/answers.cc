@@ -10,16 +10,13 @@
 
 #include "control/config_json.hh"
 #include "linux/group_membership.hh"
+#include "nlbd/answer.hh"
 #include "nlbd/daemon.hh"
 
 namespace nlb {
 namespace {
 
 using Json = nlohmann::json;
-
-Json failure(const std::string& message, int exit_code) {
-  return {{"schema", 1}, {"error", {{"message", message}, {"exit", exit_code}}}};
-}
 
 const char* name_of(DatapathKind kind) {
   switch (kind) {

@@ -6,6 +6,7 @@
 #include "control/config_json.hh"
 #include "core/slots.hh"
 #include "datapath/client_bucket.hh"
+#include "nlbd/answer.hh"
 #include "nlbd/daemon.hh"
 
 namespace nlb {
@@ -13,10 +14,6 @@ namespace {
 
 using Json = nlohmann::json;
 constexpr uint8_t kIcmp = 1, kTcp = 6, kUdp = 17;
-
-Json failure(const std::string& message, int exit_code) {
-  return {{"schema", 1}, {"error", {{"message", message}, {"exit", exit_code}}}};
-}
 
 const char* name_of_switch(uint8_t offer) {
   return offer == wire::kOfferDrained ? "draining" : offer == wire::kOfferDisabled ? "disabled" : "enabled";
