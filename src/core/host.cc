@@ -14,16 +14,6 @@ constexpr Nanos kRescanPeriod = kSecond;  // how often held buckets are looked a
 constexpr Nanos kDrainScanPeriod = kSecond / 4;
 constexpr int kProbesBeforeGone = 3;
 
-// The first item of two configurations that differs, in a person's words; nullptr = none.
-const char* differing_item(const wire::ConfigDigests& ours, const wire::ConfigDigests& theirs) {
-  if (theirs.mode != ours.mode) return "mode";
-  if (theirs.vips != ours.vips) return "vips";
-  if (theirs.seed != ours.seed) return "seed of the key file";
-  if (theirs.rules != ours.rules) return "port rules";
-  if (theirs.period_ms != ours.period_ms || theirs.tolerance != ours.tolerance) return "heartbeat profile";
-  return nullptr;
-}
-
 }  // namespace
 
 Host::Host(Settings settings, Nanos now)

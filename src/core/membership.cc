@@ -73,6 +73,15 @@ bool hears_all(HostId id, HostSet others, const Self& self, const PeerTable& pee
 
 }  // namespace
 
+const char* differing_item(const wire::ConfigDigests& ours, const wire::ConfigDigests& theirs) {
+  if (theirs.mode != ours.mode) return "mode";
+  if (theirs.vips != ours.vips) return "vips";
+  if (theirs.seed != ours.seed) return "seed of the key file";
+  if (theirs.rules != ours.rules) return "port rules";
+  if (theirs.period_ms != ours.period_ms || theirs.tolerance != ours.tolerance) return "heartbeat profile";
+  return nullptr;
+}
+
 const wire::PeerReport* report_of(const wire::Heartbeat& heartbeat, HostId about) {
   for (const wire::PeerReport& report : heartbeat.peers)
     if (report.id == about) return &report;
@@ -88,14 +97,8 @@ Circle circle_of(const Self& self, const PeerTable& peers, Nanos now, Nanos sile
     const auto* report = report_of(peer.heartbeat, self.id);
     if (report != nullptr && report->incarnation == static_cast<uint32_t>(self.incarnation))
       circle.mutual |= bit_of(id);
-    const auto state = peer.heartbeat.state;
-    const bool active = state == wire::HostState::converging || state == wire::HostState::converged ||
-                        state == wire::HostState::draining;
-    const auto& theirs = peer.heartbeat.digests;
-    const auto& ours = self.digests;
-    const bool same = theirs.mode == ours.mode && theirs.period_ms == ours.period_ms &&
-                      theirs.vips == ours.vips && theirs.tolerance == ours.tolerance &&
-                      theirs.rules == ours.rules && theirs.seed == ours.seed;
+    const bool active = is_active(peer.heartbeat.state);
+    const bool same = differing_item(self.digests, peer.heartbeat.digests) == nullptr;
     const bool stays = (peer.heartbeat.flags & (wire::kLeaving | wire::kRestarting)) == 0;
     if (active && stays && same) circle.compatible |= bit_of(id);
   }
@@ -148,10 +151,7 @@ HostId better_group_than_ours(const Self& self, const PeerTable& peers, const Ci
   std::vector<Group> groups = {{content(self.digests), 1, self.digests.generation, self.id}};
   for_each_host(circle.mutual, [&](HostId id) {
     const auto& heartbeat = peers[id].heartbeat;
-    const bool takes_part = heartbeat.state == wire::HostState::converging ||
-                            heartbeat.state == wire::HostState::converged ||
-                            heartbeat.state == wire::HostState::draining;
-    if (!takes_part) return;
+    if (!is_active(heartbeat.state)) return;
     const auto digests = content(heartbeat.digests);
     auto group = groups.begin();
     while (group != groups.end() && !(group->digests == digests)) ++group;

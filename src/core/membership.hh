@@ -5,6 +5,7 @@
 
 #include <array>
 
+#include "core/host_state.hh"
 #include "core/peer.hh"
 
 namespace nlb::core {
@@ -39,6 +40,9 @@ using PeerTable = std::array<Peer, kMaxHosts + 1>;  // by id
 // Hosts whose configuration differs form groups; the best one goes on: more members, then higher generation,
 // then lowest host id. Returns a host of a better group than ours, or 0.
 [[nodiscard]] HostId better_group_than_ours(const Self& self, const PeerTable& peers, const Circle& circle);
+
+// The first item of two configurations that differs, in a person's words; nullptr = none.
+[[nodiscard]] const char* differing_item(const wire::ConfigDigests& ours, const wire::ConfigDigests& theirs);
 
 [[nodiscard]] const wire::PeerReport* report_of(const wire::Heartbeat& heartbeat, HostId about);
 
