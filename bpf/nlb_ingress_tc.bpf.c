@@ -4,6 +4,7 @@
 #include <linux/pkt_cls.h>
 
 #include "lib/decide.h"
+#include "lib/mend.h"
 
 #define NLB_PACKET_HOST 0 /* <linux/if_packet.h> */
 
@@ -76,6 +77,10 @@ int nlb_ingress_tc(struct __sk_buff* skb) {
 
   if (!nlb_view_open(&view)) return TC_ACT_UNSPEC;
   verdict = nlb_handed_over(skb);
+  if (verdict == NLB_UNDECIDED) {
+    if (nlb_mend_ethernet(skb)) return TC_ACT_SHOT;
+    verdict = nlb_handed_over(skb);
+  }
   if (verdict == NLB_UNDECIDED) verdict = nlb_decide_skb(skb, &view);
 
   switch (nlb_action_of(verdict)) {

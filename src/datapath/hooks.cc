@@ -125,17 +125,20 @@ Result<void> Hooks::set_tc(int ingress_program, int egress_program) const {
   return {};
 }
 
-// Never generic XDP: where the kernel copies a frame for it (any cloned one: every TCP segment over veth),
-// the copy loses skb->mac_len (seen on 6.18), and tc programs then find the IP header where Ethernet should
-// be. It would gain nothing over tc anyway. One that we find is taken off.
+// The kernel refuses native and generic at once, so our own generic one has to go before native is tried.
 void Hooks::set_xdp(int program, DatapathKind at_most) const {
-  const XdpState now = xdp_state(index_);
+  XdpState now = xdp_state(index_);
   if (now.foreign()) return;
-  if (now.generic != 0) change_xdp(index_, -1, XDP_FLAGS_SKB_MODE, now.generic);
   if (at_most == DatapathKind::xdp_native) {
-    change_xdp(index_, program, XDP_FLAGS_DRV_MODE, now.native);
-  } else if (now.native != 0) {
-    change_xdp(index_, -1, XDP_FLAGS_DRV_MODE, now.native);
+    if (now.generic != 0) change_xdp(index_, -1, XDP_FLAGS_SKB_MODE, now.generic);
+    if (change_xdp(index_, program, XDP_FLAGS_DRV_MODE, now.native) == 0) return;
+    now = {};
+  }
+  if (now.native != 0) change_xdp(index_, -1, XDP_FLAGS_DRV_MODE, now.native);
+  if (at_most >= DatapathKind::xdp_generic) {
+    change_xdp(index_, program, XDP_FLAGS_SKB_MODE, now.generic);
+  } else if (now.generic != 0) {
+    change_xdp(index_, -1, XDP_FLAGS_SKB_MODE, now.generic);
   }
 }
 

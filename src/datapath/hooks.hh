@@ -20,7 +20,8 @@ class Hooks {
   // Sets or replaces. Egress goes first: it fails where an `ingress` qdisc stands in the way, before anything
   // changed.
   [[nodiscard]] Result<void> set_tc(int ingress_program, int egress_program) const;
-  // Native or none; takes our own off where `at_most` forbids it. Not an error: tc alone is correct.
+  // The best that the driver and `at_most` allow; takes our own off where they forbid it. None is no error:
+  // tc alone is correct.
   void set_xdp(int program, DatapathKind at_most) const;
   void remove() const;  // ours only; clsact too when nothing else uses it
 

@@ -97,8 +97,7 @@ class AttachKinds : public Attach, public testing::WithParamInterface<DatapathKi
 TEST_P(AttachKinds, serves_a_connection_to_the_cluster_mac) {
   auto datapath = attached(GetParam());
   ASSERT_NE(datapath, nullptr);
-  const bool native = GetParam() == DatapathKind::xdp_native;  // generic XDP is never used, see hooks.cc
-  EXPECT_EQ(datapath->attached_kind(), native ? DatapathKind::xdp_native : DatapathKind::tc);
+  EXPECT_EQ(datapath->attached_kind(), GetParam());
   EXPECT_FALSE(datapath->adopted());
   open(*datapath);
   EXPECT_TRUE(peer_connects()) << "TCP drops frames that were not typed HOST";
@@ -199,6 +198,21 @@ TEST_F(Attach, a_foreign_xdp_program_is_not_displaced) {
   auto datapath = attached();
   EXPECT_EQ(datapath->attached_kind(), DatapathKind::tc);
   EXPECT_TRUE(shell("ip -d link show nlbt0 | grep -q xdp"));
+}
+
+// Behind generic XDP, whoever attached it, tc sees frames that begin at the IP header: every one is judged.
+TEST_F(Attach, tc_judges_every_frame_behind_somebody_elses_generic_xdp) {
+  ASSERT_TRUE(shell("ip link set dev nlbt0 xdpgeneric obj " NLB_FOREIGN_XDP " sec xdp.frags"));
+  auto datapath = attached();
+  EXPECT_EQ(datapath->attached_kind(), DatapathKind::tc);
+  open(*datapath);
+  EXPECT_TRUE(peer_connects());
+  EXPECT_TRUE(peer_knows("02:bf:0a:09:00:0a"));
+  const uint64_t owned = packets(*datapath, "owned"), passed = packets(*datapath, "passed");
+  open(*datapath, BucketState::foreign);
+  EXPECT_FALSE(peer_connects());
+  EXPECT_EQ(packets(*datapath, "owned"), owned);
+  EXPECT_LE(packets(*datapath, "passed"), passed + 8) << "frames went by unjudged";
 }
 
 TEST_F(Attach, another_abi_version_is_replaced_when_the_new_maps_are_filled) {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
-/* Somebody else's program; and the empty one that the benchmark compares with. */
+/* Somebody else's programs; and the empty one that the benchmark compares with. ip(8) loads the first program
+ * of the section that it is told. */
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>
 
@@ -9,7 +10,15 @@ int foreign_xdp(struct xdp_md* ctx) {
   return XDP_PASS;
 }
 
-SEC("xdp.frags") /* any section but the first one, which ip(8) is told to load */
+/* Can read frames in several pieces: attached as generic XDP, the kernel copies frames for it in another way.
+ */
+SEC("xdp.frags")
+int foreign_frags(struct xdp_md* ctx) {
+  (void)ctx;
+  return XDP_PASS;
+}
+
+SEC("xdp.frags")
 int empty_drop(struct xdp_md* ctx) {
   (void)ctx;
   return XDP_DROP;
