@@ -322,6 +322,7 @@ struct ToolOptions {
   LoadOptions load;
   GapOptions gap;
   StreamOptions streams;
+  ForgeOptions forge;
 };
 
 void add_target(CLI::App& command, ToolOptions& options) {
@@ -386,6 +387,22 @@ void add_tools(CLI::App& app, ToolOptions& options, int& result) {
   });
 }
 
+void add_forger(CLI::App& app, ForgeOptions& options, int& result) {
+  const std::map<std::string, Forgery> kinds = {{"replay", Forgery::replay},
+                                                {"flip", Forgery::flip},
+                                                {"cut", Forgery::cut},
+                                                {"version", Forgery::version},
+                                                {"random", Forgery::random}};
+  auto* command = app.add_subcommand("forge", "record heartbeats and send them again, spoiled; prints JSON");
+  command->add_option("--how", options.how, "replay, flip (a bit), cut, version, random")
+      ->transform(CLI::CheckedTransformer(kinds))
+      ->required();
+  command->add_option("--seconds", options.seconds)->capture_default_str();
+  command->add_option("--rate", options.rate, "frames a second, 0 = no bound")->capture_default_str();
+  command->add_option("--interface", options.interface)->capture_default_str();
+  command->callback([&] { result = forge(options); });
+}
+
 }  // namespace
 
 int lab_main(int argc, char** argv) {
@@ -400,6 +417,7 @@ int lab_main(int argc, char** argv) {
   add_up(app, up_options, result);
   add_node_commands(app, node_options, result);
   add_tools(app, tool_options, result);
+  add_forger(app, tool_options.forge, result);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& problem) {

@@ -43,6 +43,15 @@ struct StreamOptions {
 };
 int streams(const StreamOptions& options);
 
+enum class Forgery : uint8_t { replay, flip, cut, version, random };
+struct ForgeOptions {
+  std::string interface = "eth0";
+  Forgery how = Forgery::replay;
+  double seconds = 1;
+  unsigned rate = 0;  // frames a second, 0 = as fast as it goes
+};
+int forge(const ForgeOptions& options);
+
 // The byte at one place of a stream: depends on the place alone, has no short period.
 [[nodiscard]] constexpr uint8_t stream_byte(uint64_t offset) {
   return static_cast<uint8_t>((offset * 31 + (offset >> 8) * 17) ^ (offset >> 16));

@@ -30,7 +30,8 @@ class FrameSocket {
                                                                  std::optional<MacAddress> group);
   virtual ~FrameSocket() = default;
   [[nodiscard]] virtual int fd() const = 0;
-  // Own outgoing frames are not returned. nullopt when the queue is empty.
+  // Own outgoing frames are not returned. nullopt when the queue is empty; until then some frames may have
+  // left the kernel's queue already, so fd() does not tell of them.
   [[nodiscard]] virtual std::optional<ReceivedFrame> receive() = 0;
   [[nodiscard]] virtual Result<void> send(const MacAddress& source, const MacAddress& destination,
                                           std::span<const uint8_t> payload) = 0;

@@ -314,7 +314,7 @@ void Daemon::tick() {
   check_frames_refused();
 }
 
-// At most one line a reason and second, with a count: a flood of forged frames must not become a flood of
+// At most one line a reason and tick, with a count: a flood of forged frames must not become a flood of
 // lines.
 void Daemon::check_frames_refused() {
   const auto counters = protocol_->counters();
@@ -322,10 +322,15 @@ void Daemon::check_frames_refused() {
     const uint64_t fresh = counters.refused[i] - refused_reported_[i];
     const auto refusal = static_cast<wire::Refusal>(i);
     const bool ordinary = refusal == wire::Refusal::stale_incarnation || refusal == wire::Refusal::own_frame;
-    if (fresh > 0 && !ordinary)
+    if (fresh > 0 && !ordinary) {
+      const std::string from = counters.refused_from[i].text();
       events_.add(EventId::frames_refused,
-                  std::to_string(fresh) + " heartbeats refused: " + std::string(wire::text_of(refusal)),
-                  {{"reason", std::string(wire::name_of(refusal))}, {"count", std::to_string(fresh)}});
+                  std::to_string(fresh) + " heartbeats refused: " + std::string(wire::text_of(refusal)) +
+                      " (the newest from " + from + ")",
+                  {{"reason", std::string(wire::name_of(refusal))},
+                   {"count", std::to_string(fresh)},
+                   {"from", from}});
+    }
     refused_reported_[i] = counters.refused[i];
   }
 }

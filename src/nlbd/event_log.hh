@@ -50,7 +50,8 @@ namespace nlb {
   X(mac_changed, 1017, error, "somebody changed the adapter's MAC addresses; they were put back")           \
   X(carrier_lost, 1018, warning, "")                                                                        \
   X(carrier_back, 1019, info, "")                                                                           \
-  X(frames_refused, 1020, warning, "see `nlb counters`: another key, another cluster, or an attacker")      \
+  X(frames_refused, 1020, warning,                                                                          \
+    "compare `key` lines of both hosts' key files; else another cluster, or an attacker")                   \
   X(key_accepted, 1021, info, "copy the key file to all hosts and run `nlb reload` there")                  \
   X(key_signs, 1022, info, "")
 

@@ -9,8 +9,10 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/post.hpp>
+#include <chrono>
 #include <future>
 #include <mutex>
+#include <numeric>
 #include <thread>
 
 #include "linux/realtime.hh"
@@ -22,6 +24,12 @@ namespace asio = boost::asio;
 constexpr uint16_t kArpEtherType = 0x0806;
 constexpr int kArpAtOnce = 64;       // the segment's ARP is anybody's: heartbeats go first
 constexpr int kFramesAtOnce = 4096;  // bounds the time between two looks at the timer
+// Under a flood of forged frames a wake-up for each would cost more than the frames themselves. While more
+// than so many are refused within kFloodWindow, the queue is read once in kFloodPause: late by less than any
+// lease or timer notices.
+constexpr uint64_t kFloodFrames = 50;
+constexpr Nanos kFloodWindow = 10 * kMillisecond;
+constexpr auto kFloodPause = std::chrono::milliseconds(1);
 
 class AsioProtocol final : public Protocol {
  public:
@@ -128,11 +136,29 @@ class AsioProtocol final : public Protocol {
   void wait_for_frames() {
     frames_fd_.async_wait(asio::posix::stream_descriptor::wait_read,
                           [this](const boost::system::error_code& error) {
-                            if (error) return;
-                            drain();
-                            arm_timer();
-                            wait_for_frames();
+                            if (!error) read_frames();
                           });
+  }
+
+  // The thread sleeps here rather than in the loop: epoll would wake it for every frame.
+  void read_frames() {
+    drain();
+    arm_timer();
+    if (is_flooded(boottime_now())) std::this_thread::sleep_for(kFloodPause);
+    wait_for_frames();
+  }
+
+  bool is_flooded(Nanos now) {
+    const uint64_t refused =
+        std::accumulate(counters_.refused.begin(), counters_.refused.end(), uint64_t{0}) +
+        std::accumulate(host_.refusals().begin(), host_.refusals().end(), uint64_t{0});
+    const bool many = refused - refused_before_ > kFloodFrames;
+    if (now - flood_window_ >= kFloodWindow) {
+      flooded_ = many;
+      refused_before_ = refused;
+      flood_window_ = now;
+    }
+    return flooded_ || many;
   }
 
   void wait_for_arp() {
@@ -166,16 +192,25 @@ class AsioProtocol final : public Protocol {
 
   void drain() {
     for (int i = 0; i < kFramesAtOnce; ++i) {
-      auto received = frames_->receive();
+      const auto received = frames_->receive();
       if (!received) return;
       ++counters_.received;
-      const auto frame = codec_.decode(received->payload);
-      if (!frame) {
-        ++counters_.refused[static_cast<std::size_t>(frame.error())];
-        continue;
-      }
-      perform(host_.on_frame(*frame, boottime_now()));
+      judge(*received);
     }
+  }
+
+  void judge(const ReceivedFrame& received) {
+    const auto frame = codec_.decode(received.payload);
+    if (!frame) {
+      const auto reason = static_cast<std::size_t>(frame.error());
+      ++counters_.refused[reason];
+      counters_.refused_from[reason] = received.source;
+      return;
+    }
+    const auto before = host_.refusals();
+    perform(host_.on_frame(*frame, boottime_now()));
+    for (std::size_t i = 0; i < wire::kRefusalCount; ++i)
+      if (host_.refusals()[i] != before[i]) counters_.refused_from[i] = received.source;
   }
 
   void arm_timer() {
@@ -244,6 +279,9 @@ class AsioProtocol final : public Protocol {
   std::unique_ptr<FrameSocket> frames_, arp_;
   asio::io_context io_{1}, scan_io_{1};
   asio::posix::stream_descriptor frames_fd_{io_}, arp_fd_{io_}, timer_fd_{io_};
+  uint64_t refused_before_ = 0;  // when the window began
+  Nanos flood_window_ = 0;       // its beginning
+  bool flooded_ = false;         // the window before it was
   Nanos armed_for_ = 0;
   std::array<std::optional<SlotStates>, kMaxSlots> written_;
   ProtocolCounters counters_;

@@ -29,6 +29,8 @@ struct ProtocolSetup {
 struct ProtocolCounters {
   uint64_t sent = 0, received = 0;
   std::array<uint64_t, wire::kRefusalCount> refused{};  // by the codec and by the core
+  std::array<MacAddress, wire::kRefusalCount>
+      refused_from{};  // Ethernet source of the newest one of each kind
 };
 
 class Protocol {
