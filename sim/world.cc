@@ -35,6 +35,7 @@ void World::restart_daemon(HostId id) {
   node.inbox.clear();
   node.lease = 0;  // a starting daemon writes lease 0 before its first frame
   ++node.starts;
+  forget_hearing(id);
   node.host = std::make_unique<core::Host>(settings(id, weights_[id]), now_);
   perform(id, node.host->on_bind(true, "", now_));
   perform(id, node.host->command(core::HostEvent::start, now_));
@@ -72,6 +73,7 @@ void World::thaw(HostId id) {
 
 void World::cut(HostId from, HostId to) {
   cuts_.insert({from, to});
+  hearing_.erase({to, from});
 }
 
 void World::cut_both(HostId a, HostId b) {
@@ -98,6 +100,7 @@ void World::step() {
     if (node.frozen) {
       node.inbox.push_back(delivery.frame);
     } else {
+      hear(delivery.to, delivery.from, delivery.sent_at);
       perform(delivery.to, node.host->on_frame(delivery.frame, now_));
     }
   }
@@ -147,7 +150,7 @@ void World::send(HostId from, const core::Send& message) {
     if (std::uniform_real_distribution<>(0, 1)(rng_) < loss_) continue;
     const Nanos delay =
         delay_low_ + static_cast<Nanos>(rng_() % static_cast<uint64_t>(delay_high_ - delay_low_ + 1));
-    network_.push({now_ + delay, ++order_, to, message.frame});
+    network_.push({now_, now_ + delay, ++order_, from, to, message.frame});
   }
 }
 
@@ -178,6 +181,30 @@ bool World::linked(HostId a, HostId b) const {
   return !cut_now && now_ - healed_at_ > 2 * kMillisecond * period_ms_ + 4 * delay_high_;
 }
 
+void World::hear(HostId listener, HostId from, Nanos sent_at) {
+  if (cuts_.contains({from, listener})) return;  // was on its way before the cut
+  Hearing& hearing = hearing_[{listener, from}];
+  if (now_ - hearing.last > kMillisecond * period_ms_ * tolerance_) hearing = {now_, now_, 0};
+  hearing.last = now_;
+  const auto back = hearing_.find({from, listener});
+  if (hearing.answered == 0 && back != hearing_.end() && back->second.since < sent_at)
+    hearing.answered = now_;
+}
+
+void World::forget_hearing(HostId id) {
+  std::erase_if(hearing_, [&](const auto& one) { return one.first.first == id || one.first.second == id; });
+}
+
+bool World::acquainted(HostId a, HostId b) const {
+  const auto answered = [&](HostId listener, HostId from) {
+    const auto found = hearing_.find({listener, from});
+    if (found == hearing_.end() || found->second.answered == 0) return false;
+    const Nanos period = kMillisecond * period_ms_;
+    return now_ - found->second.since > 2 * period && now_ - found->second.answered > period;
+  };
+  return answered(a, b) && answered(b, a);
+}
+
 void World::violation(const std::string& name, const std::string& what) {
   if (violations_.size() < 20)
     violations_.push_back(name + " at " + std::to_string(now_ / kMillisecond) + " ms: " + what);
@@ -195,7 +222,7 @@ void World::check_one_owner() {
       const auto who = acceptors(slot, bucket);
       for (std::size_t i = 0; i < who.size(); ++i)
         for (std::size_t j = i + 1; j < who.size(); ++j)
-          if (linked(who[i], who[j]))
+          if (acquainted(who[i], who[j]))
             violation("one-owner", "slot " + std::to_string(slot) + " bucket " + std::to_string(bucket) +
                                        " hosts " + std::to_string(who[i]) + "," + std::to_string(who[j]));
     }

@@ -72,9 +72,9 @@ class World {
 
  private:
   struct Delivery {
-    Nanos at = 0;
+    Nanos sent_at = 0, at = 0;
     uint64_t order = 0;
-    HostId to = 0;
+    HostId from = 0, to = 0;
     wire::Frame frame;
     bool operator<(const Delivery& other) const {
       return at != other.at ? at > other.at : order > other.order;
@@ -86,7 +86,11 @@ class World {
   void check_one_owner();
   void check_flows();
   void violation(const std::string& name, const std::string& what);
-  [[nodiscard]] bool linked(HostId a, HostId b) const;  // both ways, for two periods
+  void hear(HostId listener, HostId from, Nanos sent_at);
+  void forget_hearing(HostId id);                       // a new incarnation has heard nobody yet
+  [[nodiscard]] bool linked(HostId a, HostId b) const;  // the wire is whole both ways, for two periods
+  [[nodiscard]] bool acquainted(HostId a,
+                                HostId b) const;  // have heard each other, both ways, for two periods
   [[nodiscard]] core::SlotBuckets live(HostId id, uint64_t& count) const;
 
   std::mt19937_64 rng_;
@@ -98,6 +102,12 @@ class World {
   std::map<HostId, Node> nodes_;
   std::map<HostId, uint8_t> weights_;
   std::set<std::pair<HostId, HostId>> cuts_;
+  struct Hearing {
+    Nanos since = 0, last = 0;
+    Nanos answered =
+        0;  // since when frames come that were sent after the sender heard the listener; 0 = not yet
+  };
+  std::map<std::pair<HostId, HostId>, Hearing> hearing_;  // (listener, from)
   Nanos healed_at_ = 0;
   std::priority_queue<Delivery> network_;
   std::vector<Flow> flows_;

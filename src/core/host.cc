@@ -18,7 +18,7 @@ constexpr int kProbesBeforeGone = 3;
 
 Host::Host(Settings settings, Nanos now)
     : settings_(std::move(settings)),
-      started_at_(now),
+      listening_since_(now),
       ownership_(slots_in_use(settings_.rules.size())),
       tables_(kMaxSlots),
       next_tables_(kMaxSlots),
@@ -28,8 +28,12 @@ Host::Host(Settings settings, Nanos now)
 }
 
 Self Host::self() const {
-  return {settings_.id,  settings_.incarnation,        is_active(state_) && bound_,
-          view_.members, settings_.digests.generation, settings_.digests};
+  return {.id = settings_.id,
+          .incarnation = settings_.incarnation,
+          .active = is_active(state_) && bound_,
+          .view = view_.number,
+          .view_members = view_.members,
+          .digests = settings_.digests};
 }
 
 void Host::note(Notice::Kind kind, HostId peer, std::string text) {
@@ -55,14 +59,14 @@ Actions Host::command(HostEvent event, Nanos now, Nanos drain_timeout) {
     next_scan_ = now;
   }
   if (was_active && !is_active(state_)) go_alone("this host is " + std::string(name_of(state_)));
-  if (!was_active && is_active(state_)) started_at_ = now;
+  if (!was_active && is_active(state_)) listening_since_ = now;
   if (is_active(state_) && !bound_ && !bind_refusal_.empty()) refuse_to_take_part(bind_refusal_);
   evaluate(now);
   return finish(now);
 }
 
 Actions Host::on_bind(bool bound, const std::string& reason, Nanos now) {
-  if (bound && !bound_) started_at_ = now;
+  if (bound && !bound_) listening_since_ = now;
   bound_ = bound;
   bind_refusal_ = bound ? "" : reason;
   if (!bound && is_active(state_) && !reason.empty()) refuse_to_take_part(reason);
@@ -88,7 +92,7 @@ Actions Host::on_carrier(bool carrier, Nanos now) {
     go_alone("carrier lost");
   } else if (!carrier_ && carrier) {
     carrier_ = true;
-    started_at_ = now;
+    listening_since_ = now;
   }
   evaluate(now);
   return finish(now);
@@ -105,6 +109,7 @@ Actions Host::on_frame(const wire::Frame& frame, Nanos now) {
 }
 
 Actions Host::on_tick(Nanos now) {
+  notice_standstill(now);
   // "A daemon whose own turn came more than two periods late counts itself as the failed one."
   if (now - next_tick_ > 2 * period()) {
     note(Notice::Kind::daemon_late, 0,
@@ -167,7 +172,7 @@ Actions Host::reconfigure(const Settings& settings, Nanos now) {
   settings_.incarnation = incarnation;
   ownership_ = Ownership(slots_in_use(settings_.rules.size()));
   ghosts_.clear();
-  started_at_ = now;
+  listening_since_ = now;
   out_.states_changed = true;
   if (state_ == HostState::refused) {
     refused_because_.clear();
@@ -185,7 +190,20 @@ Actions Host::leave_for_restart(Nanos now) {
   return finish(now);
 }
 
+// Others cannot have evicted this host within D of its last turn, when it last spoke. After that they may own
+// what it owned; a fresh echo of one of them must not give its lease new life. D is shortened for clocks that
+// are slewed.
+void Host::notice_standstill(Nanos now) {
+  const Nanos last_turn = next_tick_ - period();
+  if (phase_ == Phase::none || standstill_after_ == last_turn) return;
+  if (now - last_turn < silence_limit() * 9 / 10) return;
+  standstill_after_ = last_turn;
+  listening_since_ = now;
+  go_alone("this host stood still for " + std::to_string((now - last_turn) / kMillisecond) + " ms");
+}
+
 void Host::evaluate(Nanos now) {
+  notice_standstill(now);
   for (HostId id = 1; id <= kMaxHosts; ++id) {
     Peer& peer = peers_[id];
     const auto* report = peer.believed ? report_of(peer.heartbeat, settings_.id) : nullptr;
@@ -265,7 +283,7 @@ void Host::judge_refusal(Nanos now, const Circle& circle) {
   } else if (reason.empty() && refused_here) {
     refused_because_.clear();
     apply(HostEvent::cleared, "the reason for the refusal is gone");
-    started_at_ = now;
+    listening_since_ = now;
   }
 }
 

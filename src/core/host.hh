@@ -155,6 +155,7 @@ class Host {
   // host.cc: commands, time, states
   void apply(HostEvent event, const std::string& cause);
   void refuse_to_take_part(const std::string& reason);
+  void notice_standstill(Nanos now);
   void evaluate(Nanos now);
   void accuse_the_silent(Nanos now);
   void judge_refusal(Nanos now, const Circle& circle);
@@ -169,6 +170,8 @@ class Host {
 
   // host_view.cc: view, phases
   void settle_view(Nanos now, const Circle& circle);
+  void note_left_behind(HostSet before, HostSet after, Nanos now);
+  [[nodiscard]] bool somebody_left_behind_owns(Nanos now, const Circle& circle) const;
   void start_view(uint32_t number, HostSet members, uint64_t digest, Nanos now);
   void go_alone(const std::string& cause);
   void advance_phase(Nanos now, const Circle& circle);
@@ -206,13 +209,14 @@ class Host {
   HostState state_ = HostState::stopped;
   std::string refused_because_, bind_refusal_;
   bool bound_ = false, carrier_ = true, restarting_ = false;
-  Nanos started_at_ = 0;
+  Nanos listening_since_ = 0;
   Nanos drain_deadline_ = 0;
 
   PeerTable peers_{};
   View view_;
   Phase phase_ = Phase::none;
   Nanos view_started_at_ = 0;
+  std::array<Nanos, kMaxHosts + 1> left_behind_until_{};  // by id; their lease is over by then
   Ownership ownership_;
   SlotTables tables_;           // of the last acquired view
   bool release_begun_ = false;  // in this view: what is lost is closed, the socket table is being read
@@ -231,6 +235,7 @@ class Host {
   uint64_t sequence_ = 0;
   std::deque<std::pair<uint64_t, Nanos>> sent_;
   Nanos next_tick_ = 0;
+  Nanos standstill_after_ = -1;  // the last turn before one that was noticed
   bool say_soon_ = false;
   uint32_t ticks_ = 0;
   Nanos heard_by_cluster_mac_at_ = 0, company_since_ = 0;

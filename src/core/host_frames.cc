@@ -83,7 +83,7 @@ void Host::take_echo(Peer& peer, const wire::Heartbeat& heartbeat) {
   const auto* report = report_of(heartbeat, settings_.id);
   if (report == nullptr || report->accused || report->incarnation != low(settings_.incarnation)) return;
   const bool in_other_view = heartbeat.phase != 0 && !(heartbeat.view_members & bit_of(settings_.id));
-  if (in_other_view && heartbeat.view > view_.number) return;
+  if (in_other_view && heartbeat.view >= view_.number) return;
   if (const auto sent = send_time(report->sequence)) peer.echoed_send = std::max(peer.echoed_send, *sent);
 }
 

@@ -99,7 +99,7 @@ bool Host::shut_out_by_a_peer(const Circle& circle) const {
   for_each_host(view_.members & circle.heard & circle.compatible, [&](HostId id) {
     const auto& heartbeat = peers_[id].heartbeat;
     const bool in_a_view = heartbeat.phase != 0 && !(heartbeat.flags & (wire::kLeaving | wire::kRestarting));
-    if (in_a_view && heartbeat.view > view_.number && !(heartbeat.view_members & bit_of(settings_.id)))
+    if (in_a_view && heartbeat.view >= view_.number && !(heartbeat.view_members & bit_of(settings_.id)))
       shut_out = true;
   });
   return shut_out;
@@ -120,7 +120,7 @@ bool Host::yields_to_a_better_view(const Circle& circle) const {
 }
 
 bool Host::may_serve_alone(Nanos now, const Circle& circle) const {
-  if (!carrier_ || !bound_ || now - started_at_ < silence_limit()) return false;
+  if (!carrier_ || !bound_ || now - listening_since_ < silence_limit()) return false;
   bool company = false;  // somebody who is in a view is heard: first form a common one
   for_each_host(circle.heard & circle.compatible,
                 [&](HostId id) { company = company || peers_[id].heartbeat.phase != 0; });
@@ -163,9 +163,28 @@ void Host::settle_view(Nanos now, const Circle& circle) {
   start_view(join_theirs ? stated : highest_number_seen() + 1, wanted, digest, now);
 }
 
+// Members that are left behind alive: neither silent nor out of their view. What they own they own until they
+// say otherwise or their lease is over; it is, D after the last frame that states a common view.
+void Host::note_left_behind(HostSet before, HostSet after, Nanos now) {
+  for_each_host(after, [&](HostId id) { left_behind_until_[id] = 0; });
+  for_each_host(before & ~after & ~bit_of(settings_.id),
+                [&](HostId id) { left_behind_until_[id] = now + silence_limit(); });
+}
+
+bool Host::somebody_left_behind_owns(Nanos now, const Circle& circle) const {
+  bool owns = false;
+  for_each_host(circle.heard & ~view_.members, [&](HostId id) {
+    const auto& heartbeat = peers_[id].heartbeat;
+    const bool out = heartbeat.phase == 0 || (heartbeat.flags & (wire::kLeaving | wire::kRestarting)) != 0;
+    owns = owns || (!out && now < left_behind_until_[id]);
+  });
+  return owns;
+}
+
 void Host::start_view(uint32_t number, HostSet members, uint64_t digest, Nanos now) {
   const HostSet before = view_.members;
   note_departures(before, members, now);
+  note_left_behind(before, members, now);
   view_ = {number, members, digest};
   phase_ = Phase::seen;
   view_started_at_ = now;
@@ -259,7 +278,7 @@ void Host::advance_phase(Nanos now, const Circle& circle) {
   if (phase_ == Phase::seen && !release_begun_ && all_members_at(Phase::seen, circle)) release(now);
   if (phase_ == Phase::released && all_members_at(Phase::released, circle)) {
     if (std::popcount(view_.members) == 1 && !may_serve_alone(now, circle)) return;
-    if (yields_to_a_better_view(circle)) return;
+    if (yields_to_a_better_view(circle) || somebody_left_behind_owns(now, circle)) return;
     acquire(now);
   }
 }

@@ -16,10 +16,13 @@ bool better_base(HostSet a, HostSet b) {
   return std::countr_zero(a) < std::countr_zero(b);
 }
 
+// Whoever states an older view that this host was in lags behind: taken for a base, it would bring back those
+// who have just been evicted.
 HostSet best_base(const Self& self, const PeerTable& peers, const Circle& circle) {
   HostSet base = self.view_members | bit_of(self.id);
   for_each_host(circle.compatible & circle.mutual, [&](HostId id) {
     const HostSet stated = peers[id].heartbeat.view_members;
+    if ((stated & bit_of(self.id)) && peers[id].heartbeat.view < self.view) return;
     if (stated != 0 && better_base(stated, base)) base = stated;
   });
   return base;

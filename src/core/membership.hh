@@ -14,8 +14,8 @@ struct Self {
   HostId id = 0;
   uint64_t incarnation = 0;
   bool active = false;       // takes part (converging, converged, draining)
-  HostSet view_members = 0;  // of its current view; bit of itself only when alone
-  uint32_t generation = 0;   // of its configuration
+  uint32_t view = 0;         // number of its current view
+  HostSet view_members = 0;  // of that view; bit of itself only when alone
   wire::ConfigDigests digests;
 };
 

@@ -50,8 +50,8 @@ def forge_together(lab, how, seconds):
     """Two senders, as fast as they can; frames a second in sum."""
     words = ["--how", how, "--seconds", str(seconds)]
     inside = [[lab.nlb_path, "lab", "exec", node, "--"] for node in ("client1", "gateway")]
-    senders = [subprocess.Popen([*node, lab.nlb_path, "lab", "forge", *words], stdout=subprocess.PIPE, text=True)
-               for node in inside]
+    senders = [subprocess.Popen([*node, lab.nlb_path, "lab", "forge", *words], stdout=subprocess.PIPE,
+                                text=True) for node in inside]
     return sum(json.loads(sender.communicate(timeout=60)[0])["per_second"] for sender in senders)
 
 
@@ -67,7 +67,7 @@ def flood(run):
             need(members == [[1, 2, 3]] * 3, f"members: {members}")
             need(lab.query(1)["view"] == view, f"view {view} -> {lab.query(1)['view']}")
             need_no_failure(lab.load(500))
-            need(rate > (100_000 if run.full else 20_000), f"too slow to prove anything: {rate:.0f} a second")
+            need(rate > (50_000 if run.full else 20_000), f"too slow to prove anything: {rate:.0f} a second")
             notes.append(f"{rate:.0f} frames a second, view {view} stands")
     with run.case("the log is limited: one line a reason and second"):
         log = Path(f"{lab.root}/host1/nlbd.log").read_text()

@@ -92,12 +92,13 @@ class Lab:
     def state(self, host):
         return self.query(host).get("state", "")
 
-    def wait_members(self, hosts, seconds=15):
-        """Until exactly these hosts are converged in one view."""
+    def wait_members(self, hosts, seconds=15, draining=()):
+        """Until exactly these hosts are converged in one view, beside others that drain."""
+        members = sorted([*hosts, *draining])
         def agreed():
             answers = [self.query(host) for host in hosts]
             return (all(answer.get("state") == "converged" for answer in answers)
-                    and all(sorted(m["id"] for m in answer["members"]) == sorted(hosts) for answer in answers)
+                    and all(sorted(m["id"] for m in answer["members"]) == members for answer in answers)
                     and len({json.dumps(answer["view"]) for answer in answers}) == 1)
         return wait_for(f"hosts {hosts} converged in one view", agreed, seconds)
 

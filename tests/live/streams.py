@@ -18,12 +18,11 @@ def wait_state(lab, host, state, seconds):
     return wait_for(f"host {host} is {state}", lambda: lab.state(host) == state, seconds)
 
 
-def while_streaming(run, title, action, afterwards=None):
-    """60 streams (--full: 300) run; after a second `action(notes)` happens; none may notice."""
+def while_streaming(run, title, action, afterwards=None, count=COUNT, seconds=SECONDS):
+    """Streams run; after a second `action(notes)` happens; none may notice."""
     lab = run.lab
-    count = 300 if run.full else COUNT
     with run.case(title) as notes:
-        process = lab.start_streams(count, SECONDS)
+        process = lab.start_streams(count, seconds)
         try:
             time.sleep(1)
             action(notes)
@@ -114,16 +113,73 @@ def daemons(run):
             while_streaming(run, f"rolling restart {turn + 1}", rolling)
 
 
+def rotate_key(lab, hosts):
+    lab.command("key", "rotate", f"{lab.root}/web.key")  # the lab's hosts share one file
+    for host in hosts:
+        lab.host(host, "reload")
+        time.sleep(1)  # longer than a silence that evicts: a host that signs too early would be gone
+
+
+def restart_as(lab, host, program):
+    """A planned restart of a host's daemon as `nlbd` or as `nlbd_next`, a build with the next minor version of
+    the wire and another layout of the maps."""
+    os.environ.pop("NLB_LAB_NLBD", None)
+    if program != "nlbd":
+        os.environ["NLB_LAB_NLBD"] = str(Path(lab.nlb_path).parent.parent / "tests" / program)
+    lab.lab("restart", f"host{host}")
+    os.environ.pop("NLB_LAB_NLBD", None)
+
+
+def everything(run):
+    """300 streams of 40 s, and all that an administrator does to a cluster, one thing after the other.
+    max_hold_s = 5 bounds extended affinity alone: no stream ends by it."""
+    lab = run.lab
+    lab.up("--client-addresses", 4, hosts=4)
+    for host in (1, 2, 3, 4):
+        path = Path(f"{lab.root}/host{host}/web.toml")
+        path.write_text(path.read_text().replace("[host]", "max_hold_s = 5\n\n[host]", 1))
+        lab.host(host, "reload")
+    lab.lab("fault", "kill", "host4", "host")
+    lab.wait_members([1, 2, 3])
+
+    def all_of_it(notes):
+        begin = time.monotonic()
+        done = lambda what: notes.append(f"{what} at {time.monotonic() - begin:.0f} s")
+        lab.lab("start", "host4")
+        lab.wait_members([1, 2, 3, 4])
+        done("host 4 has joined")
+        lab.set_weight(2, 20)
+        lab.wait_members([1, 2, 3, 4])
+        done("host 2 weighs less")
+        lab.host(3, "drainstop")
+        lab.wait_members([1, 2, 4], draining=[3])
+        done("host 3 drains")
+        rotate_key(lab, (1, 2, 3, 4))
+        done("the key is rotated")
+        lab.lab("restart", "host2")
+        lab.wait_members([1, 2, 4], draining=[3])
+        done("nlbd of host 2 was restarted")
+        for program in ("nlbd_next", "nlbd"):
+            restart_as(lab, 1, program)
+            lab.wait_members([1, 2, 4], draining=[3])
+        done("nlbd of host 1 was upgraded and put back")
+        need_no_failure(lab.load(600))
+        need(lab.state(3) == "draining", f"host 3 is {lab.state(3)}: its streams still run")
+
+    def drained(notes):
+        wait_state(lab, 3, "stopped", 15)
+
+    while_streaming(run, "300 streams of 40 s: a join, weights, a drain, a new key, a restart, an upgrade",
+                    all_of_it, drained, count=300, seconds=40)
+
+
 def secrets(run):
     """Keys and cookies."""
     lab = run.lab
 
     def rotate(notes):
         before = lab.query(1)["view"]
-        lab.command("key", "rotate", f"{lab.root}/web.key")  # the lab's hosts share one file
-        for host in (2, 3, 1):
-            lab.host(host, "reload")
-            time.sleep(1)  # longer than a silence that evicts: a host that signs too early would be gone
+        rotate_key(lab, (2, 3, 1))
         need(lab.query(1)["view"] == before, "the view changed")
         notes.append(f"view {before} stands")
 
@@ -131,16 +187,12 @@ def secrets(run):
 
     def upgrade(notes):
         """To a daemon with the next minor version of the wire and another layout of the maps, and back."""
-        next_daemon = Path(lab.nlb_path).parent.parent / "tests/nlbd_next"
-        for program in (str(next_daemon), ""):
-            os.environ.pop("NLB_LAB_NLBD", None)
-            if program:
-                os.environ["NLB_LAB_NLBD"] = program
+        for program in ("nlbd_next", "nlbd"):
             for host in (1, 2, 3):
-                lab.lab("restart", f"host{host}")
+                restart_as(lab, host, program)
                 lab.wait_members([1, 2, 3])
             running = {Path(f"/proc/{pid}/exe").resolve().name for pid in lab.daemons()}
-            need(running == {"nlbd_next" if program else "nlbd"}, f"these run: {running}")
+            need(running == {program}, f"these run: {running}")
             need_no_failure(lab.load(300))
             notes.append(f"{running.pop()}: all three")
 
@@ -160,6 +212,7 @@ def secrets(run):
 
 
 def scenario(run):
+    everything(run)
     run.lab.up("--client-addresses", 4)
     for part in (moves, daemons, secrets):
         part(run)
