@@ -116,8 +116,7 @@ std::optional<Answer> ask_state(unsigned host) {
 
 // Hosts that somebody took out of the cluster on purpose are not waited for.
 bool was_taken_out(unsigned host, const std::optional<Answer>& answer) {
-  if (answer)
-    return answer->state == "stopped" || answer->state == "suspended" || answer->state == "draining";
+  if (answer) return answer->state == "stopped" || answer->state == "suspended";
   const auto process = nlbd_of(host);
   return process && is_stopped(*process);
 }
@@ -125,6 +124,7 @@ bool was_taken_out(unsigned host, const std::optional<Answer>& answer) {
 // False: not yet. An error: it will never be.
 Result<bool> all_agree(const Plan& plan, bool everyone) {
   std::vector<Answer> answers;
+  std::size_t draining = 0;  // members still
   bool silent = false;
   for (unsigned host = 1; host <= plan.hosts; ++host) {
     if (std::filesystem::exists(dead_marker(host))) continue;
@@ -136,13 +136,17 @@ Result<bool> all_agree(const Plan& plan, bool everyone) {
     }
     const auto answer = is_stopped(*process) ? std::nullopt : ask_state(host);
     if (!everyone && was_taken_out(host, answer)) continue;
+    if (!everyone && answer && answer->state == "draining") {
+      ++draining;
+      continue;
+    }
     if (answer) answers.push_back(*answer);
     silent = silent || !answer;
   }
   if (silent) return false;
   for (const auto& answer : answers) {
-    if (answer.state != "converged" || answer.members != answers.size() || answer.view != answers[0].view)
-      return false;
+    const bool complete = answer.members == answers.size() + draining;
+    if (answer.state != "converged" || !complete || answer.view != answers[0].view) return false;
   }
   return true;
 }

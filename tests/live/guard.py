@@ -71,6 +71,8 @@ def egress_detached(run):
         inside(lab, 3, "tc", "filter", "del", "dev", "eth0", "egress")
         with Capture(lab, "ether src 02:bf:0a:4d:00:64 or arp or ip") as capture:
             inside(lab, 3, "python3", "-c", RAW_SENDER)
+            inside(lab, 3, "busybox", "udhcpc", "-f", "-n", "-q", "-t", "2", "-T", "1", "-i", "eth0", "-s",
+                   "/bin/true", check=False)
             inside(lab, 3, "ping", "-c", "2", "-W", "1", "10.77.0.1", check=False)
         notes.append(need_mac_truth(capture, VIP, CLUSTER_MAC["unicast"]))
     with run.case("nlbd goes on: egress is attached again"):

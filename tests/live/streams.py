@@ -121,8 +121,9 @@ def rotate_key(lab, hosts):
 
 
 def restart_as(lab, host, program):
-    """A planned restart of a host's daemon as `nlbd` or as `nlbd_next`, a build with the next minor version of
-    the wire and another layout of the maps."""
+    """A planned restart of a host's daemon as `nlbd` or as `nlbd_next`.
+
+    The latter is a build with the next minor version of the wire and another layout of the maps."""
     os.environ.pop("NLB_LAB_NLBD", None)
     if program != "nlbd":
         os.environ["NLB_LAB_NLBD"] = str(Path(lab.nlb_path).parent.parent / "tests" / program)
@@ -132,12 +133,14 @@ def restart_as(lab, host, program):
 
 def everything(run):
     """300 streams of 40 s, and all that an administrator does to a cluster, one thing after the other.
+
     max_hold_s = 5 bounds extended affinity alone: no stream ends by it."""
     lab = run.lab
     lab.up("--client-addresses", 4, hosts=4)
     for host in (1, 2, 3, 4):
         path = Path(f"{lab.root}/host{host}/web.toml")
         path.write_text(path.read_text().replace("[host]", "max_hold_s = 5\n\n[host]", 1))
+        need("max_hold_s = 5" in path.read_text(), path.read_text())
         lab.host(host, "reload")
     lab.lab("fault", "kill", "host4", "host")
     lab.wait_members([1, 2, 3])

@@ -7,9 +7,10 @@ Ethernet source; hosts forward nobody's VIP traffic; what is shown is what the k
 """
 import json
 import time
+from pathlib import Path
 
 from capture import Capture, need_mac_truth
-from live import CLUSTER_MAC, VIP, main, need, need_no_failure, wait_for
+from live import CLUSTER_MAC, VIP, main, need, need_no_failure, need_shares, wait_for
 
 
 def host_mac(host):
@@ -87,7 +88,46 @@ def from_the_first_frame(run):
         notes.append(need_mac_truth(capture, VIP, CLUSTER_MAC["unicast"]))
 
 
+def reach(run):
+    """Windows hosts in unicast mode cannot reach each other; ours can."""
+    lab = run.lab
+    with run.case("hosts reach each other at their dedicated addresses, with `add`"):
+        lab.up("--mac-strategy", "add")
+        for a, b in ((1, 2), (2, 3), (3, 1)):
+            lab.lab("exec", f"host{a}", "--", "ip", "neigh", "flush", "dev", "eth0")
+            lab.lab("exec", f"host{a}", "--", "ping", "-c", "2", "-i", "0.2", "-W", "1", f"10.77.0.1{b}")
+
+
+def mixed(run):
+    """One host with `replace` among hosts with `add`: each sends from what its strategy says."""
+    lab = run.lab
+    with run.case("mixed: host 2 goes over to `replace`, the cluster serves on") as notes:
+        lab.up("--mac-strategy", "add")
+        path = Path(f"{lab.root}/host2/web.toml")
+        path.write_text(path.read_text().replace('"add"', '"replace"'))
+        with Capture(lab, f"arp or host {VIP}") as capture:
+            lab.lab("restart", "host2")
+            lab.wait_members([1, 2, 3])
+            lab.lab("exec", "client1", "--", "ip", "neigh", "flush", "dev", "eth0")
+            figures = lab.load(3000)
+        need_no_failure(figures)
+        notes.append(need_shares(figures, {1: 100 / 3, 2: 100 / 3, 3: 100 / 3}, 4))
+        notes.append(need_mac_truth(capture, VIP, CLUSTER_MAC["unicast"]))
+        senders = {packet.source for packet in capture.ips() if packet.from_ip == VIP}
+        wanted = {host_mac(1), host_mac(2), "02:02:0a:4d:00:64", host_mac(3)}
+        need(senders <= wanted and "02:02:0a:4d:00:64" in senders, f"{senders}, not {wanted}")
+        adapter = json.loads(lab.host(2, "--json", "display").stdout)["adapter"]
+        need(adapter["mac_strategy"] == "replace", adapter)
+        need(adapter["mac_current"] == CLUSTER_MAC["unicast"], adapter)
+    with run.case("mixed: every node reaches every other"):
+        for node in ("client1", "host1", "host2", "host3"):
+            for address in ("10.77.0.1", "10.77.0.11", "10.77.0.12", "10.77.0.13", "10.77.0.201"):
+                lab.lab("exec", node, "--", "ping", "-c", "1", "-W", "2", "-q", address)
+
+
 def scenario(run):
+    reach(run)
+    mixed(run)
     one_mode(run, "unicast", "add")
     one_mode(run, "unicast", "replace")
     if run.full:
