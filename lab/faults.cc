@@ -78,14 +78,22 @@ Result<int64_t> lose(const Node& node, const std::string& argument) {
   const int64_t instant = now_ns();
   if (percent == 0) return instant;
   std::string rules = fmt::format("table netdev loss_{} {{\n", node.port);
+  const std::string which = percent == 100 ? "" : fmt::format("numgen random mod 100 < {} ", percent);
   for (const auto* hook : {"ingress", "egress"}) {
-    rules += fmt::format(
-        "  chain {0} {{ type filter hook {0} device \"{1}\" priority 0; "
-        "numgen random mod 100 < {2} drop; }}\n",
-        hook, node.port, percent);
+    rules += fmt::format("  chain {0} {{ type filter hook {0} device \"{1}\" priority 0; {2}drop; }}\n", hook,
+                         node.port, which);
   }
   if (auto set = must_run({"nft", "-f", "-"}, rules + "}\n", kSwitch); !set)
     return tl::unexpected<Error>(set.error());
+  return instant;
+}
+
+// As a virtual machine whose host suspends it: nothing in it runs, nothing gets in or out, the link stays up.
+Result<int64_t> stand_still(const Node& node, bool still) {
+  if (node.host_id == 0) return fail(fmt::format("{} is not a host", node.name));
+  const int64_t instant = now_ns();
+  if (auto lost = lose(node, still ? "100" : "0"); !lost) return lost;
+  for (const auto& process : processes_in({node.network})) send_signal(process, still ? SIGSTOP : SIGCONT);
   return instant;
 }
 
@@ -141,7 +149,11 @@ Result<int64_t> inject(const Plan& plan, const std::string& fault, const Node& n
   (void)plan;
   if (fault == "kill" && argument == "host") return kill_machine(node);
   if (fault == "kill" && argument.empty()) return signal_nlbd(node, SIGKILL);
-  if (fault == "kill") return fail(fmt::format("kill: \"{}\" is unknown; say nothing or `host`", argument));
+  if (fault == "pause" && argument == "host") return stand_still(node, true);
+  if (fault == "resume" && argument == "host") return stand_still(node, false);
+  const bool of_machine = fault == "kill" || fault == "pause" || fault == "resume";
+  if (of_machine && !argument.empty())
+    return fail(fmt::format("{}: \"{}\" is unknown; say nothing or `host`", fault, argument));
   if (fault == "loss") return lose(node, argument);
   if (!argument.empty()) return fail(fmt::format("{} takes no argument", fault));
   if (fault == "pause") return signal_nlbd(node, SIGSTOP);

@@ -300,7 +300,8 @@ void add_node_commands(CLI::App& app, NodeOptions& options, int& result) {
       ->required()
       ->check(CLI::IsMember({"kill", "pause", "resume", "cut", "heal", "loss"}));
   fault_command->add_option("node", options.node, "host2, client1, gateway")->required();
-  fault_command->add_option("argument", options.argument, "kill: host = the whole machine; loss: percent");
+  fault_command->add_option("argument", options.argument,
+                            "kill, pause, resume: host = the whole machine; loss: percent");
   fault_command->callback([&] { result = fault(options.kind, options.node, options.argument); });
   for (const bool restart : {false, true}) {
     auto* command = app.add_subcommand(

@@ -22,6 +22,11 @@ CLUSTER_MAC = {"unicast": "02:bf:0a:4d:00:64", "multicast": "03:bf:0a:4d:00:64",
 SKIPPED = 77
 
 
+def host_mac(host):
+    """The adapter's own MAC of a host of the lab."""
+    return f"52:54:00:4d:01:{host:02x}"
+
+
 class Failure(Exception):
     """A case did not hold; the text says what was seen."""
 
@@ -140,8 +145,14 @@ class Lab:
             raise Failure(f"the streams did not start: {line}{rest}")
         return process
 
+    def start_load(self, connections, *words, to=HTTP):
+        """A load in the background; finish() gives its figures."""
+        inside = [self.nlb_path, "lab", "exec", "client1", "--", self.nlb_path, "lab", "load", "--to", to]
+        return subprocess.Popen([*inside, "--connections", str(connections), *map(str, words)], text=True,
+                                stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL)
+
     @staticmethod
-    def finish_streams(process):
+    def finish(process):
         out, _ = process.communicate(timeout=120)
         return json.loads(out.strip().splitlines()[-1])
 

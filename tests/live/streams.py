@@ -27,7 +27,7 @@ def while_streaming(run, title, action, afterwards=None, count=COUNT, seconds=SE
             time.sleep(1)
             action(notes)
         finally:
-            figures = lab.finish_streams(process)
+            figures = lab.finish(process)
         notes.append(f"{figures['ok']} of {count} streams whole")
         notes.append(f"longest stall {figures['longest_stall_ms']:.0f} ms")
         need(figures["resets"] == 0, f"{figures['resets']} streams were reset: {figures}")

@@ -33,7 +33,7 @@ def scenario(run):
         need_no_failure(lab.load(500, "--udp", to=UDP))
 
     with run.case("streams arrive byte for byte") as notes:
-        figures = lab.finish_streams(lab.start_streams(20, 2))
+        figures = lab.finish(lab.start_streams(20, 2))
         need(figures["ok"] == 20 and figures["wrong_bytes"] == 0, figures)
         notes.append(f"longest stall {figures['longest_stall_ms']:.0f} ms")
 

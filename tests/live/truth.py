@@ -10,11 +10,7 @@ import time
 from pathlib import Path
 
 from capture import Capture, need_mac_truth
-from live import CLUSTER_MAC, VIP, main, need, need_no_failure, need_shares, wait_for
-
-
-def host_mac(host):
-    return f"52:54:00:4d:01:{host:02x}"
+from live import CLUSTER_MAC, VIP, host_mac, main, need, need_no_failure, need_shares, wait_for
 
 
 def arp_of_client(lab):
