@@ -201,6 +201,7 @@ ParsedConfig judge(std::string_view text, const std::string& path, ProblemList& 
     config.rules.emplace_back();  // NLB's default rule: all VIPs, all ports, both, multiple
   config.key_file = resolved(config.key_file, path);
   if (!config.key_file.empty()) result.key_file_line = document->find("cluster")->find("key_file")->line;
+  if (!config.vips.empty()) result.vips_line = document->find("cluster")->find("vips")->line;
   return result;
 }
 
@@ -246,15 +247,17 @@ tl::expected<ParsedConfig, std::vector<ConfigProblem>> read_config_file(const st
   return tl::unexpected(all);
 }
 
+Config in_common_order(Config config) {
+  std::vector<PortRule> rules;
+  for (std::size_t index : wire::rule_order(config.rules)) rules.push_back(config.rules[index]);
+  config.rules = std::move(rules);
+  return config;
+}
+
 tl::expected<Config, std::vector<ConfigProblem>> read_config(const std::string& path) {
   auto parsed = read_config_file(path);
   if (!parsed) return tl::unexpected(parsed.error());
-  Config& config = parsed->config;
-  std::vector<PortRule>
-      rules;  // one order on all hosts, whatever the order in their files: slots are numbered by it
-  for (std::size_t index : wire::rule_order(config.rules)) rules.push_back(config.rules[index]);
-  config.rules = std::move(rules);
-  return std::move(config);
+  return in_common_order(std::move(parsed->config));
 }
 
 }  // namespace nlb

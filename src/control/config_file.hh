@@ -21,6 +21,7 @@ struct ParsedConfig {
   Config config;
   std::vector<HealthCheck> health_checks;
   int key_file_line = 0;  // for complaints about the key file as a whole
+  int vips_line = 0;      // for complaints about VIPs on this host's interface
 };
 [[nodiscard]] tl::expected<ParsedConfig, std::vector<ConfigProblem>> parse_config(std::string_view text,
                                                                                   const std::string& path);
@@ -29,5 +30,7 @@ struct ParsedConfig {
 [[nodiscard]] tl::expected<ParsedConfig, std::vector<ConfigProblem>> read_config_file(
     const std::string& path);
 [[nodiscard]] tl::expected<Config, std::vector<ConfigProblem>> read_config(const std::string& path);
+// The rules in one order on all hosts, whatever the order in their files: slots are numbered by it.
+[[nodiscard]] Config in_common_order(Config config);
 
 }  // namespace nlb

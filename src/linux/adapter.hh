@@ -44,6 +44,9 @@ struct AdapterFacts {  // all read from the kernel at the time of the call
 // network or broadcast address.
 [[nodiscard]] std::vector<std::string> preflight(const Config& config);
 [[nodiscard]] std::vector<std::string> preflight(const Config& config, const AdapterFacts& facts);
+// Its two halves: the interface as such, and the VIPs on it.
+[[nodiscard]] std::vector<std::string> link_objections(const AdapterFacts& facts);
+[[nodiscard]] std::vector<std::string> vip_objections(const Config& config, const AdapterFacts& facts);
 
 enum class CarriedBy : uint8_t { none, receive_filter, address };  // how the cluster MAC gets in
 

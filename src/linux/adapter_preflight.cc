@@ -74,7 +74,10 @@ void check_vip(const IpAddress& vip, const AdapterFacts& facts, const std::vecto
   for (const auto& on : own) check_edges(vip, on, objections);
 }
 
-void check_link(const AdapterFacts& facts, std::vector<std::string>& objections) {
+}  // namespace
+
+std::vector<std::string> link_objections(const AdapterFacts& facts) {
+  std::vector<std::string> objections;
   if (!facts.ethernet)
     objections.push_back(facts.name + " is not an Ethernet interface: a cluster needs MACs");
   if (!facts.up) objections.push_back(facts.name + " is down: run `ip link set " + facts.name + " up`");
@@ -88,20 +91,25 @@ void check_link(const AdapterFacts& facts, std::vector<std::string>& objections)
   if (facts.mtu < kMinMtu)
     objections.push_back(facts.name + " has an MTU of " + std::to_string(facts.mtu) + ": at least " +
                          std::to_string(kMinMtu) + " is needed, for a heartbeat of 64 hosts");
+  return objections;
 }
 
-}  // namespace
-
-std::vector<std::string> preflight(const Config& config, const AdapterFacts& facts) {
+std::vector<std::string> vip_objections(const Config& config, const AdapterFacts& facts) {
   std::vector<std::string> objections;
-  check_link(facts, objections);
-  if (!facts.ethernet) return objections;
   std::vector<InterfaceAddress> own;
   for (const auto& on : facts.addresses) {
     const auto left = [&](const Vip& vip) { return is_left_vip(vip.address, on); };
     if (std::none_of(config.vips.begin(), config.vips.end(), left)) own.push_back(on);
   }
   for (const auto& vip : config.vips) check_vip(vip.address, facts, own, objections);
+  return objections;
+}
+
+std::vector<std::string> preflight(const Config& config, const AdapterFacts& facts) {
+  std::vector<std::string> objections = link_objections(facts);
+  if (!facts.ethernet) return objections;
+  const auto about_vips = vip_objections(config, facts);
+  objections.insert(objections.end(), about_vips.begin(), about_vips.end());
   return objections;
 }
 

@@ -13,6 +13,8 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
+#include "linux/neighbour.hh"
+#include "nlbd/local_config.hh"
 #include "wire/codec.hh"
 
 namespace nlb {
@@ -274,6 +276,9 @@ void Daemon::on_link_change() {
   if (carrier != carrier_) {
     carrier_ = carrier;
     events_.add(carrier_ ? EventId::carrier_back : EventId::carrier_lost, config_.interface);
+    if (carrier_)
+      if (auto done = forget_unresolved_neighbours(config_.interface); !done)
+        spdlog::warn("neighbours: {}", done.error().message);
     protocol_->call([&](core::Host& host, Nanos now) { return host.on_carrier(carrier_, now); });
   }
   if (facts) follow_dedicated_address();
@@ -336,7 +341,7 @@ void Daemon::check_frames_refused() {
 }
 
 Result<void> Daemon::reload() {
-  auto fresh = read_config(paths_.config);
+  auto fresh = read_local_config(paths_.config);
   if (!fresh) {
     std::string text;
     for (const ConfigProblem& problem : fresh.error()) text += (text.empty() ? "" : "\n") + problem.text();

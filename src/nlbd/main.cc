@@ -18,6 +18,7 @@
 #include "linux/capabilities.hh"
 #include "linux/instance_lock.hh"
 #include "nlbd/daemon.hh"
+#include "nlbd/local_config.hh"
 
 namespace {
 
@@ -126,7 +127,7 @@ class MainLoop {
 
 int main(int argc, char** argv) {
   Options options = parse_options(argc, argv);
-  auto config = nlb::read_config(options.paths.config);
+  auto config = nlb::read_local_config(options.paths.config);
   if (!config) {
     for (const auto& problem : config.error()) std::fprintf(stderr, "%s\n", problem.text().c_str());
     return kBadConfiguration;

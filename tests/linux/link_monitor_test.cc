@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "linux/neighbour.hh"
 #include "shell.hh"
 
 namespace nlb::testing {
@@ -34,6 +35,16 @@ class LinkMonitorTest : public NetnsTest {
 };
 
 using Kind = LinkChange::Kind;
+
+TEST_F(LinkMonitorTest, OnlyNeighboursWithoutAnAnswerAreForgotten) {
+  sh("ip neigh add 10.77.0.201 lladdr 52:54:00:00:00:99 nud reachable dev veth0");
+  succeeds("ping -c 1 -W 0.1 10.77.0.202");  // nobody has it
+  ASSERT_NE(sh("ip neigh show dev veth0").find("10.77.0.202"), std::string::npos);
+  EXPECT_EQ(forget_unresolved_neighbours("veth0"), 1);
+  EXPECT_EQ(sh("ip neigh show dev veth0 nud all").find("10.77.0.202"), std::string::npos);
+  EXPECT_NE(sh("ip neigh show dev veth0").find("10.77.0.201"), std::string::npos);
+  EXPECT_EQ(forget_unresolved_neighbours("veth0"), 0);
+}
 
 TEST_F(LinkMonitorTest, QuietWhenNothingHappens) {
   EXPECT_FALSE(readable(0));
