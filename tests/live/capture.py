@@ -30,15 +30,18 @@ def ip(octets):
 class Capture:
     """with Capture(lab, "arp or tcp") as capture: …; afterwards capture.frames()."""
 
-    def __init__(self, lab, expression, path="/tmp/nlb-live.pcap"):
+    def __init__(self, lab, expression, path="/tmp/nlb-live.pcap", in_lab=True):
         self.lab, self.expression, self.path = lab, expression, Path(path)
+        # A lab that is still coming up runs no commands yet.
+        by_name = ["ip", "netns", "exec", SWITCH]
+        self.enter = [lab.nlb_path, "lab", "exec", "switch", "--"] if in_lab else by_name
         self.process, self.raw = None, b""
 
     def __enter__(self):
         self.path.unlink(missing_ok=True)
-        words = ["lab", "exec", "switch", "--", "tcpdump", "-i", "nlbsw0", "-n", "-U", "--immediate-mode",
+        words = ["tcpdump", "-i", "nlbsw0", "-n", "-U", "--immediate-mode",
                  "-B", "65536", "-s", "128", "-Z", "root", "-w", str(self.path), *self.expression.split()]
-        self.process = subprocess.Popen([self.lab.nlb_path, *words], stderr=subprocess.PIPE, text=True,
+        self.process = subprocess.Popen([*self.enter, *words], stderr=subprocess.PIPE, text=True,
                                         stdin=subprocess.DEVNULL)
         wait_for("tcpdump listens", lambda: self.path.exists() and self.path.stat().st_size >= 24, 10)
         return self
