@@ -149,6 +149,7 @@ int main(int argc, char** argv) {
 
   std::signal(SIGPIPE, SIG_IGN);
   spdlog::set_pattern("[%l] %v");  // events carry the time at which they happened
+  nlb::set_event_place({config->name, config->id, options.paths.state_directory});
   nlb::Daemon daemon(options.paths, std::move(*config));
   if (auto started = daemon.start(); !started) {
     std::fprintf(stderr, "nlbd: %s\n", started.error().message.c_str());

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+// The one list of events: log, journal, its catalog and the manual are made of it. Numbers are those that
+// Windows NLB publishes where an event means the same; own ones begin at 1000.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+namespace nlb {
+
+// X(identifier, number, severity, cause, remedy). Append only; numbers are never given a new meaning. After a
+// change: NLB_WRITE_CATALOG=1 build/tests/event_catalog_test writes packaging/journal/opennlb.catalog.
+#define NLB_EVENTS(X)                                                                                       \
+  X(joined, 5, info, "This host became an active member of its cluster.", "")                               \
+  X(left, 6, info, "This host is no longer an active member of its cluster.", "")                           \
+  X(duplicate_host_id, 17, error,                                                                           \
+    "Another host of the cluster uses the host id (host priority) of this one.",                            \
+    "give each host an id of its own ([host] id) and run `nlb reload` or restart")                          \
+  X(rule_enabled, 23, info, "This host takes new traffic for the port rule.", "")                           \
+  X(rule_disabled, 24, info, "This host takes no traffic for the port rule any more.", "")                  \
+  X(converged, 28, info, "The members agree on who they are and which of them serves what.", "")            \
+  X(converged_as_default, 29, info, "As 28; this host is the default host.", "")                            \
+  X(reloaded, 36, info, "The configuration was read again and is in force.", "")                            \
+  X(rule_drained, 39, info, "The port rule takes no new connections; those that it has go on.", "")         \
+  X(drain_started, 44, info, "This host takes no new connections and stops when the last one has ended.",   \
+    "")                                                                                                     \
+  X(bind_refused, 53, error,                                                                                \
+    "The cluster cannot be bound to the adapter: the adapter, or the switch that it is connected to, does " \
+    "not support the change of MAC addresses that the cluster needs, or an address is in the way. The "     \
+    "field NLB_REASON says which. Adapter and addresses are as they were found.",                           \
+    "do what `nlb display` and `nlb doctor` give as remedy for this platform; `nlb reload` or a restart "   \
+    "tries again")                                                                                          \
+  X(config_mismatch, 68, error,                                                                             \
+    "A host of this cluster has another configuration; it does not share a view "                           \
+    "with this one.",                                                                                       \
+    "make mode, vips, rules, seed and heartbeat profile equal on all hosts")                                \
+  X(peer_leaving, 69, info, "A member leaves; its share goes to the others.", "")                           \
+  X(started, 1000, info, "nlbd runs.", "")                                                                  \
+  X(stopped, 1001, info, "nlbd ends.", "")                                                                  \
+  X(state_changed, 1002, info, "The state of this host changed.", "")                                       \
+  X(view_changed, 1003, info, "The set of members changed; the cluster converges.", "")                     \
+  X(peer_silent, 1004, warning, "Nothing was heard of a member for the time in which failure is detected.", \
+    "look at that host: `nlb query` there; when it runs, at the network between the two")                   \
+  X(peer_evicted, 1005, warning, "A member was left out of the view; the others take over its share.",      \
+    "look at that host: it joins again by itself when it is heard")                                         \
+  X(peer_joined, 1006, info, "A host joined the cluster.", "")                                              \
+  X(daemon_late, 1007, warning, "nlbd was not run in time, and counted itself as the failed one.",          \
+    "give nlbd real-time priority (CAP_SYS_NICE) or choose a slower heartbeat")                             \
+  X(receive_filtered, 1008, error,                                                                          \
+    "Other members are heard, but not by the cluster MAC: a switch or the "                                 \
+    "hypervisor does not deliver it to this adapter. This host owns nothing meanwhile.",                    \
+    "frames to the cluster MAC do not arrive: see `nlb display` and the switch")                            \
+  X(kernel_of_peer_lives, 1009, info,                                                                       \
+    "A silent member's kernel still answers: its connections are respected.", "")                           \
+  X(kernel_of_peer_gone, 1010, info, "A silent member's kernel answers no more: its connections are over.", \
+    "")                                                                                                     \
+  X(nobody_owns, 1011, warning,                                                                             \
+    "No host takes the traffic of a port rule: all have weight 0 or are drained.",                          \
+    "start a host, or give one a weight above 0")                                                           \
+  X(drained, 1012, info, "The last connection of a draining host or rule has ended.", "")                   \
+  X(reload_refused, 1013, error, "The new configuration is wrong.",                                         \
+    "correct the named lines and run `nlb reload`; the old configuration stays")                            \
+  X(filter_detached, 1014, error, "The kernel filter was taken off the adapter by somebody else.",          \
+    "somebody detached the filter; it was attached again")                                                  \
+  X(guard_removed, 1015, error, "The nftables guard was removed or changed by somebody else.",              \
+    "somebody removed the nftables guard; it was put back")                                                 \
+  X(vip_removed, 1016, warning, "A VIP was taken off the adapter by somebody else.",                        \
+    "somebody removed the VIP; it was put back")                                                            \
+  X(mac_changed, 1017, error, "MAC addresses of the adapter were changed by somebody else.",                \
+    "somebody changed the adapter's MAC addresses; they were put back")                                     \
+  X(carrier_lost, 1018, warning, "The adapter has no carrier; this host owns nothing meanwhile.",           \
+    "connect the adapter: the cable, the switch port, or the virtual adapter")                              \
+  X(carrier_back, 1019, info, "The adapter has its carrier back.", "")                                      \
+  X(frames_refused, 1020, warning,                                                                          \
+    "Heartbeats arrived that are not signed by a key of this cluster, or are "                              \
+    "malformed or replayed.",                                                                               \
+    "compare `key` lines of both hosts' key files; else another cluster, or an attacker")                   \
+  X(key_accepted, 1021, info, "A new key is accepted from now on; it signs later.",                         \
+    "copy the key file to all hosts and run `nlb reload` there")                                            \
+  X(key_signs, 1022, info, "Heartbeats are signed with the newest key from now on.", "")
+
+enum class Severity : uint8_t { info, warning, error };
+enum class EventId : uint8_t {
+#define NLB_EVENT_ENUM(name, number, severity, cause, remedy) name,
+  NLB_EVENTS(NLB_EVENT_ENUM)
+#undef NLB_EVENT_ENUM
+};
+
+struct EventKind {
+  const char* name;
+  int number;
+  Severity severity;
+  const char* cause;
+  const char* remedy;
+};
+[[nodiscard]] const EventKind& kind_of(EventId id);
+[[nodiscard]] const char* name_of(Severity severity);
+// What journald knows the event by: 32 hex digits, the last four of them the event's number.
+[[nodiscard]] std::string message_id_of(int number);
+// What `journalctl -x` shows: the text of packaging/journal/opennlb.catalog.
+[[nodiscard]] std::string catalog_text();
+
+}  // namespace nlb
