@@ -158,12 +158,11 @@ constexpr std::array kAnywhere = {
         "ARP. If the segment is meant to be empty now: on_unproven = \"bind\" in [host]."},
     AnywhereRow{
         ip_conflict,
-        "Take VIP off the machine that the evidence names, or give the cluster another VIP; the bind is "
+        "Take VIP off the machine that the evidence names, or give the cluster another address; the bind is "
         "tried again by itself."},
-    AnywhereRow{
-        vip_added_by_hand,
-        "ip addr del VIP dev INTERFACE, and take it out of the network configuration: nlbd adds the VIP "
-        "itself, when the cluster MAC is proven."},
+    AnywhereRow{vip_added_by_hand,
+                "ip addr del VIP dev INTERFACE, and take it out of the network configuration: nlbd adds it "
+                "itself, when the cluster MAC is proven."},
     AnywhereRow{mac_changed_by_hand,
                 "Find out who sets the address of INTERFACE (ip link set address, NetworkManager "
                 "cloned-mac-address, networkd MACAddress=) and take that out; nlbd sets it itself."},

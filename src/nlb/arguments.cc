@@ -144,6 +144,9 @@ class OptionTree {
     add("rotate", "key rotate",
         "add a fresh key that signs from the next reload on; older ones stay accepted");
     add("status", "key status", "fingerprints of the keys in the file and in force");
+    command("doctor", "every precondition of a cluster on this host: pass, warn or fail, with the remedy")
+        ->add_option("--config", result_.config,
+                     "the configuration to look at (the daemon's; else the only one in /etc/opennlb)");
     command("version", "version of nlb, and of the daemon when it runs");
     // main hands `lab` on before this tree is asked; it stands here for --help.
     command("lab", "a cluster in network namespaces of this machine: lab up|down|status|exec|fault")

@@ -12,4 +12,6 @@ namespace nlb {
 [[nodiscard]] int run_local(const Invocation& invocation,
                             const Style& style);  // ip2mac, keygen, key, version
 
+[[nodiscard]] int run_doctor(const Invocation& invocation, const Style& style);  // works without a daemon
+
 }  // namespace nlb

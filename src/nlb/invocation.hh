@@ -22,8 +22,9 @@ struct Invocation {
   bool wait = false;       // query --wait-converged, drainstop --wait
   bool follow = false;     // events --follow
   std::optional<double> timeout_s;
-  std::string file;  // keygen, key
-  std::string vip;   // ip2mac
+  std::string file;    // keygen, key
+  std::string vip;     // ip2mac
+  std::string config;  // doctor
 };
 
 // On failure or --help the text is already printed; the exit code is returned.

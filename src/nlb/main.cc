@@ -41,6 +41,7 @@ int main(int argc, char** argv) {
   const auto invocation = nlb::parse_arguments(argc, argv);
   if (!invocation) return invocation.error();
   const auto style = nlb::Style::of_terminal();
+  if (invocation->command == "doctor") return nlb::run_doctor(*invocation, style);
   return invocation->request.is_null() ? nlb::run_local(*invocation, style)
                                        : nlb::run_remote(*invocation, style);
 }

@@ -22,6 +22,7 @@ namespace nlb {
 // start, stop, enable, reload …: the message, and what changed.
 [[nodiscard]] std::string render_action(const nlohmann::json& answer, const Style& style);
 [[nodiscard]] std::string render_ip2mac(const nlohmann::json& answer, const Style& style);
+[[nodiscard]] std::string render_doctor(const nlohmann::json& answer, const Style& style);
 [[nodiscard]] std::string render_key_status(const nlohmann::json& answer, const Style& style);
 
 // Shared by query, display and queryport.

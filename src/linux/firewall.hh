@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+// What packet filters of this machine stand in a cluster's way: rules that drop heartbeats (EtherType 0x88b5)
+// or ARP at the hooks that an interface's frames pass, and translations of a VIP's ports. Judged on nft's own
+// JSON listing, which holds the rules of iptables-nft and ebtables-nft, too. The legacy programs' tables are
+// not in it.
+#pragma once
+
+#include <cstdint>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "base/result.hh"
+
+namespace nlb {
+
+struct FirewallFacts {
+  struct Translation {
+    std::string where;         // "table ip nat, chain DOCKER"
+    std::set<uint16_t> ports;  // empty = not told
+  };
+  std::vector<std::string> dropped;         // one sentence each
+  std::vector<Translation> translations;    // to another address or port
+  std::vector<std::string> guard_families;  // in which our own guard has its table
+};
+[[nodiscard]] Result<FirewallFacts> judge_ruleset(const std::string& json, const std::string& interface);
+[[nodiscard]] Result<FirewallFacts> read_firewall(const std::string& interface);
+
+}  // namespace nlb

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "linux/network_manager.hh"
+
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+#include <vector>
+
+namespace nlb {
+namespace {
+
+namespace fs = std::filesystem;
+
+// The last "KEY=" of a file of such lines, without quotes.
+std::string value_of(const fs::path& path, const std::string& key) {
+  std::ifstream file(path);
+  std::string value;
+  for (std::string line; std::getline(file, line);)
+    if (line.starts_with(key + "=")) value = line.substr(key.size() + 1);
+  if (value.size() >= 2 && value.front() == '"') value = value.substr(1, value.size() - 2);
+  return value;
+}
+
+// /run/netns namespaces share /run with the host, whose interface numbers mean other interfaces.
+bool is_elsewhere(const std::string& root) {
+  std::error_code error;
+  const auto own = fs::read_symlink("/proc/self/ns/net", error),
+             first = fs::read_symlink("/proc/1/ns/net", error);
+  return root == "/" && !error && own != first;
+}
+
+bool keeps_foreign_addresses(const fs::path& root, const std::string& file, const std::string& drop_ins) {
+  std::vector<fs::path> files = {root / fs::path(file).relative_path()};
+  std::istringstream words(drop_ins);
+  for (std::string name; words >> name;) files.push_back(root / fs::path(name).relative_path());
+  std::error_code error;
+  const fs::path own = root / "etc/systemd/network" / (fs::path(file).filename().string() + ".d");
+  for (const auto& entry : fs::directory_iterator(own, error)) files.push_back(entry.path());
+  std::string kept;
+  for (const auto& path : files)
+    if (const auto value = value_of(path, "KeepConfiguration"); !value.empty()) kept = value;
+  return kept == "yes" || kept == "true" || kept == "1";
+}
+
+}  // namespace
+
+ManagerFacts read_managers(const std::string& root, int interface_index) {
+  ManagerFacts facts;
+  if (is_elsewhere(root)) return facts;
+  const fs::path base(root);
+  const std::string index = std::to_string(interface_index);
+  const fs::path link = base / "run/systemd/netif/links" / index;
+  const std::string state = value_of(link, "ADMIN_STATE");
+  facts.networkd = state == "configured" || state == "configuring";
+  if (facts.networkd) {
+    facts.networkd_file = value_of(link, "NETWORK_FILE");
+    facts.networkd_keeps =
+        keeps_foreign_addresses(base, facts.networkd_file, value_of(link, "NETWORK_FILE_DROPINS"));
+  }
+  facts.network_manager = value_of(base / "run/NetworkManager/devices" / index, "managed") == "true";
+  return facts;
+}
+
+}  // namespace nlb
