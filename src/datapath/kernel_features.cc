@@ -55,15 +55,13 @@ bool make_clsact_on_loopback(std::string& trouble) {
 }
 
 // In a network namespace of a thread of its own: both end together.
-std::string try_clsact() {
-  std::string trouble;
+void try_clsact(KernelFeatures& features) {
   std::thread([&] {
     if (unshare(CLONE_NEWNET) != 0)
-      trouble = std::string("no network namespace to try it in: ") + std::strerror(errno);
+      features.unprobed = std::string("no network namespace to try clsact in: ") + std::strerror(errno);
     else
-      make_clsact_on_loopback(trouble);
+      make_clsact_on_loopback(features.clsact_trouble);
   }).join();
-  return trouble;
 }
 
 std::string name_of_program(uint32_t id) {
@@ -103,7 +101,7 @@ KernelFeatures probe_kernel_features() {
   features.btf = access("/sys/kernel/btf/vmlinux", R_OK) == 0;
   struct statfs about {};
   features.bpffs = statfs("/sys/fs/bpf", &about) == 0 && about.f_type == BPF_FS_MAGIC;
-  features.clsact_trouble = try_clsact();
+  try_clsact(features);
   return features;
 }
 

@@ -15,6 +15,7 @@ struct KernelFeatures {
   bool btf = false;                  // types for programs that read kernel structures
   bool bpffs = false;                // where pins live
   std::string clsact_trouble;        // "" = a clsact qdisc can be made
+  std::string unprobed;              // "" = all could be tried; else why not
 };
 [[nodiscard]] KernelFeatures probe_kernel_features();
 

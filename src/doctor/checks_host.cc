@@ -22,6 +22,29 @@ void check_capabilities(const SystemFacts& system, Report& report) {
                  "all are there");
 }
 
+// Without CAP_BPF every probe says no: that tells nothing of the kernel.
+void check_programs(const SystemFacts& system, Report& report) {
+  const auto& lacks = system.missing_capabilities;
+  const bool blind =
+      std::any_of(lacks.begin(), lacks.end(), [](const auto& it) { return it.name == "CAP_BPF"; });
+  if (blind)
+    report.warn("kernel.bpf", "could not be tried without CAP_BPF", "run it as root");
+  else
+    report.judge("kernel.bpf", Status::fail, joined(system.kernel.missing, ", "),
+                 "run a kernel that has them (5.10 or later, CONFIG_BPF_SYSCALL, CONFIG_NET_CLS_BPF)",
+                 "all kinds of programs and helpers are there");
+}
+
+void check_clsact(const SystemFacts& system, Report& report) {
+  const std::string& trouble = system.kernel.clsact_trouble;
+  if (!system.kernel.unprobed.empty())
+    report.warn("kernel.clsact", "could not be tried: " + system.kernel.unprobed, "run it as root");
+  else
+    report.judge("kernel.clsact", Status::fail, trouble.empty() ? "" : "no clsact qdisc: " + trouble,
+                 "modprobe sch_ingress cls_bpf (CONFIG_NET_SCH_INGRESS, CONFIG_NET_CLS_BPF)",
+                 "a clsact qdisc can be made");
+}
+
 void check_clock(const SystemFacts& system, Report& report) {
   constexpr std::array slow = {"acpi_pm", "hpet", "jiffies", "refined-jiffies"};
   const bool bad = std::find(slow.begin(), slow.end(), system.clock_source) != slow.end();
@@ -45,20 +68,14 @@ std::string heartbeats_refused(const DaemonFacts& daemon) {
 void check_system(const Facts& facts, Report& report) {
   const SystemFacts& system = facts.system;
   check_capabilities(system, report);
-  report.judge("kernel.bpf", Status::fail, joined(system.kernel.missing, ", "),
-               "run a kernel that has them (5.10 or later, CONFIG_BPF_SYSCALL, CONFIG_NET_CLS_BPF); without "
-               "CAP_BPF this cannot be probed",
-               "all kinds of programs and helpers are there");
+  check_programs(system, report);
   report.judge("kernel.btf", Status::fail,
                system.kernel.btf ? "" : "/sys/kernel/btf/vmlinux cannot be read: the kernel has no BTF",
                "run a kernel with CONFIG_DEBUG_INFO_BTF=y (every kernel of a current distribution)",
                "/sys/kernel/btf/vmlinux is there");
   report.judge("kernel.bpffs", Status::warn, system.kernel.bpffs ? "" : "no bpf file system at /sys/fs/bpf",
                "mount -t bpf bpf /sys/fs/bpf (nlbd does it itself where it may)", "/sys/fs/bpf is one");
-  report.judge("kernel.clsact", Status::fail,
-               system.kernel.clsact_trouble.empty() ? "" : "no clsact qdisc: " + system.kernel.clsact_trouble,
-               "modprobe sch_ingress cls_bpf (CONFIG_NET_SCH_INGRESS, CONFIG_NET_CLS_BPF)",
-               "a clsact qdisc can be made");
+  check_clsact(system, report);
   report.judge(
       "kernel.realtime", Status::warn, system.realtime_trouble,
       "give nlbd CAP_SYS_NICE or LimitRTPRIO=50; in a container also a share of real-time scheduling "
@@ -85,8 +102,7 @@ void check_configuration(const Facts& facts, Report& report) {
 void check_daemon(const Facts& facts, Report& report) {
   if (!facts.daemon) {
     report.warn("daemon.running", "nlbd does not answer: " + facts.daemon_trouble,
-                "systemctl start nlbd@CLUSTER, or: nlbd --config " +
-                    (facts.config_path.empty() ? "FILE" : facts.config_path));
+                "start it: nlbd --config " + (facts.config_path.empty() ? "FILE" : facts.config_path));
     return;
   }
   const DaemonFacts& daemon = *facts.daemon;

@@ -38,7 +38,7 @@ InterfaceFacts healthy_interface() {
 
 Facts healthy() {
   Facts facts;
-  facts.system.kernel = {{}, true, true, ""};
+  facts.system.kernel = {{}, true, true, "", ""};
   facts.system.clock_source = "kvm-clock";
   facts.config_path = "/etc/opennlb/web.toml";
   Config config;
@@ -109,7 +109,7 @@ const Fault kFaults[] = {
      [](Facts& f) {
        f.system.missing_capabilities = {{"CAP_BPF", "loads programs", true}};
      },
-     {{"kernel.capabilities", Status::fail}},
+     {{"kernel.capabilities", Status::fail}, {"kernel.bpf", Status::warn}},
      "CAP_BPF"},
     {"FewerRights",
      [](Facts& f) {
@@ -117,6 +117,10 @@ const Fault kFaults[] = {
      },
      {{"kernel.capabilities", Status::warn}},
      "CAP_SYS_NICE"},
+    {"ClsactUntried",
+     [](Facts& f) { f.system.kernel.unprobed = "no network namespace"; },
+     {{"kernel.clsact", Status::warn}},
+     "run it as root"},
     {"OldKernel",
      [](Facts& f) { f.system.kernel.missing = {"helper bpf_skc_lookup_tcp"}; },
      {{"kernel.bpf", Status::fail}},
