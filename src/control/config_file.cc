@@ -21,7 +21,8 @@ namespace {
 
 constexpr std::size_t kMaxFileBytes = 1024 * 1024;
 constexpr uint32_t kMaxHoldS = 365u * 24 * 3600;  // a year
-constexpr uint32_t kMaxRestartHoldS = 65535;      // 16 bits in a heartbeat
+constexpr uint32_t kMaxConflictDetectionMs = 10000;
+constexpr uint32_t kMaxRestartHoldS = 65535;  // 16 bits in a heartbeat
 constexpr const char* kNameAllowed = "1 to 32 letters, digits, \"-\" and \"_\"";
 constexpr const char* kVipsAllowed =
     "a list of 1 to 64 IPv4 addresses, each \"ADDRESS\" or \"ADDRESS/PREFIX\"";
@@ -133,6 +134,8 @@ void read_host(ConfigSection& section, Config& config) {
           .value_or(config.on_unproven);
   config.restart_hold_s =
       section.number("restart_hold_s", 0, kMaxRestartHoldS).value_or(config.restart_hold_s);
+  config.conflict_detection_ms = section.number("conflict_detection_ms", 0, kMaxConflictDetectionMs)
+                                     .value_or(config.conflict_detection_ms);
   section.reject_unknown_keys();
 }
 

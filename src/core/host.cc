@@ -86,6 +86,12 @@ Actions Host::on_dedicated_address(const IpAddress& address, Nanos now) {
   return finish(now);
 }
 
+Actions Host::on_adapter_mac(const MacAddress& mac, Nanos now) {
+  settings_.adapter_mac = mac;
+  say_soon_ = true;
+  return finish(now);
+}
+
 Actions Host::on_carrier(bool carrier, Nanos now) {
   if (carrier_ && !carrier) {
     carrier_ = false;

@@ -22,6 +22,7 @@ namespace {
 
 constexpr std::size_t kHistorySize = 64;
 constexpr Nanos kKeyGrace = 60 * kSecond;
+constexpr uint16_t kArpEtherType = 0x0806;
 constexpr const char* kBpffs = "/sys/fs/bpf/opennlb/";
 
 int64_t unix_ms() {
@@ -50,6 +51,14 @@ std::vector<IpAddress> addresses_of(const Config& config) {
   std::vector<IpAddress> addresses;
   for (const Vip& vip : config.vips) addresses.push_back(vip.address);
   return addresses;
+}
+
+std::vector<IpAddress> vips_only_in(const Config& one, const Config& other) {
+  std::vector<IpAddress> only;
+  const auto others = addresses_of(other);
+  for (const IpAddress& vip : addresses_of(one))
+    if (std::find(others.begin(), others.end(), vip) == others.end()) only.push_back(vip);
+  return only;
 }
 
 }  // namespace
@@ -134,8 +143,6 @@ Result<void> Daemon::start() {
   const auto macs = cluster_macs(config_.vips.front().address);
   own_mac_ = facts_.mac_current;
   if (const auto former = remembered_mac(paths_.state_directory, config_.interface)) own_mac_ = *former;
-  // "auto" takes `add`, which needs nothing to be spoofed. The proof that chooses between them is yet to
-  // come.
   replace_ = config_.mode == ClusterMode::unicast && config_.mac_strategy == MacStrategy::replace;
   dedicated_ip_ = dedicated_address();
 
@@ -149,7 +156,6 @@ Result<void> Daemon::start() {
   ProtocolSetup setup{settings_of(config_),           config_.keys,        config_.name,
                       config_.vips.front().address,   config_.interface,   own_mac_,
                       filter_of(config_).cluster_mac, macs.heartbeat_group};
-  if (replace_) setup.source_mac = masked_mac(config_.vips.front().address, config_.id);
   auto protocol =
       Protocol::start(setup, *datapath_, [this](const core::Notice& notice) { on_notice(notice); });
   if (!protocol) return tl::unexpected(protocol.error());
@@ -159,10 +165,13 @@ Result<void> Daemon::start() {
   auto monitor = LinkMonitor::open(config_.interface);
   if (!monitor) return tl::unexpected(monitor.error());
   monitor_ = std::move(*monitor);
+  auto watch = FrameSocket::open(config_.interface, kArpEtherType, std::nullopt, Hearing::before_filters);
+  if (!watch) return tl::unexpected(watch.error());
+  arp_watch_ = std::move(*watch);
 
   events_.add(EventId::started,
               "nlbd " NLB_VERSION " runs host " + std::to_string(config_.id) + " of cluster " + config_.name);
-  if (auto done = put_in_force(); !done) refuse_bind(done.error());
+  begin_bind();
   const InitialState initial = state_to_start_in();
   if (initial == InitialState::started) apply_command(core::HostEvent::start, 0);
   if (initial == InitialState::suspended) apply_command(core::HostEvent::suspend, 0);
@@ -187,32 +196,6 @@ void Daemon::follow_dedicated_address() {
   sync_filter();
   if (auto done = install_guard(guard_plan_of(config_)); !done)
     spdlog::error("guard: {}", done.error().message);
-}
-
-// Filter closed → guard → cluster MAC and VIPs → filter open.
-Result<void> Daemon::put_in_force() {
-  FilterConfig filter = filter_of(config_);
-  // Connections of an earlier configuration, or of an earlier daemon's life, go on meanwhile; no lease, no
-  // new ones.
-  filter.bound = datapath_->adopted() || bind_ == BindState::bound;
-  bind_ = BindState::probing;
-  if (auto done = datapath_->configure(filter); !done) return done;
-  if (auto done = install_guard(guard_plan_of(config_)); !done) return done;
-  if (auto done = bind(bind_plan_of(config_)); !done) return done;
-  bind_ = BindState::bound;
-  bind_error_.clear();
-  protocol_->call([](core::Host& host, Nanos now) { return host.on_bind(true, "", now); });
-  sync_filter();
-  return {};
-}
-
-void Daemon::refuse_bind(const Error& error) {
-  bind_ = BindState::refused;
-  bind_error_ = error.message;
-  events_.add(EventId::bind_refused, config_.interface + ": " + error.message);
-  FilterConfig filter = filter_of(config_);
-  (void)datapath_->configure(filter);
-  protocol_->call([&](core::Host& host, Nanos now) { return host.on_bind(false, error.message, now); });
 }
 
 InitialState Daemon::state_to_start_in() const {
@@ -279,21 +262,26 @@ void Daemon::on_link_change() {
     if (carrier_)
       if (auto done = forget_unresolved_neighbours(config_.interface); !done)
         spdlog::warn("neighbours: {}", done.error().message);
+    if (carrier_) check_path_again();
+    if (carrier_ && bind_ == BindState::refused) retry_bind_at_ = 0;
     protocol_->call([&](core::Host& host, Nanos now) { return host.on_carrier(carrier_, now); });
   }
   if (facts) follow_dedicated_address();
+  notice_vips_by_hand();
   if (!facts || bind_ != BindState::bound) return;
   const auto intact = verify_bound(bind_plan_of(config_));
   if (intact) return;
   events_.add(
       intact.error().message.find("VIP") != std::string::npos ? EventId::vip_removed : EventId::mac_changed,
       intact.error().message);
-  if (auto done = bind(bind_plan_of(config_)); !done) refuse_bind(done.error());
+  if (auto done = bind(bind_plan_of(config_)); !done)
+    refuse_bind({false, done.error().reason, done.error().message});
 }
 
 void Daemon::tick() {
   events_.write_lines();
   const std::lock_guard lock(mutex_);
+  retry_bind();
   const auto missing = datapath_->repair();
   if (!missing) spdlog::error("filter: {}", missing.error().message);
   for (const std::string& hook : missing.value_or(std::vector<std::string>{}))
@@ -355,6 +343,7 @@ Result<void> Daemon::reload() {
   if (const auto problems = preflight(*fresh); !problems.empty()) return fail(problems.front(), 2);
   const std::lock_guard lock(mutex_);
   const Config before = config_;
+  const BindPlan old_plan = bind_plan_of(config_);
   config_ = std::move(*fresh);
   const bool same_cluster = wire::digests_of(before, 0) == wire::digests_of(config_, 0) &&
                             before.mac_strategy == config_.mac_strategy && before.vips == config_.vips;
@@ -363,22 +352,16 @@ Result<void> Daemon::reload() {
     apply_rule_switches();
   } else {
     switches_.fill(RuleSwitch::enabled);
-    replace_ = config_.mode == ClusterMode::unicast && config_.mac_strategy == MacStrategy::replace;
-    const BindPlan old_plan = [&] {
-      const Config now = config_;
-      config_ = before;
-      auto plan = bind_plan_of(config_);
-      config_ = now;
-      return plan;
-    }();
-    protocol_->use_source(replace_ ? masked_mac(config_.vips.front().address, config_.id) : own_mac_);
     protocol_->call([&](core::Host& host, Nanos now) { return host.reconfigure(settings_of(config_), now); });
-    if (!(before.vips == config_.vips) || before.mac_strategy != config_.mac_strategy)
+    if (before.mac_strategy != config_.mac_strategy) {
       if (auto done = unbind(old_plan); !done) spdlog::warn("unbind: {}", done.error().message);
-    if (auto done = put_in_force(); !done) refuse_bind(done.error());
+      if (bind_ == BindState::bound) bind_ = BindState::probing;
+    } else if (auto done = remove_vips(config_.interface, vips_only_in(before, config_)); !done) {
+      spdlog::warn("{}", done.error().message);
+    }
+    begin_bind();
   }
-  if (bind_ == BindState::refused)
-    if (auto done = put_in_force(); !done) refuse_bind(done.error());
+  if (bind_ == BindState::refused && !attempt_) begin_bind();
   events_.add(EventId::reloaded, paths_.config);
   return {};
 }
@@ -404,6 +387,7 @@ void Daemon::use_new_keys() {
 void Daemon::stop_for_restart() {
   const std::lock_guard lock(mutex_);
   save_state();
+  attempt_.reset();
   protocol_->call([](core::Host& host, Nanos now) { return host.leave_for_restart(now); });
   events_.add(EventId::stopped, "planned restart: filter, VIPs and MAC stay, connections are held");
   protocol_.reset();

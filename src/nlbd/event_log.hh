@@ -53,7 +53,10 @@ namespace nlb {
   X(frames_refused, 1020, warning,                                                                          \
     "compare `key` lines of both hosts' key files; else another cluster, or an attacker")                   \
   X(key_accepted, 1021, info, "copy the key file to all hosts and run `nlb reload` there")                  \
-  X(key_signs, 1022, info, "")
+  X(key_signs, 1022, info, "")                                                                              \
+  X(bound, 1023, info, "")                                                                                  \
+  X(vip_by_hand, 1024, warning, "remove it: nlbd adds the VIP when the cluster MAC can be used")            \
+  X(ip_conflict, 1025, error, "find the device with that MAC and give it another address")
 
 enum class Severity : uint8_t { info, warning, error };
 enum class EventId : uint8_t {
