@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
-/* The maps of the port guard, shared by both programs and all ports: the loader creates them once and hands them to
- * every object. Layout and who writes what: <nlb/abi/guard.h>. */
+/* The maps of the port guard, shared by both programs and all ports: the loader creates them once and hands
+ * them to every object. Layout and who writes what: <nlb/abi/guard.h>. */
 #ifndef NLB_BPF_GUARD_MAPS_H
 #define NLB_BPF_GUARD_MAPS_H
 
@@ -31,14 +31,15 @@ struct {
   __type(value, struct nlb_guard_port);
 } guard_ports SEC(".maps");
 
-NLB_GUARD_HASH(guard_macs, BPF_MAP_TYPE_HASH, struct nlb_guard_mac_key, struct nlb_guard_mac, NLB_GUARD_MAX_MACS);
+NLB_GUARD_HASH(guard_macs, BPF_MAP_TYPE_HASH, struct nlb_guard_mac_key, struct nlb_guard_mac,
+               NLB_GUARD_MAX_MACS);
 NLB_GUARD_HASH(guard_addresses, BPF_MAP_TYPE_HASH, struct nlb_guard_address_key, struct nlb_guard_address,
                NLB_GUARD_MAX_ADDRESSES);
 NLB_GUARD_HASH(guard_states, BPF_MAP_TYPE_HASH, __u32, struct nlb_guard_state, NLB_GUARD_MAX_PORTS);
 NLB_GUARD_HASH(guard_learned, BPF_MAP_TYPE_HASH, struct nlb_guard_learned_key, struct nlb_guard_learned,
                NLB_GUARD_MAX_LEARNED);
-NLB_GUARD_HASH(guard_counters, BPF_MAP_TYPE_PERCPU_HASH, struct nlb_guard_counter_key, struct nlb_guard_counter,
-               NLB_GUARD_MAX_COUNTERS);
+NLB_GUARD_HASH(guard_counters, BPF_MAP_TYPE_PERCPU_HASH, struct nlb_guard_counter_key,
+               struct nlb_guard_counter, NLB_GUARD_MAX_COUNTERS);
 NLB_GUARD_HASH(guard_reports, BPF_MAP_TYPE_HASH, struct nlb_guard_counter_key, __u64, NLB_GUARD_MAX_COUNTERS);
 
 struct {
