@@ -104,11 +104,14 @@ std::optional<nlb_guard_port> unknown_value(const GuardedSwitch& guarded) {
   return value;
 }
 
+constexpr uint32_t kElsewhere = 0;  // the interface index of a port that is not here
+
 class Compiler {
  public:
   Compiler(const SwitchConfig& config, const std::vector<BridgePort>& present, const ClusterNumbers& numbers)
       : config_(config), numbers_(numbers) {
     for (const auto& cluster : config_.clusters) add_cluster(cluster);
+    for (const auto& port : config_.ports) add_guest_addresses(kElsewhere, port, cluster_of(config_, port));
     for (const auto& port : present)
       if (const auto* guarded = switch_of(config_, port.bridge)) add_port(port, *guarded);
   }
@@ -139,11 +142,11 @@ class Compiler {
     own.kind = NLB_GUARD_MAC_PORT;
     own.cluster = cluster != nullptr ? numbers_.of(cluster->name) : uint16_t{0};
     policy_.macs[mac_key(NLB_GUARD_ANY_VLAN, port.mac)] = own;
-    policy_.pinned.insert({ifindex, port.mac});
     const MacAddress masked = masked_mac_of(cluster, port);
-    if (!masked.is_zero()) {
-      policy_.macs[mac_key(cluster->vlan, masked)].ifindex = ifindex;
-      policy_.pinned.insert({ifindex, masked});
+    if (!masked.is_zero()) policy_.macs[mac_key(cluster->vlan, masked)].ifindex = ifindex;
+    if (ifindex != kElsewhere) {
+      policy_.pinned.insert({ifindex, port.mac});
+      if (!masked.is_zero()) policy_.pinned.insert({ifindex, masked});
     }
     for (const auto& address : port.addresses) {
       nlb_guard_address value{};
