@@ -7,6 +7,7 @@
 #include <sched.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
@@ -39,6 +40,10 @@ void reuse_maps(bpf_object* object, bpf_object* from) {
     if (bpf_map* same = bpf_object__find_map_by_name(from, bpf_map__name(one)); same != nullptr)
       must(bpf_map__is_internal(one) || bpf_map__reuse_fd(one, bpf_map__fd(same)) == 0, "reuse map");
   }
+}
+
+int program_of(const bpf_object* object, const char* name) {
+  return bpf_program__fd(bpf_object__find_program_by_name(object, name));
 }
 
 template <typename Key>
@@ -93,6 +98,13 @@ GuardHarness::GuardHarness() {
   must(bpf_object__load(receive_) == 0, "load nlb_guard_receive");
   helper_ = bpf_object__open_file(NLB_PUSH_TAG, nullptr);
   must(helper_ != nullptr && bpf_object__load(helper_) == 0, "load push_tag");
+  programs_[NLB_GUARD_TRANSMIT] = program_of(transmit_, "nlb_guard_transmit");
+  programs_[NLB_GUARD_RECEIVE] = program_of(receive_, "nlb_guard_receive");
+  push_tag_ = program_of(helper_, "push_tag");
+  for (const uint32_t direction : {NLB_GUARD_TRANSMIT, NLB_GUARD_RECEIVE}) {
+    bpf_map_update_elem(bpf_object__find_map_fd_by_name(helper_, "under_test"), &direction,
+                        &programs_[direction], BPF_ANY);
+  }
   ring_ = ring_buffer__new(map("guard_events"), on_event, this, nullptr);
   must(ring_ != nullptr, "open the ring of events");
   counters_ = map("guard_counters");
@@ -107,12 +119,6 @@ GuardHarness::~GuardHarness() {
 
 int GuardHarness::map(const char* name) const {
   return bpf_object__find_map_fd_by_name(transmit_, name);
-}
-
-int GuardHarness::program(nlb_guard_direction direction) const {
-  const bool out = direction == NLB_GUARD_TRANSMIT;
-  return bpf_program__fd(bpf_object__find_program_by_name(out ? transmit_ : receive_,
-                                                          out ? "nlb_guard_transmit" : "nlb_guard_receive"));
 }
 
 void GuardHarness::clear() {
@@ -197,11 +203,41 @@ uint64_t GuardHarness::packets(uint32_t ifindex, nlb_guard_direction direction, 
 }
 
 int GuardHarness::on_event(void* self, void* data, size_t size) {
-  auto& event = static_cast<GuardHarness*>(self)->event_;
+  auto* const harness = static_cast<GuardHarness*>(self);
+  auto& event = harness->event_;
+  ++harness->unread_;
+  if (harness->counts_only_) return 0;
   EXPECT_FALSE(event) << "two events for one frame";
   EXPECT_EQ(size, sizeof(nlb_guard_event));
   std::memcpy(&event.emplace(), data, sizeof(nlb_guard_event));
   return 0;
+}
+
+void GuardHarness::forget_mac(uint32_t ifindex, const Frame& from) {
+  nlb_guard_learned_key key{};
+  key.ifindex = ifindex;
+  std::copy_n(from.begin() + 6, 6, key.mac);
+  must(bpf_map_delete_elem(map("guard_learned"), &key) == 0, "forget a MAC");
+  MacAddress source;
+  std::copy_n(from.begin() + 6, 6, source.octets.begin());
+  model_.state(ifindex).learned.erase(source);
+}
+
+uint64_t GuardHarness::run_unread(uint32_t ifindex, const Frame& frame, uint32_t times) {
+  const uint32_t zero = 0;
+  nlb_guard_control before{}, after{};
+  bpf_map_lookup_elem(map("guard_control"), &zero, &before);
+  for (uint32_t i = 0; i < times; ++i) run_raw(ifindex, NLB_GUARD_TRANSMIT, frame, {});
+  bpf_map_lookup_elem(map("guard_control"), &zero, &after);
+  return after.events_lost - before.events_lost;
+}
+
+uint64_t GuardHarness::drop_unread() {
+  unread_ = 0;
+  counts_only_ = true;
+  ring_buffer__consume(ring_);
+  counts_only_ = false;
+  return unread_;
 }
 
 void GuardHarness::drain_events() {
@@ -211,14 +247,13 @@ void GuardHarness::drain_events() {
 
 GuardHarness::Raw GuardHarness::run_raw(uint32_t ifindex, nlb_guard_direction direction, const Frame& frame,
                                         std::optional<uint16_t> tag) {
-  int through = program(direction);
+  int through = programs_[direction];
   __sk_buff in{}, out{};
   in.ifindex = ifindex;
   if (tag) {
-    const uint32_t zero = 0;
-    bpf_map_update_elem(bpf_object__find_map_fd_by_name(helper_, "under_test"), &zero, &through, BPF_ANY);
-    through = bpf_program__fd(bpf_object__find_program_by_name(helper_, "push_tag"));
+    through = push_tag_;
     in.cb[0] = *tag;
+    in.cb[1] = direction;
   }
   LIBBPF_OPTS(bpf_test_run_opts, options);
   options.data_in = frame.data();
@@ -269,6 +304,7 @@ static std::string event_difference(const nlb_guard_event& event, const GuardDec
                                     nlb_guard_direction direction) {
   if (event.reason != decision.reason || event.direction != direction) return "event: another reason";
   if ((event.dropped != 0) != decision.dropped) return "event: says another fate";
+  if (event.ether_type != decision.type) return "event: type " + std::to_string(event.ether_type);
   if (event.vlan != decision.vlan) return "event: VLAN " + std::to_string(event.vlan);
   if (std::memcmp(event.mac, decision.mac.octets.data(), 6) != 0) return "event: another MAC at fault";
   if ((event.has_address != 0) != decision.address.has_value()) return "event: address or none";
@@ -278,8 +314,9 @@ static std::string event_difference(const nlb_guard_event& event, const GuardDec
 }
 
 std::string GuardHarness::difference(uint32_t ifindex, nlb_guard_direction direction, const Frame& frame,
-                                     std::optional<uint16_t> tag) {
+                                     std::optional<uint16_t> tag, nlb_guard_reason* reason) {
   const GuardDecision decision = model(ifindex, direction, frame, tag);
+  *reason = decision.reason;
   const uint64_t before = packets(ifindex, direction, decision.reason);
   const Raw raw = run_raw(ifindex, direction, frame, tag);
   if (raw.error != 0) return std::string("test run: ") + std::strerror(-raw.error);
@@ -309,12 +346,11 @@ static uint32_t timed(int program, uint32_t ifindex, const Frame& frame, uint32_
 
 uint32_t GuardHarness::nanoseconds(uint32_t ifindex, nlb_guard_direction direction, const Frame& frame,
                                    uint32_t repeat) {
-  return timed(program(direction), ifindex, frame, repeat);
+  return timed(programs_[direction], ifindex, frame, repeat);
 }
 
 uint32_t GuardHarness::empty_nanoseconds(uint32_t ifindex, const Frame& frame, uint32_t repeat) {
-  return timed(bpf_program__fd(bpf_object__find_program_by_name(helper_, "empty_tc")), ifindex, frame,
-               repeat);
+  return timed(program_of(helper_, "empty_tc"), ifindex, frame, repeat);
 }
 
 GuardHarness& guard() {

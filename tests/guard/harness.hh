@@ -38,20 +38,24 @@ class GuardHarness {
   void set_address(uint16_t vlan, const IpAddress& address, const nlb_guard_address& entry);
   void set_report_interval(Nanos interval);
   void clear_states();
-  // 0: nothing used up; an hour: no frame fits any more.
+  // 0: nothing was ever sent; else the limits are used up until so long from now.
   void set_used_up(uint32_t ifindex, Nanos ahead);
   [[nodiscard]] nlb_guard_state kernel_state(uint32_t ifindex) const;
   [[nodiscard]] uint64_t packets(uint32_t ifindex, nlb_guard_direction direction, uint32_t reason) const;
   [[nodiscard]] std::size_t learned_count() const;
+  void forget_mac(uint32_t ifindex, const Frame& from);  // its source, as the daemon does
+  // So often without reading the ring: how many events were lost. Then how many were in it.
+  uint64_t run_unread(uint32_t ifindex, const Frame& frame, uint32_t times);
+  uint64_t drop_unread();
 
   // The kernel's decision, in full; found by comparing all counters.
   GuardOutcome run(uint32_t ifindex, nlb_guard_direction direction, const Frame& frame,
                    std::optional<uint16_t> tag = {});
   [[nodiscard]] GuardDecision model(uint32_t ifindex, nlb_guard_direction direction, const Frame& frame,
                                     std::optional<uint16_t> tag = {});
-  // Both; what they differ in, or nothing.
+  // Both; what they differ in, or nothing. `reason`: the model's.
   std::string difference(uint32_t ifindex, nlb_guard_direction direction, const Frame& frame,
-                         std::optional<uint16_t> tag = {});
+                         std::optional<uint16_t> tag, nlb_guard_reason* reason);
   uint32_t nanoseconds(uint32_t ifindex, nlb_guard_direction direction, const Frame& frame, uint32_t repeat);
   uint32_t empty_nanoseconds(uint32_t ifindex, const Frame& frame, uint32_t repeat);
 
@@ -68,10 +72,11 @@ class GuardHarness {
   bpf_object *transmit_ = nullptr, *receive_ = nullptr, *helper_ = nullptr;
   ring_buffer* ring_ = nullptr;
   int map(const char* name) const;
-  int program(nlb_guard_direction direction) const;
-  int counters_ = -1, states_ = -1, processors_ = 1;
+  int programs_[2] = {-1, -1}, push_tag_ = -1, counters_ = -1, states_ = -1, processors_ = 1;
   GuardModel model_;
   std::optional<nlb_guard_event> event_;
+  uint64_t unread_ = 0;
+  bool counts_only_ = false;
 };
 
 GuardHarness& guard();  // one for the process: loading takes a while

@@ -9,7 +9,7 @@
 
 struct {
   __uint(type, BPF_MAP_TYPE_PROG_ARRAY);
-  __uint(max_entries, 1);
+  __uint(max_entries, 2); /* enum nlb_guard_direction */
   __type(key, __u32);
   __type(value, __u32);
 } under_test SEC(".maps");
@@ -17,7 +17,7 @@ struct {
 SEC("tc")
 int push_tag(struct __sk_buff* skb) {
   if (bpf_skb_vlan_push(skb, bpf_htons(0x8100), skb->cb[0])) return TC_ACT_STOLEN;
-  bpf_tail_call(skb, &under_test, 0);
+  bpf_tail_call(skb, &under_test, skb->cb[1]);
   return TC_ACT_STOLEN;
 }
 
