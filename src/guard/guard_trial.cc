@@ -310,11 +310,12 @@ bool GuardModel::Trial::goes_with(const IpAddress& address, const MacAddress& ma
 
 bool GuardModel::Trial::contradicts(const nlb_guard_address& entry, const MacAddress& mac) const {
   if (entry.kind == NLB_GUARD_ADDRESS_OWN && entry.ifindex == 0) return false;
-  if (!mac.is_zero() && mac == mac_of(entry.mac)) return false;
+  if (mac.is_zero()) return true;
+  if (mac == mac_of(entry.mac)) return false;
   const nlb_guard_mac* found = owner(mac);
   if (entry.kind == NLB_GUARD_ADDRESS_OWN) {
-    if (!mac.is_zero() && mac == mac_of(entry.other_mac)) return false;
-    const bool any = (entry.flags & NLB_GUARD_BIND_ANY) != 0 && is_guest() && !mac.is_zero();
+    if (mac == mac_of(entry.other_mac)) return false;
+    const bool any = (entry.flags & NLB_GUARD_BIND_ANY) != 0 && is_guest();
     return !(any && found == nullptr);
   }
   if (found == nullptr) return (entry.flags & NLB_GUARD_BIND_OWN) == 0;

@@ -42,6 +42,7 @@ class GuardHarness {
   void set_used_up(uint32_t ifindex, Nanos ahead);
   [[nodiscard]] nlb_guard_state kernel_state(uint32_t ifindex) const;
   [[nodiscard]] uint64_t packets(uint32_t ifindex, nlb_guard_direction direction, uint32_t reason) const;
+  [[nodiscard]] int program(nlb_guard_direction direction) const { return programs_[direction]; }
   [[nodiscard]] std::size_t learned_count() const;
   void forget_mac(uint32_t ifindex, const Frame& from);  // its source, as the daemon does
   // So often without reading the ring: how many events were lost. Then how many were in it.

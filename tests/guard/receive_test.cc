@@ -107,6 +107,7 @@ const GuardFixture kFromUplink[] = {
     {"ARP that misplaces the VIP at a masked MAC", reply_from(kMasked3, kWebVip), vip_mac, vip_mac, vip_mac},
     {"ARP for a VIP whose members use their own MACs", reply_from(kStrange, kPlainVip), passed, passed,
      passed},
+    {"ARP that places such a VIP at zero", reply_from(kNone, kPlainVip), vip_mac, vip_mac, vip_mac},
     {"ARP that places such a VIP at no member", reply_from(kOther, kPlainVip), vip_mac, vip_mac, vip_mac},
     {"ARP that places such a VIP at a guarded member", reply_from(kOwn, kPlainVip), vip_mac, passed, passed,
      member_of(kPlain)},
