@@ -124,7 +124,8 @@ static nlb_inline __u32 nlb_guard_claim_pair(struct nlb_guard_frame* frame,
 /* Where members use their own MACs, one that nobody declared may be a member's elsewhere. */
 static nlb_inline int nlb_guard_is_vip_at(const struct nlb_guard_address* vip,
                                           const struct nlb_guard_mac* owner, const __u8* mac) {
-  if (nlb_guard_same_mac(mac, vip->mac)) return !nlb_guard_is_zero_mac(mac);
+  if (nlb_guard_is_zero_mac(mac)) return 0;
+  if (nlb_guard_same_mac(mac, vip->mac)) return 1;
   if (!owner) return (vip->flags & NLB_GUARD_BIND_OWN) != 0;
   if (owner->cluster != vip->cluster) return 0;
   if (owner->kind == NLB_GUARD_MAC_VIRTUAL) return (vip->flags & NLB_GUARD_BIND_VIRTUAL) != 0;

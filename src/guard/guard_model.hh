@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+// The decision of the port guard once more, in plain C++ over the same policy: no maps, no kernel, no clock.
+// Tests compare the kernel programs with it frame by frame. It reads a frame as a list of sayings
+// (guard_frame.hh) and asks of each whether the port may say so; the kernel judges while it reads.
+#pragma once
+
+#include <nlb/abi/guard.h>
+
+#include <map>
+#include <optional>
+#include <set>
+#include <utility>
+
+#include "guard/guard_frame.hh"
+
+namespace nlb {
+
+struct GuardDecision {
+  nlb_guard_reason reason = NLB_GUARD_REASON_passed;
+  bool dropped = false;
+  uint16_t vlan = 0, type = 0;            // as far as the frame was read
+  MacAddress mac = {};                    // at fault, else the Ethernet source
+  std::optional<IpAddress> address = {};  // at fault
+};
+
+class GuardModel {
+ public:
+  void set_port(uint32_t ifindex, const nlb_guard_port& policy) { ports_[ifindex] = policy; }
+  void remove_port(uint32_t ifindex) { ports_.erase(ifindex); }
+  void set_mac(uint16_t vlan, const MacAddress& mac, const nlb_guard_mac& owner) {
+    macs_[{vlan, mac}] = owner;
+  }
+  void set_address(uint16_t vlan, const IpAddress& address, const nlb_guard_address& entry) {
+    addresses_[{vlan, address}] = entry;
+  }
+  // What a port has used up so far.
+  struct State {
+    Nanos storm_until = 0, heartbeats_until = 0, down = 0;
+    std::set<MacAddress> learned;
+  };
+  State& state(uint32_t ifindex) { return states_[ifindex]; }
+  void forget_states() { states_.clear(); }
+
+  [[nodiscard]] GuardDecision transmit(uint32_t ifindex, const TaggedFrame& frame, Nanos now);
+  [[nodiscard]] GuardDecision receive(uint32_t ifindex, const TaggedFrame& frame, Nanos now);
+
+ private:
+  class Trial;  // of one frame
+
+  [[nodiscard]] const nlb_guard_mac* owner_of(uint16_t vlan, const MacAddress& mac) const;
+  [[nodiscard]] const nlb_guard_address* entry_of(uint16_t vlan, const IpAddress& address) const;
+  [[nodiscard]] GuardDecision decide(uint32_t ifindex, const TaggedFrame& frame,
+                                     nlb_guard_direction direction, Nanos now);
+
+  std::map<uint32_t, nlb_guard_port> ports_;
+  std::map<std::pair<uint16_t, MacAddress>, nlb_guard_mac> macs_;
+  std::map<std::pair<uint16_t, IpAddress>, nlb_guard_address> addresses_;
+  std::map<uint32_t, State> states_;
+};
+
+// True for what counts in healthy operation, by the list.
+[[nodiscard]] bool is_expected(nlb_guard_reason reason);
+[[nodiscard]] const char* guard_reason_name(uint32_t reason);
+[[nodiscard]] const char* guard_reason_text(uint32_t reason);
+
+}  // namespace nlb
