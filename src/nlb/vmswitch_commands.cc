@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "nlb/vmswitch_commands.hh"
 
-#include <iostream>
 #include <map>
 
 #include "control/control.hh"
 #include "nlb/commands.hh"
-#include "nlb/json_field.hh"
 #include "nlb/output.hh"
 #include "nlb/render.hh"
 #include "nlb/render_vmswitch.hh"
@@ -36,15 +34,6 @@ Error explained(const Error& error, const std::string& path) {
       kNoDaemon};
 }
 
-// As a script wants it: one object a port and reason, a line each.
-int print_violations(const Invocation& invocation, const Style& style, const json& answer) {
-  if (!invocation.json) return print_answer(invocation, style, answer, render_violations);
-  for (const auto& one : list_field(answer, "violations"))
-    std::cout << one.dump(-1, ' ', false, json::error_handler_t::replace) << "\n";
-  std::cout.flush();
-  return std::cout ? kDone : kFailed;
-}
-
 // A file that is there is somebody's work: it is not written over.
 int discover(const Invocation& invocation, const Style& style) {
   const auto found = vmswitch::discover("");
@@ -62,8 +51,8 @@ int discover(const Invocation& invocation, const Style& style) {
 }
 
 Renderer renderer_of(const std::string& command) {
-  static const std::map<std::string, Renderer> renderers = {{"show", render_switches},
-                                                            {"clusters", render_clusters}};
+  static const std::map<std::string, Renderer> renderers = {
+      {"show", render_switches}, {"clusters", render_clusters}, {"violations", render_violations}};
   const auto found = renderers.find(command);
   return found == renderers.end() ? render_action : found->second;
 }
@@ -82,7 +71,6 @@ int run_vmswitch(const Invocation& invocation, const Style& style) {
   }
   const auto answer = ask(path, invocation.request, 60000);  // a thousand ports may be set up anew
   if (!answer) return print_failure(invocation, explained(answer.error(), path));
-  if (command == "violations") return print_violations(invocation, style, *answer);
   return print_answer(invocation, style, *answer, renderer_of(command));
 }
 

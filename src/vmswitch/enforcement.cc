@@ -239,6 +239,23 @@ void Enforcement::release_others(const std::vector<PortStatus>& now) {
   }
 }
 
+Result<void> Enforcement::release(const SwitchConfig& config) {
+  auto found = links();
+  if (!found) return tl::unexpected(found.error());
+  links_ = std::move(*found);
+  for (const auto& guarded : config.switches)
+    if (auto done = remove_gate(guarded.bridge); !done) return done;
+  std::vector<BridgePort> present;
+  for (const auto& port : ports_among(links_))
+    if (switch_of(config, port.bridge) != nullptr) present.push_back(port);
+  for (const auto& [port, mac] : compile_policy(config, present, {}).pinned)
+    if (auto done = remove_from_table(port, mac); !done) return done;
+  for (const auto& port : present) hooks_of(port).remove();
+  release_others({});
+  remove_pins(options_.pin_directory);
+  return {};
+}
+
 Result<std::vector<Finding>> Enforcement::look_again(const SwitchConfig& config,
                                                      const ClusterNumbers& numbers) {
   auto found = links();

@@ -61,6 +61,9 @@ class Enforcement {
   [[nodiscard]] Result<std::vector<Finding>> look_again(const SwitchConfig& config,
                                                         const ClusterNumbers& numbers);
 
+  // Takes everything off again: the bridges pass what they passed before they were guarded.
+  [[nodiscard]] Result<void> release(const SwitchConfig& config);
+
   [[nodiscard]] bool adopted() const { return adopted_; }
   [[nodiscard]] const std::vector<PortStatus>& ports() const { return ports_; }
   [[nodiscard]] const std::vector<Link>& links_now() const { return links_; }

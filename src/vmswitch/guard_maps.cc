@@ -69,10 +69,10 @@ nlb_guard_port with_memory_of(nlb_guard_port value, const nlb_guard_port& old) {
   return value;
 }
 
-template <typename Key>
-void delete_where_port_is(int map, uint32_t ifindex) {
+template <typename Key, typename Where>
+void delete_where(int map, Where is_gone) {
   for (const auto& key : keys_of<Key>(map))
-    if (key.ifindex == ifindex) bpf_map_delete_elem(map, &key);
+    if (is_gone(key.ifindex)) bpf_map_delete_elem(map, &key);
 }
 
 }  // namespace
@@ -128,11 +128,21 @@ Result<void> GuardMaps::put_ports(const PortMap& wanted, const PortMap& present)
   return add(ports_, values, present, "guard_ports");
 }
 
+template <typename Where>
+void GuardMaps::forget_where(Where is_gone) {
+  delete_where<nlb_guard_learned_key>(learned_, is_gone);
+  delete_where<nlb_guard_counter_key>(counters_, is_gone);
+  delete_where<nlb_guard_counter_key>(reports_, is_gone);
+  for (const uint32_t ifindex : keys_of<uint32_t>(states_))
+    if (is_gone(ifindex)) bpf_map_delete_elem(states_, &ifindex);
+}
+
 void GuardMaps::forget_port(uint32_t ifindex) {
-  delete_where_port_is<nlb_guard_learned_key>(learned_, ifindex);
-  delete_where_port_is<nlb_guard_counter_key>(counters_, ifindex);
-  delete_where_port_is<nlb_guard_counter_key>(reports_, ifindex);
-  bpf_map_delete_elem(states_, &ifindex);
+  forget_where([&](uint32_t one) { return one == ifindex; });
+}
+
+void GuardMaps::forget_others(const std::set<uint32_t>& here) {
+  forget_where([&](uint32_t one) { return !here.contains(one); });
 }
 
 bool GuardMaps::holds(const Policy& policy) const {

@@ -33,6 +33,8 @@ class GuardMaps {
   [[nodiscard]] std::optional<nlb_guard_port> port(uint32_t ifindex) const;
   [[nodiscard]] std::optional<nlb_guard_state> state(uint32_t ifindex) const;
   [[nodiscard]] std::vector<MacAddress> learned(uint32_t ifindex) const;
+  // What was counted, learned and reported of ports that are not among these.
+  void forget_others(const std::set<uint32_t>& here);
   // Opens a port again that a violation has shut down.
   [[nodiscard]] Result<void> recover(uint32_t ifindex, Nanos now);
   [[nodiscard]] int events_fd() const { return events_; }
@@ -43,6 +45,8 @@ class GuardMaps {
   [[nodiscard]] Result<void> put(const Policy& policy);
   [[nodiscard]] Result<void> put_ports(const PortMap& wanted, const PortMap& present);
   void forget_port(uint32_t ifindex);
+  template <typename Where>
+  void forget_where(Where is_gone);
 
   MappedArray<nlb_guard_control> control_;
   int ports_ = -1, macs_ = -1, addresses_ = -1, states_ = -1, learned_ = -1, counters_ = -1, reports_ = -1,

@@ -26,7 +26,7 @@ constexpr int kDone = 0, kFailed = 1, kBadConfiguration = 2;
 
 struct Options {
   nlb::vmswitch::SwitchPaths paths;
-  bool check_config = false;
+  bool check_config = false, release = false;
   bool may_use_tcx = true;
 };
 
@@ -40,6 +40,8 @@ Options parse_options(int argc, char** argv) {
   app.add_option("--runtime-dir", options.paths.runtime_directory, "default /run/opennlb/vmswitch");
   app.add_flag("--check-config", options.check_config,
                "check the configuration and exit: 0, or 2 with FILE:LINE lines");
+  app.add_flag("--release", options.release,
+               "take the guard off the bridges and exit: they pass everything again");
   app.add_option("--attach", attach, "where programs go: auto (tcx where the kernel has it) or clsact")
       ->check(CLI::IsMember({"auto", "clsact"}));
   app.set_version_flag("--version", NLB_VERSION);
@@ -135,10 +137,11 @@ int main(int argc, char** argv) {
   std::signal(SIGPIPE, SIG_IGN);
   spdlog::set_pattern("[%l] %v");  // events carry the time at which they happened
   SwitchDaemon daemon(options.paths, std::move(*config), options.may_use_tcx);
-  if (auto started = daemon.start(); !started) {
-    std::fprintf(stderr, "nlb-vmswitch: %s\n", started.error().message.c_str());
+  if (auto done = options.release ? daemon.release() : daemon.start(); !done) {
+    std::fprintf(stderr, "nlb-vmswitch: %s\n", done.error().message.c_str());
     return kFailed;
   }
+  if (options.release) return kDone;
   auto control = nlb::ControlServer::listen(
       options.paths.runtime_directory + "/control.sock",
       [&](const nlohmann::json& request, bool may_change) { return daemon.answer(request, may_change); });

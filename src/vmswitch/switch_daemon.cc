@@ -37,6 +37,16 @@ std::string numbers_file(const SwitchPaths& paths) {
   return paths.runtime_directory + "/clusters";
 }
 
+std::string violations_file(const SwitchPaths& paths) {
+  return paths.runtime_directory + "/violations.json";
+}
+
+std::string text_in(const std::string& path) {
+  std::stringstream text;
+  text << std::ifstream(path).rdbuf();
+  return text.str();
+}
+
 EventId event_of(Finding::Kind kind) {
   switch (kind) {
     case Finding::Kind::port_joined:
@@ -63,12 +73,11 @@ SwitchDaemon::SwitchDaemon(SwitchPaths paths, SwitchConfig config, bool may_use_
 Result<void> SwitchDaemon::lock_bridges(const SwitchConfig& config) {
   for (const auto& guarded : config.switches) {
     if (locks_.contains(guarded.bridge)) continue;
-    auto lock = InstanceLock::take(guarded.bridge);
+    auto lock = InstanceLock::take("vmswitch/" + guarded.bridge);  // an nlbd may serve on the bridge itself
     if (!lock)
-      return fail(guarded.bridge +
-                      " is guarded by another nlb-vmswitch in this network namespace, or served by an "
-                      "nlbd; stop that first",
-                  lock.error().code);
+      return fail(
+          guarded.bridge + " is guarded by another nlb-vmswitch in this network namespace; stop that first",
+          lock.error().code);
     locks_.emplace(guarded.bridge, std::move(*lock));
   }
   return {};
@@ -76,9 +85,8 @@ Result<void> SwitchDaemon::lock_bridges(const SwitchConfig& config) {
 
 Result<void> SwitchDaemon::start() {
   if (auto locked = lock_bridges(config_); !locked) return locked;
-  std::stringstream known;
-  known << std::ifstream(numbers_file(paths_)).rdbuf();
-  numbers_ = ClusterNumbers::parse(known.str());
+  numbers_ = ClusterNumbers::parse(text_in(numbers_file(paths_)));
+  violations_.restore(text_in(violations_file(paths_)));
   auto monitor = BridgeMonitor::open();  // before the first look: nothing can come in between unseen
   if (!monitor) return tl::unexpected(monitor.error());
   monitor_ = std::move(*monitor);
@@ -100,6 +108,13 @@ Result<void> SwitchDaemon::start() {
   read_counters();
   events_.write_lines();
   return {};
+}
+
+Result<void> SwitchDaemon::release() {
+  if (auto locked = lock_bridges(config_); !locked) return locked;
+  auto enforcement = Enforcement::start({pin_directory_of(paths_.runtime_directory), may_use_tcx_}, config_);
+  if (!enforcement) return tl::unexpected(enforcement.error());
+  return (*enforcement)->release(config_);
 }
 
 void SwitchDaemon::stop() {
@@ -196,6 +211,23 @@ void SwitchDaemon::read_counters() {
     if (!reason_is_expected(count.reason)) sums[{count.ifindex, count.reason}] += count.sum.packets;
   for (const auto& [key, packets] : sums)
     violations_.on_count(key.first, key.second, packets, identity_of(key.first), unix_ms());
+  forget_gone_ports();
+  save_violations();
+}
+
+// An interface index is not given again soon; what was counted under it is in the log now.
+void SwitchDaemon::forget_gone_ports() {
+  std::set<uint32_t> here;
+  for (const auto& port : enforcement_->ports()) here.insert(port.at.ifindex);
+  enforcement_->maps().forget_others(here);
+  std::erase_if(identities_, [&](const auto& entry) { return !here.contains(entry.first); });
+  std::erase_if(shut_down_, [&](uint32_t ifindex) { return !here.contains(ifindex); });
+}
+
+void SwitchDaemon::save_violations() {
+  if (!violations_.changed()) return;
+  if (auto done = write_atomically(violations_file(paths_), violations_.text()); !done)
+    spdlog::warn("{}", done.error().message);
 }
 
 // `violation = "shutdown"`: the programs shut the port, the daemon opens it again.

@@ -31,7 +31,8 @@ class SwitchDaemon {
 
   // The policy is in force when this returns without an error.
   [[nodiscard]] Result<void> start();
-  void stop();  // the policy stays
+  void stop();                           // the policy stays
+  [[nodiscard]] Result<void> release();  // in place of start(): nothing stays
 
   void on_change();  // the kernel said that something is otherwise
   void on_events();  // violations wait in the ring
@@ -50,6 +51,8 @@ class SwitchDaemon {
   void tell_misplaced_ports();
   void read_events();
   void read_counters();
+  void forget_gone_ports();
+  void save_violations();
   void watch_shut_ports();
   void save_numbers() const;
   [[nodiscard]] Result<void> lock_bridges(const SwitchConfig& config);

@@ -101,6 +101,7 @@ bool ViolationLog::on_event(const nlb_guard_event& event, const PortIdentity& wh
   entry.last_ms = std::max(entry.last_ms, unix_ms);
   auto& packets = entry.packets[event.ifindex];
   packets = std::max<uint64_t>(packets, 1);  // the counter follows
+  changed_ = true;
   return to_be_told;
 }
 
@@ -109,8 +110,55 @@ void ViolationLog::on_count(uint32_t ifindex, uint16_t reason, uint64_t packets,
   if (reason_is_expected(reason) || packets == 0) return;
   Entry& entry = entry_of(reason, who, unix_ms);
   auto& known = entry.packets[ifindex];
-  if (packets > known) entry.last_ms = std::max(entry.last_ms, unix_ms);
-  known = std::max(known, packets);
+  if (packets <= known) return;
+  entry.last_ms = std::max(entry.last_ms, unix_ms);
+  known = packets;
+  changed_ = true;
+}
+
+std::string ViolationLog::text() {
+  auto all = nlohmann::json::array();
+  for (const auto& [key, entry] : entries_) {
+    auto packets = nlohmann::json::array();
+    for (const auto& [ifindex, count] : entry.packets) packets.push_back({ifindex, count});
+    all.push_back({{"vm", entry.who.vm},
+                   {"adapter", entry.who.adapter},
+                   {"port", key.first},
+                   {"reason", key.second},
+                   {"address", entry.address},
+                   {"mac", entry.mac},
+                   {"frame", entry.frame},
+                   {"direction", entry.direction},
+                   {"vlan", entry.vlan},
+                   {"dropped", entry.dropped},
+                   {"first_ms", entry.first_ms},
+                   {"last_ms", entry.last_ms},
+                   {"packets", packets}});
+  }
+  changed_ = false;
+  return all.dump() + "\n";
+}
+
+void ViolationLog::restore(const std::string& text) {
+  const auto all = nlohmann::json::parse(text, nullptr, false);
+  if (!all.is_array()) return;
+  for (const auto& one : all) try {
+      Entry entry;
+      entry.who = {one.at("vm"), one.at("adapter"), one.at("port")};
+      entry.address = one.at("address");
+      entry.mac = one.at("mac");
+      entry.frame = one.at("frame");
+      entry.direction = one.at("direction");
+      entry.vlan = one.at("vlan");
+      entry.dropped = one.at("dropped");
+      entry.first_ms = one.at("first_ms");
+      entry.last_ms = one.at("last_ms");
+      for (const auto& count : one.at("packets")) entry.packets[count.at(0)] = count.at(1);
+      const uint16_t reason = one.at("reason");
+      entries_[{entry.who.interface, reason}] = std::move(entry);
+    } catch (const nlohmann::json::exception&) {
+      continue;
+    }
 }
 
 nlohmann::json ViolationLog::json() const {

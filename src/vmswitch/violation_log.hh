@@ -27,13 +27,17 @@ struct PortIdentity {
 class ViolationLog {
  public:
   // True when a person should hear of it: the first of its kind, or the first after a minute of silence.
-  bool on_event(const nlb_guard_event& event, const PortIdentity& who, int64_t unix_ms);
+  [[nodiscard]] bool on_event(const nlb_guard_event& event, const PortIdentity& who, int64_t unix_ms);
   // The counter of this interface index as it is now. An index belongs to one life of an interface.
   void on_count(uint32_t ifindex, uint16_t reason, uint64_t packets, const PortIdentity& who,
                 int64_t unix_ms);
 
+  // For the next daemon: it knows since when, and the evidence. A text that is none is passed over.
+  [[nodiscard]] std::string text();  // and is unchanged from then on
+  void restore(const std::string& text);
+  [[nodiscard]] bool changed() const { return changed_; }
+
   [[nodiscard]] nlohmann::json json() const;  // the shape of `nlb vmswitch violations --json`
-  [[nodiscard]] bool empty() const { return entries_.empty(); }
 
  private:
   struct Entry {
@@ -47,6 +51,7 @@ class ViolationLog {
   };
   Entry& entry_of(uint16_t reason, const PortIdentity& who, int64_t unix_ms);
   std::map<std::pair<std::string, uint16_t>, Entry> entries_;  // (interface, reason)
+  bool changed_ = false;
 };
 
 [[nodiscard]] std::string describe(const nlb_guard_event& event, const PortIdentity& who);

@@ -25,16 +25,29 @@ std::optional<int> living_process(const std::string& root, const std::string& pi
   return pid;
 }
 
+// Proxmox numbers its machines; a person may have given the name.
+std::string proxmox_id(const std::string& vm, const std::string& root) {
+  std::error_code error;
+  for (fs::directory_iterator at(root + "/etc/pve/qemu-server", error), end; !error && at != end;
+       at.increment(error)) {
+    std::ifstream lines(at->path());
+    for (std::string line; std::getline(lines, line) && !line.starts_with("[");)
+      if (line == "name: " + vm) return at->path().stem().string();
+  }
+  return vm;
+}
+
 // A hypervisor's own word: a machine that it knows runs while the process of its pid file lives.
 std::optional<RunState> managed_state(const std::string& vm, const std::string& root) {
+  const std::string id = proxmox_id(vm, root);
   struct Manager {
     const char* name;
     std::string definition, pid_file;
   };
   for (const Manager& manager : {Manager{"libvirt", root + "/etc/libvirt/qemu/" + vm + ".xml",
                                          root + "/run/libvirt/qemu/" + vm + ".pid"},
-                                 Manager{"Proxmox", root + "/etc/pve/qemu-server/" + vm + ".conf",
-                                         root + "/run/qemu-server/" + vm + ".pid"}}) {
+                                 Manager{"Proxmox", root + "/etc/pve/qemu-server/" + id + ".conf",
+                                         root + "/run/qemu-server/" + id + ".pid"}}) {
     if (const auto pid = living_process(root, manager.pid_file))
       return RunState{true, std::string(manager.name) + " runs it as process " + std::to_string(*pid)};
     if (exists(manager.definition)) return RunState{false, std::string(manager.name) + " has it stopped"};

@@ -8,6 +8,7 @@ Frames are Ethernet with an EtherType of nobody's and a number, sent and taken b
 opened inside the namespaces, so no frame needs a process of its own.
 """
 import ctypes
+import fcntl
 import json
 import os
 import signal
@@ -74,24 +75,34 @@ def sh(*words, check=True):
     return done
 
 
+def in_namespace(namespace, act):
+    """act(), as of a process in that network namespace; this thread alone goes there and comes back."""
+    home = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
+    there = os.open(f"/run/netns/{namespace}", os.O_RDONLY)
+    try:
+        need(LIBC.setns(there, CLONE_NEWNET) == 0, f"cannot enter {namespace}")
+        return act()
+    finally:
+        need(LIBC.setns(home, CLONE_NEWNET) == 0, "cannot return from a namespace")
+        os.close(home)
+        os.close(there)
+
+
 class Tap:
     """A packet socket on one interface of a namespace: sends numbered frames, counts what comes in."""
 
     def __init__(self, namespace, interface):
-        home = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
-        there = os.open(f"/run/netns/{namespace}", os.O_RDONLY)
-        try:
-            need(LIBC.setns(there, CLONE_NEWNET) == 0, f"cannot enter {namespace}")
-            self.socket = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ETHER_TYPE))
-            self.socket.bind((interface, ETHER_TYPE))
-            # promiscuous: a guest that looks at everything it can get (struct packet_mreq)
-            index = socket.if_nametoindex(interface)
-            self.socket.setsockopt(263, 1, struct.pack("IHH8s", index, 1, 0, bytes(8)))
-            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 16 << 20)
-        finally:
-            need(LIBC.setns(home, CLONE_NEWNET) == 0, "cannot return from a namespace")
-            os.close(home)
-            os.close(there)
+        self.socket = in_namespace(namespace, lambda: self.opened(interface))
+
+    @staticmethod
+    def opened(interface):
+        one = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ETHER_TYPE))
+        one.bind((interface, ETHER_TYPE))
+        # promiscuous: a guest that looks at everything it can get (SOL_PACKET, struct packet_mreq)
+        index = socket.if_nametoindex(interface)
+        one.setsockopt(263, 1, struct.pack("IHH8s", index, 1, 0, bytes(8)))
+        one.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 16 << 20)
+        return one
 
     def send(self, source, destination, kind, number=0):
         """kind: one letter by which the frame is known again."""
@@ -199,6 +210,15 @@ class Bridge:
     def join(self, interface):
         self.inside("ip", "link", "set", interface, "master", "br0")
 
+    def open_tap(self, number):
+        """A tap as QEMU makes it, in place of the guest's veth; it lives while the file is open."""
+        self.inside("ip", "link", "del", f"tap{number}", check=False)
+        file = in_namespace(self.switch, lambda: os.open("/dev/net/tun", os.O_RDWR))
+        request = struct.pack("16sH22x", f"tap{number}".encode(), 0x0002 | 0x1000)  # IFF_TAP | IFF_NO_PI
+        fcntl.ioctl(file, 0x400454CA, request)  # TUNSETIFF
+        self.inside("ip", "link", "set", f"tap{number}", "up")
+        return file
+
     def guest(self, number):
         return Tap(self.outside, f"guest{number}")
 
@@ -240,7 +260,7 @@ class Bridge:
         return [json.loads(line) for line in lines]
 
     def violations(self):
-        return [json.loads(line) for line in self.ask("violations", "--json").stdout.splitlines()]
+        return json.loads(self.ask("violations", "--json").stdout)["violations"]
 
     def close(self):
         self.stop(signal.SIGKILL)

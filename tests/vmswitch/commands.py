@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """nlb vmswitch against a running nlb-vmswitch: what is shown, changed, refused and remembered."""
+import os
 import signal
 
 from bridge import BROADCAST, CONFIG, Tap, mac_of, main, need, sh, wait_for
@@ -57,8 +58,10 @@ def changed(run):
         wait_for("the masked MAC passes", lambda: any(kind == "m" for _, kind, _ in watch.take()) or
                  not tap.send("02:01:0a:4d:00:64", BROADCAST, "m"), 3)
         need("member" in bridge.ask("clusters").stdout, "not shown as a member")
-    with run.case("what vmswitch.d says wins also after a restart"):
+    with run.case("after kill -9 and a start what vmswitch.d says still wins, and violations are remembered"):
+        known = bridge.violations()
         bridge.restart(signal.SIGKILL)
+        need(bridge.violations() == known, f"{bridge.violations()}, before: {known}")
         need(bridge.port("tap1")["mac_spoofing"] == "cluster", f"{bridge.port('tap1')}")
     with run.case("--live changes it at once and records it"):
         bridge.ask("set", "web1", "--mac-spoofing", "off", "--live")
@@ -71,6 +74,17 @@ def changed(run):
         refused(bridge.ask("set", "web1", "--mac-spoofing", "maybe", check=False), 2)
         bridge.ask("set", "db1/net1", "--mac-spoofing", "on", "--live")
         need([bridge.port(tap)["mac_spoofing"] for tap in ("tap3", "tap4")] == ["off", "on"], "the wrong one")
+    with run.case("a tap: a process that holds it open runs the VM, whatever the state of the interface"):
+        file = bridge.open_tap(4)
+        bridge.join("tap4")
+        wait_for("guarded", lambda: bridge.port("tap4")["state"] == "guarded", 2)
+        bridge.inside("ip", "link", "set", "tap4", "down")
+        refused(bridge.ask("set", "db1/net1", "--mac-spoofing", "off", check=False), 1, "holds tap4 open")
+        os.close(file)
+        wait_for("absent", lambda: bridge.port("tap4")["state"] == "absent", 2)
+        bridge.ask("set", "db1/net1", "--mac-spoofing", "off")
+        bridge.add_guest(4)
+        bridge.join("tap4")
     with run.case("a change that contradicts the rest is refused before anything is written"):
         refused(bridge.ask("set", "web2", "--mac-spoofing", "cluster", "--cluster", "web", "--host-id", "1",
                            "--live", check=False), 2, "nothing was changed", "host_id is 1")

@@ -236,6 +236,40 @@ TEST_F(EnforcementTest, ABridgeThatIsNoLongerDeclaredIsReleased) {
   EXPECT_EQ(sh("nft list tables | grep -c nlb_switch_br0 || true"), "0\n");
 }
 
+TEST_F(EnforcementTest, ReleaseLeavesNothing) {
+  const auto everything = [] {
+    return sh(
+        "nft list tables; bridge fdb show br br0 | grep static; for i in tap1 tap2 eno1; do tc qdisc show "
+        "dev $i;"
+        "tc filter show dev $i ingress; done; true");
+  };
+  const auto before = everything();
+  for (const bool may_use_tcx : {true, false}) {
+    start(may_use_tcx);
+    EXPECT_NE(everything(), before);
+    ASSERT_TRUE(guard_->release(config_));
+    EXPECT_EQ(everything(), before);
+    EXPECT_TRUE(PortHooks(if_nametoindex("tap1"), "tap1", true).guard_programs().empty());
+    EXPECT_TRUE(passes(*one_, kOther, kBroadcast, *two_));
+  }
+}
+
+// Counters of machines that come and go all day would fill the map.
+TEST_F(EnforcementTest, ForgetsWhatWasCountedOfPortsThatAreGone) {
+  start();
+  passes(*one_, kOther, kBroadcast, *two_);
+  const uint32_t tap1 = if_nametoindex("tap1");
+  const auto counted = [&] {
+    const auto all = guard_->maps().counters();
+    return std::any_of(all.begin(), all.end(),
+                       [&](const ReasonCount& count) { return count.ifindex == tap1; });
+  };
+  guard_->maps().forget_others({tap1});
+  EXPECT_TRUE(counted());
+  guard_->maps().forget_others({});
+  EXPECT_FALSE(counted());
+}
+
 TEST_F(EnforcementTest, RemovedProgramsClosePortAreSaidAndPutBack) {
   start(false);
   sh("tc qdisc del dev tap1 clsact");
