@@ -48,8 +48,10 @@ static nlb_inline int nlb_guard_report_is_due(const struct nlb_guard_control* co
 static nlb_inline void nlb_guard_fill_event(struct nlb_guard_event* event,
                                             const struct nlb_guard_frame* frame) {
   struct __sk_buff* skb = frame->skb;
-  __u32 bytes = skb->len < NLB_GUARD_HEAD_BYTES ? skb->len : NLB_GUARD_HEAD_BYTES;
+  __u32 last = (skb->len < NLB_GUARD_HEAD_BYTES ? skb->len : NLB_GUARD_HEAD_BYTES) - 1;
 
+  asm volatile("" : "+r"(last)); /* the verifier of Linux 6.1 does not follow the comparison, but the mask */
+  last &= NLB_GUARD_HEAD_BYTES - 1;
   event->ifindex = frame->ifindex;
   event->frame_bytes = skb->len;
   event->vlan = frame->vlan;
@@ -60,8 +62,7 @@ static nlb_inline void nlb_guard_fill_event(struct nlb_guard_event* event,
   event->zero = 0;
   __builtin_memset(event->head, 0, sizeof(event->head));
   event->head_bytes = 0;
-  if (bytes - 1 < NLB_GUARD_HEAD_BYTES && !bpf_skb_load_bytes(skb, 0, event->head, bytes))
-    event->head_bytes = bytes;
+  if (!bpf_skb_load_bytes(skb, 0, event->head, last + 1)) event->head_bytes = last + 1;
 }
 
 static nlb_inline void nlb_guard_report(const struct nlb_guard_frame* frame,

@@ -73,10 +73,12 @@ class Attached : public testing::TestWithParam<Hook> {
   static void TearDownTestSuite() { std::system("ip link delete gd-br"); }
 
   void SetUp() override {
+    libbpf_set_print(nullptr);  // it complains of a hook that is there already
     arrange_world(NLB_GUARD_SPOOFING_CLUSTER, [](Arrangement&) {});
     for (const uint32_t port : {web1(), web2(), other(), uplink()}) {
       attach(port, NLB_GUARD_TRANSMIT);
       attach(port, NLB_GUARD_RECEIVE);
+      if (IsSkipped()) return;
     }
   }
   void TearDown() override {

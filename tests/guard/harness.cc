@@ -88,7 +88,6 @@ uint32_t port_index(std::size_t number) {
 }
 
 GuardHarness::GuardHarness() {
-  libbpf_set_print(nullptr);
   size_t size = 0;
   const void* bytes = nlb_guard_transmit__elf_bytes(&size);
   transmit_ = open_skeleton(bytes, size);

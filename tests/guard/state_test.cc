@@ -207,6 +207,7 @@ TEST(Events, carry_the_evidence) {
   arrange(NLB_GUARD_SPOOFING_OFF, [](nlb_guard_port& port) { port.vlan = 3; });
   const Frame lie = arp_frame({kReply, kOwn, kOtherIp, kGateway, kGatewayIp}, kOwn, kGateway);
   guard().set_address(3, IpAddress::v4(kOtherIp), {other(), 0, NLB_GUARD_ADDRESS_OWN, 0, {}, {}});
+  const Nanos before = boot_now();
   const GuardOutcome outcome = run(lie);
   ASSERT_TRUE(outcome.event);
   const nlb_guard_event& event = *outcome.event;
@@ -218,9 +219,8 @@ TEST(Events, carry_the_evidence) {
   EXPECT_EQ(event.direction, NLB_GUARD_TRANSMIT);
   EXPECT_EQ(event.dropped, 1);
   EXPECT_EQ(event.head_bytes, lie.size());
-  const auto now = static_cast<uint64_t>(boot_now());
-  EXPECT_LT(event.time_ns, now);
-  EXPECT_GT(event.time_ns, now - static_cast<uint64_t>(60 * kSecond));
+  EXPECT_GT(event.time_ns, static_cast<uint64_t>(before));
+  EXPECT_LT(event.time_ns, static_cast<uint64_t>(boot_now()));
 }
 
 }  // namespace
