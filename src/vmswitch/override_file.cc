@@ -96,6 +96,10 @@ Result<std::string> with_change(const std::string& text, const SpoofingChange& c
     if (!change.adapter.empty()) put(*table, text_node("adapter", change.adapter));
   }
   put(*table, text_node("mac_spoofing", name_of(change.mac_spoofing)));
+  // Limits on sources belong to "on": beside another setting the file would be refused.
+  if (change.mac_spoofing != MacSpoofing::on)
+    std::erase_if(table->items,
+                  [](const TomlNode& item) { return item.key == "max_macs" || item.key == "sticky"; });
   if (change.cluster) put(*table, text_node("cluster", *change.cluster));
   if (change.host_id) {
     TomlNode number;

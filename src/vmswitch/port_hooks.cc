@@ -38,11 +38,19 @@ std::optional<std::vector<uint32_t>> tcx_programs(int ifindex, bpf_attach_type p
   return ids;
 }
 
+uint32_t id_of(int program) {
+  bpf_prog_info info{};
+  uint32_t bytes = sizeof info;
+  return bpf_obj_get_info_by_fd(program, &info, &bytes) == 0 ? info.id : 0;
+}
+
 // In the place of an older one of ours, when that comes first anyway; else at the front, the older ones go
 // after.
 int set_tcx(int ifindex, bpf_attach_type place, int program) {
   const auto present = tcx_programs(ifindex, place);
   if (!present) return -EOPNOTSUPP;
+  const uint32_t id = id_of(program);
+  if (!present->empty() && present->front() == id) return 0;
   struct bpf_prog_attach_opts options {};
   options.sz = sizeof options;
   const FileDescriptor first(
@@ -53,9 +61,15 @@ int set_tcx(int ifindex, bpf_attach_type place, int program) {
   } else {
     options.flags = kBefore;
   }
-  if (const int error = bpf_prog_attach_opts(program, ifindex, place, &options); error != 0) return error;
+  int error = bpf_prog_attach_opts(program, ifindex, place, &options);
+  // It is there, behind somebody else's, and cannot be moved. The port is closed at the gate meanwhile.
+  if (error == -EEXIST && !first) {
+    bpf_prog_detach2(program, ifindex, place);
+    error = bpf_prog_attach_opts(program, ifindex, place, &options);
+  }
+  if (error != 0) return error;
   for (std::size_t i = first ? 1 : 0; i < present->size(); ++i) {
-    if (!is_guard((*present)[i])) continue;
+    if ((*present)[i] == id || !is_guard((*present)[i])) continue;
     const FileDescriptor old(bpf_prog_get_fd_by_id((*present)[i]));
     if (old) bpf_prog_detach2(old.get(), ifindex, place);
   }
@@ -67,12 +81,6 @@ void remove_tcx(int ifindex, bpf_attach_type place) {
     const FileDescriptor program(is_guard(id) ? bpf_prog_get_fd_by_id(id) : -1);
     if (program) bpf_prog_detach2(program.get(), ifindex, place);
   }
-}
-
-uint32_t id_of(int program) {
-  bpf_prog_info info{};
-  uint32_t bytes = sizeof info;
-  return bpf_obj_get_info_by_fd(program, &info, &bytes) == 0 ? info.id : 0;
 }
 
 // A program at tcx runs before every filter, and its "pass" is final.

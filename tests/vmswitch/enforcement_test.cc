@@ -6,6 +6,7 @@
 //     wire   ── eno1 ┘ uplink
 #include "vmswitch/enforcement.hh"
 
+#include <bpf/bpf.h>
 #include <gtest/gtest.h>
 #include <net/if.h>
 #include <sched.h>
@@ -313,6 +314,31 @@ TEST_F(EnforcementTest, TcxStandsBesideAnIngressQdisc) {
   expect_guarded();
   sh("tc qdisc add dev tap2 ingress; tc qdisc del dev tap1 ingress");
   EXPECT_TRUE(look().empty());
+  expect_guarded();
+}
+
+// A program of somebody else that comes first and says "pass" would end the chain before the guard.
+TEST_F(EnforcementTest, AForeignProgramThatComesFirstIsNoticedAndPassedBy) {
+  if (!PortHooks::kernel_has_tcx()) GTEST_SKIP() << "this kernel has no tcx";
+  const std::vector<bpf_insn> pass = {{BPF_ALU64 | BPF_MOV | BPF_K, 0, 0, 0, 0},
+                                      {BPF_JMP | BPF_EXIT, 0, 0, 0, 0}};
+  const FileDescriptor foreign(
+      bpf_prog_load(BPF_PROG_TYPE_SCHED_CLS, "foreign", "GPL", pass.data(), pass.size(), nullptr));
+  ASSERT_TRUE(static_cast<bool>(foreign));
+  struct bpf_prog_attach_opts first {};
+  first.sz = sizeof first;
+  first.flags = 1U << 3;  // BPF_F_BEFORE
+  const auto put_first = [&](int place) {
+    return bpf_prog_attach_opts(foreign.get(), static_cast<int>(if_nametoindex("tap1")),
+                                static_cast<bpf_attach_type>(place), &first);
+  };
+  start();
+  ASSERT_EQ(put_first(46), 0);
+  EXPECT_FALSE(passes(*one_, kGuest1, kBroadcast, *two_));  // no mark
+  EXPECT_TRUE(said(look(), Finding::Kind::programs_removed, "tap1"));
+  expect_guarded();
+  ASSERT_EQ(put_first(47), 0);
+  EXPECT_TRUE(said(look(), Finding::Kind::programs_removed, "tap1"));
   expect_guarded();
 }
 

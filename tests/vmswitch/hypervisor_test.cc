@@ -128,6 +128,11 @@ TEST(OverrideFile, KeepsWhatSomebodyElsePutThere) {
   EXPECT_NE(again->find("cluster = \"web\"\nhost_id = 2\nmac_spoofing = \"off\"\n"), std::string::npos)
       << *again;
   EXPECT_FALSE(with_change("[[port", change).has_value());
+  const auto off =
+      with_change("[[port]]\nvm = \"web1\"\nmac_spoofing = \"on\"\nmax_macs = 3\nsticky = true\n",
+                  {"web1", "", MacSpoofing::off, {}, {}});
+  EXPECT_EQ(off->find("max_macs"), std::string::npos) << *off;
+  EXPECT_EQ(off->find("sticky"), std::string::npos) << *off;
 }
 
 TEST(OverrideFile, IsReplacedAsAWhole) {
