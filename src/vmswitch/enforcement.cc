@@ -25,8 +25,8 @@ std::vector<BridgePort> ports_among(const std::vector<Link>& links) {
   return ports;
 }
 
-// Maps that programs on the bridges' ports use: what is attached is what is in force.
-MapSet attached_maps(const SwitchConfig& config) {
+// The guard's programs on the bridges' ports: what is attached is what is in force.
+std::vector<uint32_t> attached_programs(const SwitchConfig& config) {
   const auto found = links();
   if (!found) return {};
   std::vector<uint32_t> programs;
@@ -35,7 +35,7 @@ MapSet attached_maps(const SwitchConfig& config) {
     for (const uint32_t id : PortHooks(port.ifindex, port.interface, true).guard_programs())
       programs.push_back(id);
   }
-  return maps_of_programs(programs);
+  return programs;
 }
 
 // Shown in audit too, but nothing is closed there.
@@ -48,11 +48,13 @@ bool has_gate(const GuardedSwitch& guarded) {
 Result<std::unique_ptr<Enforcement>> Enforcement::start(const EnforcementOptions& options,
                                                         const SwitchConfig& config) {
   silence_libbpf();
-  MapSet found = attached_maps(config);
+  const auto attached = attached_programs(config);
+  MapSet found = maps_of_programs(attached);
   const bool adopted = GuardPrograms::judge(found) == FoundMaps::same_abi;
   if (!adopted) found.clear();
   auto programs = GuardPrograms::load(found);
   if (!programs) return tl::unexpected(programs.error());
+  if (adopted) (*programs)->prefer(attached);
   auto maps = GuardMaps::over((*programs)->maps());
   if (!maps) return tl::unexpected(maps.error());
   pin_maps(options.pin_directory, (*programs)->maps());
@@ -119,7 +121,7 @@ Result<void> Enforcement::write_maps(const SwitchConfig& config, const ClusterNu
 
 void Enforcement::attach(std::vector<PortStatus>& now, Findings& findings) {
   for (auto& port : now) {
-    if (!port.hooks.complete())
+    if (!port.hooks.complete() || hooks_of(port.at).belongs_elsewhere(port.hooks))
       port.hooks = hooks_of(port.at).attach(programs_->transmit(), programs_->receive());
     port.ready = port.hooks.complete() && port.has_policy;
     if (port.hooks.complete()) {

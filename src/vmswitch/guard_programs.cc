@@ -3,8 +3,11 @@
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
+#include <fcntl.h>
 #include <nlb/abi/guard.h>
 
+#include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstring>
 
@@ -30,10 +33,22 @@ struct GuardPrograms::Objects {
 
 namespace {
 
-uint32_t id_of(const bpf_program* program) {
+bpf_prog_info info_of(int program) {
   bpf_prog_info info{};
   uint32_t bytes = sizeof info;
-  return bpf_obj_get_info_by_fd(bpf_program__fd(program), &info, &bytes) == 0 ? info.id : 0;
+  return bpf_obj_get_info_by_fd(program, &info, &bytes) == 0 ? info : bpf_prog_info{};
+}
+
+FileDescriptor duplicate_of(const bpf_program* program) {
+  return FileDescriptor(fcntl(bpf_program__fd(program), F_DUPFD_CLOEXEC, 3));
+}
+
+bool uses_maps(uint32_t program, const MapSet& maps) {
+  const MapSet theirs = maps_of_programs(std::array{program});
+  return !theirs.empty() && std::all_of(theirs.begin(), theirs.end(), [&](const auto& one) {
+    const auto ours = maps.find(one.first);
+    return ours != maps.end() && map_id(ours->second.get()) == map_id(one.second.get());
+  });
 }
 
 bool is_of_our_version(int control) {
@@ -53,6 +68,8 @@ Result<std::unique_ptr<GuardPrograms>> GuardPrograms::load(const MapSet& reuse) 
   programs->maps_ = duplicate(reuse);
   for (bpf_object* object : {programs->objects_->transmit->obj, programs->objects_->receive->obj})
     if (auto loaded = load_object(object, programs->maps_); !loaded) return tl::unexpected(loaded.error());
+  programs->transmit_ = duplicate_of(programs->objects_->transmit->progs.nlb_guard_transmit);
+  programs->receive_ = duplicate_of(programs->objects_->receive->progs.nlb_guard_receive);
   return programs;
 }
 
@@ -76,17 +93,26 @@ FoundMaps GuardPrograms::judge(const MapSet& found) {
   return FoundMaps::same_abi;
 }
 
-int GuardPrograms::transmit() const {
-  return bpf_program__fd(objects_->transmit->progs.nlb_guard_transmit);
+void GuardPrograms::prefer(const std::vector<uint32_t>& attached) {
+  for (const uint32_t id : attached) {
+    FileDescriptor program(bpf_prog_get_fd_by_id(id));
+    const auto about = info_of(program.get());
+    for (auto* own : {&transmit_, &receive_}) {
+      const auto wanted = info_of(own->get());
+      if (about.id == wanted.id || std::memcmp(about.tag, wanted.tag, sizeof wanted.tag) != 0 ||
+          std::strcmp(about.name, wanted.name) != 0 || !uses_maps(id, maps_))
+        continue;
+      *own = std::move(program);
+      break;
+    }
+  }
 }
-int GuardPrograms::receive() const {
-  return bpf_program__fd(objects_->receive->progs.nlb_guard_receive);
-}
+
 uint32_t GuardPrograms::transmit_id() const {
-  return id_of(objects_->transmit->progs.nlb_guard_transmit);
+  return info_of(transmit()).id;
 }
 uint32_t GuardPrograms::receive_id() const {
-  return id_of(objects_->receive->progs.nlb_guard_receive);
+  return info_of(receive()).id;
 }
 
 }  // namespace nlb::vmswitch

@@ -186,6 +186,10 @@ HookState PortHooks::state(uint32_t transmit, uint32_t receive) const {
   return now;
 }
 
+bool PortHooks::belongs_elsewhere(const HookState& now) const {
+  return (now.kind == HookKind::tcx) != (may_use_tcx_ && kernel_has_tcx());
+}
+
 std::vector<uint32_t> PortHooks::guard_programs() const {
   std::vector<uint32_t> ids;
   for (const auto place : {kTcxIngress, kTcxEgress})

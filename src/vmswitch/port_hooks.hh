@@ -39,6 +39,8 @@ class PortHooks {
   HookState attach(int transmit, int receive) const;
   // Asked of the kernel; programs by their ids.
   [[nodiscard]] HookState state(uint32_t transmit, uint32_t receive) const;
+  // Whether it would be attached elsewhere now than it is: after an update of the kernel, or by order.
+  [[nodiscard]] bool belongs_elsewhere(const HookState& now) const;
   // Programs of the guard on this port, of whatever age, by id.
   [[nodiscard]] std::vector<uint32_t> guard_programs() const;
   void remove() const;  // the guard's, and a clsact that nobody else uses

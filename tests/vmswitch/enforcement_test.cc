@@ -172,10 +172,13 @@ TEST_F(EnforcementTest, TheMembersMacsPassUnderClusterOnly) {
 TEST_F(EnforcementTest, StaysWithoutADaemonAndIsAdopted) {
   start();
   const auto before = sh("nft list table bridge nlb_switch_br0 | grep -v counter");
+  const auto programs = PortHooks(if_nametoindex("tap1"), "tap1", true).guard_programs();
   guard_.reset();
   expect_guarded();
   start();
   EXPECT_TRUE(guard_->adopted());
+  // The same code over the same maps need not be replaced.
+  EXPECT_EQ(PortHooks(if_nametoindex("tap1"), "tap1", true).guard_programs(), programs);
   EXPECT_EQ(sh("nft list table bridge nlb_switch_br0 | grep -v counter"), before);
   expect_guarded();
 }
