@@ -39,8 +39,8 @@ void add_ports(uint32_t count) {
     nlb_guard_port port{};
     std::memcpy(port.mac, mac.octets.data(), 6);
     guard().set_port(ifindex, port);
-    guard().set_mac(NLB_GUARD_ANY_VLAN, mac, {ifindex, 0, NLB_GUARD_MAC_PORT, 0});
-    guard().set_address(0, IpAddress::v4(ip("10.78.0.0") + i),
+    guard().set_mac({NLB_GUARD_ANY_VLAN}, mac, {ifindex, 0, NLB_GUARD_MAC_PORT, 0});
+    guard().set_address({0}, IpAddress::v4(ip("10.78.0.0") + i),
                         {ifindex, 0, NLB_GUARD_ADDRESS_OWN, 0, {}, {}});
   }
 }

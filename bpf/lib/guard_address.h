@@ -7,8 +7,9 @@
 
 #include "guard_mac.h"
 
-/* An address in the frame's VLAN, IPv4 v4-mapped. */
-static nlb_inline void nlb_guard_ipv4_key(struct nlb_guard_address_key* key, __u16 vlan, const void* ipv4) {
+/* An address on the frame's bridge and VLAN, IPv4 v4-mapped. */
+static nlb_inline void nlb_guard_ipv4_key(struct nlb_guard_address_key* key,
+                                          const struct nlb_guard_frame* frame, const void* ipv4) {
   const __u16* half = ipv4;
   __u16* to = (__u16*)key->address;
 
@@ -16,13 +17,15 @@ static nlb_inline void nlb_guard_ipv4_key(struct nlb_guard_address_key* key, __u
   to[5] = 0xffff;
   to[6] = half[0];
   to[7] = half[1];
-  key->vlan = vlan;
+  key->vlan = frame->vlan;
+  key->bridge = frame->port->bridge;
 }
 
-static nlb_inline void nlb_guard_ipv6_key(struct nlb_guard_address_key* key, __u16 vlan, const void* ipv6) {
+static nlb_inline void nlb_guard_ipv6_key(struct nlb_guard_address_key* key,
+                                          const struct nlb_guard_frame* frame, const void* ipv6) {
   __builtin_memcpy(key->address, ipv6, 16);
-  key->vlan = vlan;
-  key->zero = 0;
+  key->vlan = frame->vlan;
+  key->bridge = frame->port->bridge;
 }
 
 /* 0.0.0.0 or ::, of which nobody can be the owner. */
@@ -104,7 +107,7 @@ static nlb_inline int nlb_guard_may_bind(const struct nlb_guard_frame* frame,
 static nlb_inline __u32 nlb_guard_claim_pair(struct nlb_guard_frame* frame,
                                              const struct nlb_guard_address_key* key, const __u8* mac,
                                              __u32 foreign, __u32 unlisted) {
-  const struct nlb_guard_mac* owner = nlb_guard_find_mac(frame->vlan, mac);
+  const struct nlb_guard_mac* owner = nlb_guard_find_mac(frame, mac);
   int own = nlb_guard_is_own_mac(frame, mac);
   const struct nlb_guard_address* entry;
   __u32 reason;
@@ -150,7 +153,7 @@ static nlb_inline __u32 nlb_guard_mention_pair(struct nlb_guard_frame* frame,
   __u32 reason;
 
   if (!entry) return NLB_GUARD_PASSED;
-  owner = nlb_guard_find_mac(frame->vlan, mac);
+  owner = nlb_guard_find_mac(frame, mac);
   if (entry->kind == NLB_GUARD_ADDRESS_VIP) {
     if (nlb_guard_is_vip_at(entry, owner, mac)) return NLB_GUARD_PASSED;
     reason = NLB_GUARD_REASON(vip_mac);

@@ -39,7 +39,7 @@ static nlb_inline __u32 nlb_guard_judge_arp_target(struct nlb_guard_frame* frame
   if (nlb_guard_is_zero_mac(arp->target_mac) || nlb_guard_is_broadcast(arp->target_mac))
     return NLB_GUARD_PASSED;
   if (!repeats && arp->operation != bpf_htons(NLB_GUARD_ARP_REPLY)) return NLB_GUARD_PASSED;
-  nlb_guard_ipv4_key(&key, frame->vlan, arp->target_ip);
+  nlb_guard_ipv4_key(&key, frame, arp->target_ip);
   if (!repeats) return nlb_guard_mention_pair(frame, &key, arp->target_mac);
   return nlb_guard_judge_pair(frame, &key, arp->target_mac, NLB_GUARD_REASON(arp_mac),
                               NLB_GUARD_REASON(arp_address));
@@ -52,7 +52,7 @@ static nlb_inline __u32 nlb_guard_judge_arp(struct nlb_guard_frame* frame) {
 
   if (!nlb_guard_read_arp(frame, &arp))
     return frame->port->role == NLB_GUARD_ROLE_UPLINK ? NLB_GUARD_PASSED : NLB_GUARD_REASON(arp_malformed);
-  nlb_guard_ipv4_key(&key, frame->vlan, arp.sender_ip);
+  nlb_guard_ipv4_key(&key, frame, arp.sender_ip);
   reason = nlb_guard_judge_pair(frame, &key, arp.sender_mac, NLB_GUARD_REASON(arp_mac),
                                 NLB_GUARD_REASON(arp_address));
   return reason == NLB_GUARD_PASSED ? nlb_guard_judge_arp_target(frame, &arp) : reason;
@@ -62,7 +62,7 @@ static nlb_inline __u32 nlb_guard_judge_arp(struct nlb_guard_frame* frame) {
 static nlb_inline int nlb_guard_may_rarp(const struct nlb_guard_frame* frame, const __u8* mac) {
   if (nlb_guard_is_own_mac(frame, mac)) return 1;
   return frame->port->spoofing == NLB_GUARD_SPOOFING_ON && !(mac[0] & 1) && !nlb_guard_is_zero_mac(mac) &&
-         !nlb_guard_find_mac(frame->vlan, mac);
+         !nlb_guard_find_mac(frame, mac);
 }
 
 static nlb_inline __u32 nlb_guard_judge_rarp(struct nlb_guard_frame* frame) {

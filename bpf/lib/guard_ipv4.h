@@ -20,7 +20,7 @@
 static nlb_inline int nlb_guard_is_foreign_virtual(const struct nlb_guard_frame* frame, __u8 family,
                                                    __u8 number) {
   __u8 mac[6] __attribute__((aligned(2))) = {0x00, 0x00, 0x5e, 0x00, family, number};
-  const struct nlb_guard_mac* owner = nlb_guard_find_mac(frame->vlan, mac);
+  const struct nlb_guard_mac* owner = nlb_guard_find_mac(frame, mac);
 
   return owner && owner->kind == NLB_GUARD_MAC_VIRTUAL && (!frame->member || owner->cluster != frame->member);
 }
@@ -60,7 +60,7 @@ static nlb_inline __u32 nlb_guard_judge_ipv4(struct nlb_guard_frame* frame) {
 
   if (bpf_skb_load_bytes(frame->skb, frame->network_offset, &ip, sizeof(ip)) || ip.version != 4 || ip.ihl < 5)
     return NLB_GUARD_REASON(ip_malformed);
-  nlb_guard_ipv4_key(&key, frame->vlan, &ip.saddr);
+  nlb_guard_ipv4_key(&key, frame, &ip.saddr);
   reason = nlb_guard_claim_address(frame, &key, NLB_GUARD_REASON(ip_address));
   if (reason != NLB_GUARD_PASSED || (ip.frag_off & bpf_htons(NLB_GUARD_FRAGMENT_OFFSET))) return reason;
   return nlb_guard_judge_ipv4_payload(frame, ip.protocol, frame->network_offset + ip.ihl * 4U);

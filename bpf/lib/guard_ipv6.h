@@ -114,7 +114,7 @@ static nlb_inline __u32 nlb_guard_judge_ipv6(struct nlb_guard_frame* frame) {
   if (bpf_skb_load_bytes(frame->skb, frame->network_offset, &ip, sizeof(ip)) || ip.version != 6)
     return guest ? NLB_GUARD_REASON(ip_malformed) : NLB_GUARD_PASSED;
   if (guest) {
-    nlb_guard_ipv6_key(&key, frame->vlan, &ip.saddr);
+    nlb_guard_ipv6_key(&key, frame, &ip.saddr);
     reason = nlb_guard_claim_address(frame, &key, NLB_GUARD_REASON(ip_address));
     if (reason != NLB_GUARD_PASSED) return reason;
   }

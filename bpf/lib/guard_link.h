@@ -18,7 +18,7 @@ static nlb_inline int nlb_guard_is_link_control(const __u8* mac) {
 }
 
 static nlb_inline __u32 nlb_guard_judge_heartbeat(const struct nlb_guard_frame* frame) {
-  const struct nlb_guard_mac* owner = nlb_guard_find_mac(frame->vlan, frame->destination);
+  const struct nlb_guard_mac* owner = nlb_guard_find_mac(frame, frame->destination);
 
   if (!nlb_guard_is_shared(owner) || (frame->member && owner->cluster == frame->member))
     return NLB_GUARD_PASSED;
@@ -39,7 +39,7 @@ static nlb_inline int nlb_guard_is_own_heartbeat(const struct nlb_guard_frame* f
   const struct nlb_guard_mac* owner;
 
   if (!frame->member || !nlb_guard_is_heartbeat(frame)) return 0;
-  owner = nlb_guard_find_mac(frame->vlan, frame->destination);
+  owner = nlb_guard_find_mac(frame, frame->destination);
   return nlb_guard_is_shared(owner) && owner->cluster == frame->member;
 }
 

@@ -6,8 +6,9 @@
 
 #include "guard_maps.h"
 
-static nlb_inline const struct nlb_guard_mac* nlb_guard_find_mac(__u16 vlan, const void* mac) {
-  struct nlb_guard_mac_key key = {.vlan = vlan};
+static nlb_inline const struct nlb_guard_mac* nlb_guard_find_mac(const struct nlb_guard_frame* frame,
+                                                                 const void* mac) {
+  struct nlb_guard_mac_key key = {.vlan = frame->vlan, .bridge = frame->port->bridge};
   const struct nlb_guard_mac* owner;
 
   nlb_guard_copy_mac(key.mac, mac);

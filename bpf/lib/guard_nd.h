@@ -86,16 +86,17 @@ static nlb_inline __u32 nlb_guard_judge_nd_target(struct nlb_guard_frame* frame,
 
 static nlb_inline __u32 nlb_guard_judge_nd(struct nlb_guard_frame* frame, struct nlb_guard_nd* nd,
                                            const void* source_address) {
-  struct nlb_guard_address_key source, target = {};
+  struct nlb_guard_address_key source, target;
+  __u8 octets[16] __attribute__((aligned(4)));
   const struct nlb_guard_address_key* bound = &source;
   __u32 reason;
 
   if (!nlb_guard_read_nd(frame->skb, nd)) return NLB_GUARD_REASON(nd_malformed);
-  nlb_guard_ipv6_key(&source, frame->vlan, source_address);
+  nlb_guard_ipv6_key(&source, frame, source_address);
   if (nlb_guard_nd_head_bytes(nd->type) >= 24) {
-    if (bpf_skb_load_bytes(frame->skb, nd->offset + 8, target.address, sizeof(target.address)))
+    if (bpf_skb_load_bytes(frame->skb, nd->offset + 8, octets, sizeof(octets)))
       return NLB_GUARD_REASON(nd_malformed);
-    target.vlan = frame->vlan;
+    nlb_guard_ipv6_key(&target, frame, octets);
     reason = nlb_guard_judge_nd_target(frame, nd, &source, &target);
     if (reason != NLB_GUARD_PASSED) return reason;
     if (nlb_guard_binds_target(nd->type)) bound = &target;

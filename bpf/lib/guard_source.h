@@ -49,7 +49,7 @@ static nlb_inline __u32 nlb_guard_judge_guest_source(struct nlb_guard_frame* fra
   __u32 reason;
 
   if (nlb_guard_is_own_mac(frame, frame->source)) return NLB_GUARD_PASSED;
-  owner = nlb_guard_find_mac(frame->vlan, frame->source);
+  owner = nlb_guard_find_mac(frame, frame->source);
   if (!owner) {
     if (nlb_guard_is_cluster_pattern(frame->source)) return NLB_GUARD_REASON(rogue_cluster);
     return frame->port->spoofing == NLB_GUARD_SPOOFING_ON ? nlb_guard_learn(frame)
@@ -64,7 +64,7 @@ static nlb_inline __u32 nlb_guard_judge_guest_source(struct nlb_guard_frame* fra
 /* What comes in by the uplink belongs to somebody elsewhere. A daemon that knows a guest to be elsewhere
  * takes its MACs out of the set, or says so by ifindex 0. */
 static nlb_inline __u32 nlb_guard_judge_uplink_source(struct nlb_guard_frame* frame) {
-  const struct nlb_guard_mac* owner = nlb_guard_find_mac(frame->vlan, frame->source);
+  const struct nlb_guard_mac* owner = nlb_guard_find_mac(frame, frame->source);
 
   if (!owner) return NLB_GUARD_PASSED;
   if (owner->kind == NLB_GUARD_MAC_CLUSTER) return NLB_GUARD_REASON(cluster_source);

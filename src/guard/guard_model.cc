@@ -32,15 +32,16 @@ const char* guard_reason_text(uint32_t reason) {
   return reason < NLB_GUARD_REASON_COUNT ? texts[reason] : "a reason of a later version";
 }
 
-const nlb_guard_mac* GuardModel::owner_of(uint16_t vlan, const MacAddress& mac) const {
-  for (const uint16_t in : {vlan, uint16_t{NLB_GUARD_ANY_VLAN}}) {
-    if (const auto found = macs_.find({in, mac}); found != macs_.end()) return &found->second;
+const nlb_guard_mac* GuardModel::owner_of(GuardSegment segment, const MacAddress& mac) const {
+  for (const uint16_t vlan : {segment.vlan, uint16_t{NLB_GUARD_ANY_VLAN}}) {
+    if (const auto found = macs_.find({{vlan, segment.bridge}, mac}); found != macs_.end())
+      return &found->second;
   }
   return nullptr;
 }
 
-const nlb_guard_address* GuardModel::entry_of(uint16_t vlan, const IpAddress& address) const {
-  const auto found = addresses_.find({vlan, address});
+const nlb_guard_address* GuardModel::entry_of(GuardSegment segment, const IpAddress& address) const {
+  const auto found = addresses_.find({segment, address});
   return found != addresses_.end() ? &found->second : nullptr;
 }
 

@@ -23,15 +23,21 @@ struct GuardDecision {
   std::optional<IpAddress> address = {};  // at fault
 };
 
+// Where a MAC or an address is somebody's.
+struct GuardSegment {
+  uint16_t vlan = 0, bridge = 0;
+  auto operator<=>(const GuardSegment&) const = default;
+};
+
 class GuardModel {
  public:
   void set_port(uint32_t ifindex, const nlb_guard_port& policy) { ports_[ifindex] = policy; }
   void remove_port(uint32_t ifindex) { ports_.erase(ifindex); }
-  void set_mac(uint16_t vlan, const MacAddress& mac, const nlb_guard_mac& owner) {
-    macs_[{vlan, mac}] = owner;
+  void set_mac(GuardSegment segment, const MacAddress& mac, const nlb_guard_mac& owner) {
+    macs_[{segment, mac}] = owner;
   }
-  void set_address(uint16_t vlan, const IpAddress& address, const nlb_guard_address& entry) {
-    addresses_[{vlan, address}] = entry;
+  void set_address(GuardSegment segment, const IpAddress& address, const nlb_guard_address& entry) {
+    addresses_[{segment, address}] = entry;
   }
   // What a port has used up so far.
   struct State {
@@ -47,14 +53,14 @@ class GuardModel {
  private:
   class Trial;  // of one frame
 
-  [[nodiscard]] const nlb_guard_mac* owner_of(uint16_t vlan, const MacAddress& mac) const;
-  [[nodiscard]] const nlb_guard_address* entry_of(uint16_t vlan, const IpAddress& address) const;
+  [[nodiscard]] const nlb_guard_mac* owner_of(GuardSegment segment, const MacAddress& mac) const;
+  [[nodiscard]] const nlb_guard_address* entry_of(GuardSegment segment, const IpAddress& address) const;
   [[nodiscard]] GuardDecision decide(uint32_t ifindex, const TaggedFrame& frame,
                                      nlb_guard_direction direction, Nanos now);
 
   std::map<uint32_t, nlb_guard_port> ports_;
-  std::map<std::pair<uint16_t, MacAddress>, nlb_guard_mac> macs_;
-  std::map<std::pair<uint16_t, IpAddress>, nlb_guard_address> addresses_;
+  std::map<std::pair<GuardSegment, MacAddress>, nlb_guard_mac> macs_;
+  std::map<std::pair<GuardSegment, IpAddress>, nlb_guard_address> addresses_;
   std::map<uint32_t, State> states_;
 };
 

@@ -223,7 +223,7 @@ Refusal GuardModel::Trial::says(const saying::Binds& what) {
 }
 
 Refusal GuardModel::Trial::says(const saying::Mentions& what) {
-  const nlb_guard_address* entry = model_.entry_of(decision_.vlan, what.address);
+  const nlb_guard_address* entry = model_.entry_of(segment(), what.address);
   if (entry == nullptr || !contradicts(*entry, what.mac)) return std::nullopt;
   const bool vip = entry->kind == NLB_GUARD_ADDRESS_VIP;
   return blame(vip ? NLB_GUARD_REASON_vip_mac : NLB_GUARD_REASON_neighbour_address, what.mac, what.address);
@@ -282,7 +282,7 @@ bool GuardModel::Trial::is_own_link_local(const IpAddress& address) const {
 
 Refusal GuardModel::Trial::address(const IpAddress& address, Speech speech) const {
   if (address.is_unspecified()) return std::nullopt;
-  const nlb_guard_address* entry = model_.entry_of(decision_.vlan, address);
+  const nlb_guard_address* entry = model_.entry_of(segment(), address);
   if (entry == nullptr) {
     if (!has(NLB_GUARD_PORT_ADDRESSES_SET) || is_own_link_local(address)) return std::nullopt;
     return unlisted(speech);
@@ -296,7 +296,7 @@ Refusal GuardModel::Trial::address(const IpAddress& address, Speech speech) cons
 }
 
 bool GuardModel::Trial::goes_with(const IpAddress& address, const MacAddress& mac) const {
-  const nlb_guard_address* entry = model_.entry_of(decision_.vlan, address);
+  const nlb_guard_address* entry = model_.entry_of(segment(), address);
   const nlb_guard_mac* found = owner(mac);
   if (entry == nullptr || entry->kind == NLB_GUARD_ADDRESS_OWN) {
     if (is_own(mac) || found == nullptr || !is_common(*found)) return true;

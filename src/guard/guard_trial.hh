@@ -49,8 +49,9 @@ class GuardModel::Trial {
   [[nodiscard]] bool is_own(const MacAddress& mac) const { return mac == own_ && !mac.is_zero(); }
   [[nodiscard]] bool is_member_of(uint16_t cluster) const;
   [[nodiscard]] bool is_heartbeat() const;
+  [[nodiscard]] GuardSegment segment() const { return {decision_.vlan, port_.bridge}; }
   [[nodiscard]] const nlb_guard_mac* owner(const MacAddress& mac) const {
-    return model_.owner_of(decision_.vlan, mac);
+    return model_.owner_of(segment(), mac);
   }
   Refusal blame(nlb_guard_reason reason, const MacAddress& mac);
   Refusal blame(nlb_guard_reason reason, const MacAddress& mac, const IpAddress& address);

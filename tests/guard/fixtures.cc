@@ -41,33 +41,33 @@ void set_masked(uint16_t vlan, Cluster cluster, const MacAddress& cluster_mac) {
     MacAddress masked = cluster_mac;
     masked.octets[1] = host;
     const uint32_t here = host == 1 ? web1() : host == 2 ? web2() : 0;
-    guard().set_mac(vlan, masked, {here, cluster, NLB_GUARD_MAC_MASKED, host});
+    guard().set_mac({vlan}, masked, {here, cluster, NLB_GUARD_MAC_MASKED, host});
   }
 }
 
 void set_clusters() {
-  guard().set_mac(0, kWebMac, of_cluster(kWeb, NLB_GUARD_MAC_CLUSTER));
-  guard().set_mac(0, kWebGroup, of_cluster(kWeb, NLB_GUARD_MAC_GROUP));
+  guard().set_mac({0}, kWebMac, of_cluster(kWeb, NLB_GUARD_MAC_CLUSTER));
+  guard().set_mac({0}, kWebGroup, of_cluster(kWeb, NLB_GUARD_MAC_GROUP));
   set_masked(0, kWeb, kWebMac);
-  guard().set_mac(0, kVirtual4, of_cluster(kRouter, NLB_GUARD_MAC_VIRTUAL));
-  guard().set_mac(0, kVirtual6, of_cluster(kRouter, NLB_GUARD_MAC_VIRTUAL));
-  guard().set_mac(0, kShopMac, of_cluster(kShop, NLB_GUARD_MAC_GROUP));
-  guard().set_mac(0, kMailMac, of_cluster(kMail, NLB_GUARD_MAC_GROUP));
-  guard().set_mac(0, kMailGroup, of_cluster(kMail, NLB_GUARD_MAC_GROUP));
-  guard().set_mac(0, kNested1, of_cluster(kNested, NLB_GUARD_MAC_VIRTUAL));
-  guard().set_mac(0, kNested2, of_cluster(kNested, NLB_GUARD_MAC_VIRTUAL));
-  guard().set_mac(0, kPlainMac, of_cluster(kPlain, NLB_GUARD_MAC_VIRTUAL));
-  guard().set_mac(7, kFarMac, of_cluster(kFar, NLB_GUARD_MAC_CLUSTER));
+  guard().set_mac({0}, kVirtual4, of_cluster(kRouter, NLB_GUARD_MAC_VIRTUAL));
+  guard().set_mac({0}, kVirtual6, of_cluster(kRouter, NLB_GUARD_MAC_VIRTUAL));
+  guard().set_mac({0}, kShopMac, of_cluster(kShop, NLB_GUARD_MAC_GROUP));
+  guard().set_mac({0}, kMailMac, of_cluster(kMail, NLB_GUARD_MAC_GROUP));
+  guard().set_mac({0}, kMailGroup, of_cluster(kMail, NLB_GUARD_MAC_GROUP));
+  guard().set_mac({0}, kNested1, of_cluster(kNested, NLB_GUARD_MAC_VIRTUAL));
+  guard().set_mac({0}, kNested2, of_cluster(kNested, NLB_GUARD_MAC_VIRTUAL));
+  guard().set_mac({0}, kPlainMac, of_cluster(kPlain, NLB_GUARD_MAC_VIRTUAL));
+  guard().set_mac({7}, kFarMac, of_cluster(kFar, NLB_GUARD_MAC_CLUSTER));
   set_masked(7, kFar, kFarMac);
-  guard().set_address(0, IpAddress::v4(kWebVip), vip(kWeb, kWebMac));
-  guard().set_address(0, kWebVip6, vip(kWeb, kWebMac));
-  guard().set_address(0, IpAddress::v4(kRouterVip), vip(kRouter, kVirtual4));
-  guard().set_address(0, kRouterVip6, vip(kRouter, kVirtual6));
-  guard().set_address(0, IpAddress::v4(kShopVip), vip(kShop, kShopMac));
-  guard().set_address(0, IpAddress::v4(kMailVip), vip(kMail, kMailMac));
-  guard().set_address(0, IpAddress::v4(kNestedVip), vip(kNested, kNone, NLB_GUARD_BIND_VIRTUAL));
-  guard().set_address(0, IpAddress::v4(kPlainVip), vip(kPlain, kNone, NLB_GUARD_BIND_OWN));
-  guard().set_address(7, IpAddress::v4(kFarVip), vip(kFar, kFarMac));
+  guard().set_address({0}, IpAddress::v4(kWebVip), vip(kWeb, kWebMac));
+  guard().set_address({0}, kWebVip6, vip(kWeb, kWebMac));
+  guard().set_address({0}, IpAddress::v4(kRouterVip), vip(kRouter, kVirtual4));
+  guard().set_address({0}, kRouterVip6, vip(kRouter, kVirtual6));
+  guard().set_address({0}, IpAddress::v4(kShopVip), vip(kShop, kShopMac));
+  guard().set_address({0}, IpAddress::v4(kMailVip), vip(kMail, kMailMac));
+  guard().set_address({0}, IpAddress::v4(kNestedVip), vip(kNested, kNone, NLB_GUARD_BIND_VIRTUAL));
+  guard().set_address({0}, IpAddress::v4(kPlainVip), vip(kPlain, kNone, NLB_GUARD_BIND_OWN));
+  guard().set_address({7}, IpAddress::v4(kFarVip), vip(kFar, kFarMac));
 }
 
 nlb_guard_port guest(nlb_guard_spoofing spoofing, const MacAddress& mac) {
@@ -77,6 +77,8 @@ nlb_guard_port guest(nlb_guard_spoofing spoofing, const MacAddress& mac) {
   put(port.mac, mac);
   return port;
 }
+
+constexpr uint32_t kAway = 90'000;  // a port of another bridge, whose MAC and addresses are nobody's here
 
 void set_neighbours() {
   nlb_guard_port second = guest(NLB_GUARD_SPOOFING_CLUSTER, kWeb2);
@@ -88,12 +90,17 @@ void set_neighbours() {
   nlb_guard_port up{};
   up.role = NLB_GUARD_ROLE_UPLINK;
   guard().set_port(uplink(), up);
-  guard().set_mac(NLB_GUARD_ANY_VLAN, kWeb2, of_port(web2(), kWeb));
-  guard().set_mac(NLB_GUARD_ANY_VLAN, kOther, of_port(other(), 0));
-  guard().set_address(0, IpAddress::v4(kIp2), own(web2(), kWeb2, kMasked2));
-  guard().set_address(0, kIp62, own(web2(), kWeb2, kMasked2));
-  guard().set_address(0, IpAddress::v4(kOtherIp), own(other(), kOther));
-  guard().set_address(0, kOtherIp6, own(other(), kOther));
+  guard().set_mac({NLB_GUARD_ANY_VLAN}, kWeb2, of_port(web2(), kWeb));
+  guard().set_mac({NLB_GUARD_ANY_VLAN}, kOther, of_port(other(), 0));
+  guard().set_address({0}, IpAddress::v4(kIp2), own(web2(), kWeb2, kMasked2));
+  guard().set_mac({NLB_GUARD_ANY_VLAN}, kAbsent, of_port(0, 0));
+  guard().set_address({0}, IpAddress::v4(kAbsentIp), own(0, kAbsent));
+  guard().set_mac({NLB_GUARD_ANY_VLAN, 1}, kStrange, of_port(kAway, 0));
+  guard().set_address({0, 1}, IpAddress::v4(kFree), own(kAway, kStrange));
+  guard().set_address({0, 1}, kFree6, own(kAway, kStrange));
+  guard().set_address({0}, kIp62, own(web2(), kWeb2, kMasked2));
+  guard().set_address({0}, IpAddress::v4(kOtherIp), own(other(), kOther));
+  guard().set_address({0}, kOtherIp6, own(other(), kOther));
 }
 
 std::optional<uint16_t> outermost_tag(const Frame& frame) {
@@ -161,12 +168,12 @@ void arrange_world(nlb_guard_spoofing spoofing, const std::function<void(Arrange
   guard().clear();
   set_clusters();
   set_neighbours();
-  guard().set_mac(NLB_GUARD_ANY_VLAN, kOwn,
+  guard().set_mac({NLB_GUARD_ANY_VLAN}, kOwn,
                   of_port(web1(), spoofing == NLB_GUARD_SPOOFING_OFF ? uint16_t{0} : port.cluster));
   if (arrangement.addresses) {
     const bool masks = spoofing == NLB_GUARD_SPOOFING_CLUSTER && port.cluster == kWeb;
-    guard().set_address(0, IpAddress::v4(kIp), own(web1(), kOwn, masks ? kMasked1 : kNone));
-    guard().set_address(0, kIp6, own(web1(), kOwn, masks ? kMasked1 : kNone));
+    guard().set_address({0}, IpAddress::v4(kIp), own(web1(), kOwn, masks ? kMasked1 : kNone));
+    guard().set_address({0}, kIp6, own(web1(), kOwn, masks ? kMasked1 : kNone));
   }
   guard().set_port(web1(), port);
 }

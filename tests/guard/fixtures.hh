@@ -2,19 +2,23 @@
 // A fixture is a sentence, a frame, and the reason for which each of the three settings of the port lets it
 // go or not. It goes through the kernel programs and the model, with its VLAN tag in the frame and taken off.
 //
-//   port   what                                    MAC       addresses
-//   web1   the guest under test, host 1            …:01      10.77.0.11, fd77::11 (in the list when
-//   `addresses`) web2   host 2 of cluster web                   …:02      10.77.0.12, fd77::12 other  off, in
-//   no cluster                      …:03      10.77.0.13, fd77::13 uplink
+//   port    what it is                     MAC   addresses
+//   web1    the guest under test, host 1   …:01  10.77.0.11, fd77::11 (in the list where one is `listed`)
+//   web2    host 2 of cluster web          …:02  10.77.0.12, fd77::12
+//   other   off, in no cluster             …:03  10.77.0.13, fd77::13
+//   uplink
+//   absent  a guest that runs elsewhere    …:70  10.77.0.70
 //
-//   cluster                     VIP                       MACs
-//   web     NLB unicast         10.77.0.100, fd77::100    02-bf-0a-4d-00-64, masked 02-h-…, group 03-bf-…
-//   router  VRRP 51             10.77.0.150, fd77::150    00-00-5e-00-01-33, 00-00-5e-00-02-33
-//   shop    NLB multicast       10.77.0.120               03-bf-0a-4d-00-78
-//   mail    NLB IGMP            10.77.0.130               01-00-5e-7f-00-82, group 03-bf-0a-4d-00-82
-//   nested  a list of MACs      10.77.0.140               52-54-00-aa-00-01 and -02
-//   plain   VRRP 60, own MACs   10.77.0.160               00-00-5e-00-01-3c
-//   far     NLB unicast, VLAN 7 10.7.7.100                02-bf-0a-07-07-64
+//   cluster  type                 VIP                     MACs
+//   web      NLB unicast          10.77.0.100, fd77::100  02-bf-0a-4d-00-64, 02-h-…, group 03-bf-…
+//   router   VRRP 51              10.77.0.150, fd77::150  00-00-5e-00-01-33, 00-00-5e-00-02-33
+//   shop     NLB multicast        10.77.0.120             03-bf-0a-4d-00-78
+//   mail     NLB IGMP             10.77.0.130             01-00-5e-7f-00-82, group 03-bf-…
+//   nested   a list of MACs       10.77.0.140             52-54-00-aa-00-01 and -02
+//   plain    VRRP 60, own MACs    10.77.0.160             00-00-5e-00-01-3c
+//   far      NLB unicast, VLAN 7  10.7.7.100              02-bf-0a-07-07-64, 02-h-…
+//
+// On another bridge …:99, 10.77.0.50 and fd77::50 are somebody's; on this one they are nobody's.
 #pragma once
 
 #include <functional>
@@ -59,21 +63,23 @@ uint32_t uplink();
 
 inline const MacAddress kOwn = mac("52:54:00:00:00:01"), kWeb2 = mac("52:54:00:00:00:02"),
                         kOther = mac("52:54:00:00:00:03"), kStrange = mac("52:54:00:00:00:99"),
-                        kGateway = mac("52:54:00:00:00:fe"), kAll = mac("ff:ff:ff:ff:ff:ff"),
-                        kNone = mac("00:00:00:00:00:00"), kWebMac = mac("02:bf:0a:4d:00:64"),
-                        kWebGroup = mac("03:bf:0a:4d:00:64"), kMasked1 = mac("02:01:0a:4d:00:64"),
-                        kMasked2 = mac("02:02:0a:4d:00:64"), kMasked3 = mac("02:03:0a:4d:00:64"),
-                        kRogue = mac("02:bf:0a:4d:00:c8"), kRogueGroup = mac("03:bf:0a:4d:00:c8"),
-                        kVirtual4 = mac("00:00:5e:00:01:33"), kVirtual6 = mac("00:00:5e:00:02:33"),
-                        kShopMac = mac("03:bf:0a:4d:00:78"), kMailMac = mac("01:00:5e:7f:00:82"),
-                        kMailGroup = mac("03:bf:0a:4d:00:82"), kNested1 = mac("52:54:00:aa:00:01"),
-                        kNested2 = mac("52:54:00:aa:00:02"), kPlainMac = mac("00:00:5e:00:01:3c"),
-                        kFarMac = mac("02:bf:0a:07:07:64"), kFarMasked1 = mac("02:01:0a:07:07:64");
+                        kAbsent = mac("52:54:00:00:00:70"), kGateway = mac("52:54:00:00:00:fe"),
+                        kAll = mac("ff:ff:ff:ff:ff:ff"), kNone = mac("00:00:00:00:00:00"),
+                        kWebMac = mac("02:bf:0a:4d:00:64"), kWebGroup = mac("03:bf:0a:4d:00:64"),
+                        kMasked1 = mac("02:01:0a:4d:00:64"), kMasked2 = mac("02:02:0a:4d:00:64"),
+                        kMasked3 = mac("02:03:0a:4d:00:64"), kRogue = mac("02:bf:0a:4d:00:c8"),
+                        kRogueGroup = mac("03:bf:0a:4d:00:c8"), kVirtual4 = mac("00:00:5e:00:01:33"),
+                        kVirtual6 = mac("00:00:5e:00:02:33"), kShopMac = mac("03:bf:0a:4d:00:78"),
+                        kMailMac = mac("01:00:5e:7f:00:82"), kMailGroup = mac("03:bf:0a:4d:00:82"),
+                        kNested1 = mac("52:54:00:aa:00:01"), kNested2 = mac("52:54:00:aa:00:02"),
+                        kPlainMac = mac("00:00:5e:00:01:3c"), kFarMac = mac("02:bf:0a:07:07:64"),
+                        kFarMasked1 = mac("02:01:0a:07:07:64");
 inline const uint32_t kIp = ip("10.77.0.11"), kIp2 = ip("10.77.0.12"), kOtherIp = ip("10.77.0.13"),
-                      kFree = ip("10.77.0.50"), kGatewayIp = ip("10.77.0.1"), kWebVip = ip("10.77.0.100"),
-                      kRouterVip = ip("10.77.0.150"), kShopVip = ip("10.77.0.120"),
-                      kMailVip = ip("10.77.0.130"), kNestedVip = ip("10.77.0.140"),
-                      kPlainVip = ip("10.77.0.160"), kFarVip = ip("10.7.7.100");
+                      kFree = ip("10.77.0.50"), kAbsentIp = ip("10.77.0.70"), kGatewayIp = ip("10.77.0.1"),
+                      kWebVip = ip("10.77.0.100"), kRouterVip = ip("10.77.0.150"),
+                      kShopVip = ip("10.77.0.120"), kMailVip = ip("10.77.0.130"),
+                      kNestedVip = ip("10.77.0.140"), kPlainVip = ip("10.77.0.160"),
+                      kFarVip = ip("10.7.7.100");
 inline const IpAddress kIp6 = ip6("fd77::11"), kIp62 = ip6("fd77::12"), kOtherIp6 = ip6("fd77::13"),
                        kFree6 = ip6("fd77::50"), kWebVip6 = ip6("fd77::100"), kRouterVip6 = ip6("fd77::150"),
                        kLocal6 = ip6("fe80::5054:ff:fe00:1"), kStrange6 = ip6("fe80::1234"),
@@ -118,6 +124,9 @@ inline Frame tagged(const Frame& frame, std::initializer_list<uint16_t> tags, ui
 inline void listed(Arrangement& a) {
   a.addresses = true;
   a.port.flags |= NLB_GUARD_PORT_ADDRESSES_SET;
+}
+inline void on_other_bridge(Arrangement& a) {
+  a.port.bridge = 1;
 }
 inline std::function<void(Arrangement&)> member_of(Cluster cluster) {
   return [cluster](Arrangement& a) { a.port.cluster = cluster; };

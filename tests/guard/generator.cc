@@ -32,9 +32,10 @@ const std::vector<uint32_t>& ipv4s() {
   return pool;
 }
 const std::vector<IpAddress>& ipv6s() {
-  static const std::vector<IpAddress> pool{kIp6,     kIp62,       kOtherIp6, kFree6, kWebVip6,
-                                           kLocal6,  kRouterVip6, kStrange6, kAny6,  ip6("::ffff:10.77.0.13"),
-                                           kAllNodes};
+  static const std::vector<IpAddress> pool{
+      kIp6,           kIp62,       kOtherIp6, kFree6, kWebVip6,
+      kLocal6,        kRouterVip6, kStrange6, kAny6,  ip6("::ffff:10.77.0.13"),
+      ip6("fec0::1"), kAllNodes};
   return pool;
 }
 
@@ -68,6 +69,7 @@ nlb_guard_port GuardGenerator::any_policy() {
   policy.max_macs = chance(2) ? 1 + below(3) : 0;
   policy.vlan = any_vlan();
   policy.cluster = static_cast<__u16>(below(5));
+  policy.bridge = any_bridge();
   policy.host_id = static_cast<__u8>(1 + below(3));
   own_ = chance(20) ? kNone : kOwn;
   put(policy.mac, own_);
@@ -83,7 +85,7 @@ void GuardGenerator::arrange() {
     const uint16_t vlan = chance(3) ? uint16_t{NLB_GUARD_ANY_VLAN} : any_vlan();
     const auto cluster = static_cast<__u16>(below(5));
     const auto host = static_cast<__u8>(1 + below(3));
-    guard().set_mac(vlan, one, {any_port(), cluster, static_cast<__u8>(below(5)), host});
+    guard().set_mac({vlan, any_bridge()}, one, {any_port(), cluster, static_cast<__u8>(below(5)), host});
   }
   for (std::size_t i = 0; i < ipv4s().size() + ipv6s().size(); ++i) {
     if (chance(3)) continue;
@@ -96,7 +98,7 @@ void GuardGenerator::arrange() {
     put(entry.mac, chance(6) ? kNone : chance(2) ? kOwn : any(macs()));
     put(entry.other_mac, chance(2) ? kNone : any(macs()));
     const IpAddress address = i < ipv4s().size() ? IpAddress::v4(ipv4s()[i]) : ipv6s()[i - ipv4s().size()];
-    guard().set_address(any_vlan(), address, entry);
+    guard().set_address({any_vlan(), any_bridge()}, address, entry);
   }
   guard().set_port(web1(), policy_);
 }

@@ -32,6 +32,7 @@ class GuardGenerator {
   }
   nlb_guard_port any_policy();
   uint16_t any_vlan() { return any<uint16_t>({0, 0, 0, 5, 7}); }
+  uint16_t any_bridge() { return chance(6) ? 1 : 0; }
   uint32_t any_port();
   MacAddress any_mac();
   IpAddress any_ipv6();

@@ -52,9 +52,10 @@ void empty_map(int map) {
   while (bpf_map_get_next_key(map, nullptr, &key) == 0) bpf_map_delete_elem(map, &key);
 }
 
-nlb_guard_mac_key mac_key(uint16_t vlan, const MacAddress& mac) {
+nlb_guard_mac_key mac_key(GuardSegment segment, const MacAddress& mac) {
   nlb_guard_mac_key key{};
-  key.vlan = vlan;
+  key.vlan = segment.vlan;
+  key.bridge = segment.bridge;
   std::memcpy(key.mac, mac.octets.data(), 6);
   return key;
 }
@@ -146,18 +147,20 @@ void GuardHarness::remove_port(uint32_t ifindex) {
   model_.remove_port(ifindex);
 }
 
-void GuardHarness::set_mac(uint16_t vlan, const MacAddress& mac, const nlb_guard_mac& owner) {
-  const nlb_guard_mac_key key = mac_key(vlan, mac);
+void GuardHarness::set_mac(GuardSegment segment, const MacAddress& mac, const nlb_guard_mac& owner) {
+  const nlb_guard_mac_key key = mac_key(segment, mac);
   must(bpf_map_update_elem(map("guard_macs"), &key, &owner, BPF_ANY) == 0, "set a MAC");
-  model_.set_mac(vlan, mac, owner);
+  model_.set_mac(segment, mac, owner);
 }
 
-void GuardHarness::set_address(uint16_t vlan, const IpAddress& address, const nlb_guard_address& entry) {
+void GuardHarness::set_address(GuardSegment segment, const IpAddress& address,
+                               const nlb_guard_address& entry) {
   nlb_guard_address_key key{};
   std::memcpy(key.address, address.octets.data(), 16);
-  key.vlan = vlan;
+  key.vlan = segment.vlan;
+  key.bridge = segment.bridge;
   must(bpf_map_update_elem(map("guard_addresses"), &key, &entry, BPF_ANY) == 0, "set an address");
-  model_.set_address(vlan, address, entry);
+  model_.set_address(segment, address, entry);
 }
 
 void GuardHarness::set_report_interval(Nanos interval) {

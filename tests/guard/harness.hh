@@ -34,8 +34,8 @@ class GuardHarness {
   void clear();  // no policy, no state
   void set_port(uint32_t ifindex, const nlb_guard_port& policy);
   void remove_port(uint32_t ifindex);
-  void set_mac(uint16_t vlan, const MacAddress& mac, const nlb_guard_mac& owner);
-  void set_address(uint16_t vlan, const IpAddress& address, const nlb_guard_address& entry);
+  void set_mac(GuardSegment segment, const MacAddress& mac, const nlb_guard_mac& owner);
+  void set_address(GuardSegment segment, const IpAddress& address, const nlb_guard_address& entry);
   void set_report_interval(Nanos interval);
   void clear_states();
   // 0: nothing was ever sent; else the limits are used up until so long from now.

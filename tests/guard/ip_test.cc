@@ -29,12 +29,18 @@ const GuardFixture kIpv4[] = {
      passed},
     {"TCP from a neighbours address", ipv4_frame(kOtherIp), neighbour_address, neighbour_address,
      neighbour_address},
+    {"TCP from the address of a guest that runs elsewhere", ipv4_frame(kAbsentIp), neighbour_address,
+     neighbour_address, neighbour_address},
     {"TCP from a fellow members address", ipv4_frame(kIp2), neighbour_address, neighbour_address,
      neighbour_address},
     {"TCP from a neighbours address in another VLAN", tagged(ipv4_frame(kOtherIp), {5}), passed, passed,
      passed},
     {"TCP from a neighbours address with a priority tag", tagged(ipv4_frame(kOtherIp), {0xe000}),
      neighbour_address, neighbour_address, neighbour_address},
+    {"TCP from a neighbours address on the other bridge", ipv4_frame(kOtherIp), passed, passed, passed,
+     on_other_bridge},
+    {"TCP from an address of the other bridge on it", ipv4_frame(kFree), neighbour_address, neighbour_address,
+     neighbour_address, on_other_bridge},
     {"TCP from the VIP", ipv4_frame(kWebVip), foreign_vip, passed, foreign_vip},
     {"TCP from the VIP where there is a list", ipv4_frame(kWebVip), foreign_vip, passed, foreign_vip, listed},
     {"TCP from the VIP with the masked MAC", ipv4_frame(kWebVip, kTcp, tcp(80, 1000, kAck), kMasked1),
@@ -123,6 +129,12 @@ const GuardFixture kIpv6Frames[] = {
      listed},
     {"another link local address where every one may", ipv6_frame(kStrange6, kUdp, udp(1, 2)), passed, passed,
      passed,
+     [](Arrangement& a) {
+       listed(a);
+       a.port.flags |= NLB_GUARD_PORT_ANY_LINK_LOCAL;
+     }},
+    {"a site local address where every link local one may", ipv6_frame(ip6("fec0::1"), kUdp, udp(1, 2)),
+     ip_address, ip_address, ip_address,
      [](Arrangement& a) {
        listed(a);
        a.port.flags |= NLB_GUARD_PORT_ANY_LINK_LOCAL;

@@ -206,7 +206,7 @@ TEST(Events, say_what_was_lost_when_nobody_reads) {
 TEST(Events, carry_the_evidence) {
   arrange(NLB_GUARD_SPOOFING_OFF, [](nlb_guard_port& port) { port.vlan = 3; });
   const Frame lie = arp_frame({kReply, kOwn, kOtherIp, kGateway, kGatewayIp}, kOwn, kGateway);
-  guard().set_address(3, IpAddress::v4(kOtherIp), {other(), 0, NLB_GUARD_ADDRESS_OWN, 0, {}, {}});
+  guard().set_address({3}, IpAddress::v4(kOtherIp), {other(), 0, NLB_GUARD_ADDRESS_OWN, 0, {}, {}});
   const Nanos before = boot_now();
   const GuardOutcome outcome = run(lie);
   ASSERT_TRUE(outcome.event);

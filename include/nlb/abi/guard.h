@@ -67,7 +67,10 @@
  * profile sends. */
 #define NLB_GUARD_HEARTBEAT_PPS 400
 
-/* A MAC that is the port's in every VLAN is entered once, under this VLAN: what {VLAN, MAC} does not find is
+/* Sets are keyed by bridge, VLAN and MAC or address: two bridges of one machine may have the same addresses,
+ * and a guest that routes between them speaks on each for the other's. The daemon numbers its bridges.
+ *
+ * A MAC that is the port's in every VLAN is entered once, under this VLAN: what {VLAN, MAC} does not find is
  * looked up under {NLB_GUARD_ANY_VLAN, MAC}. The rule for own MACs: a bridge that does not filter VLANs has
  * one table for all, and a frame tagged otherwise with a neighbour's MAC would move that neighbour in it. */
 #define NLB_GUARD_ANY_VLAN 0xffff
@@ -117,8 +120,9 @@ struct nlb_guard_port {
   __u8 role, spoofing, violation;
   __u8 host_id;       /* nlb: 1..64 */
   __u8 mac[6];        /* the adapter's own; zero = none known */
-  __u8 masked_mac[6]; /* nlb unicast: of this host id; zero = none */
-  __u32 zero;
+  __u8 masked_mac[6]; /* nlb unicast: of this host id; zero = none. Judged by guard_macs, not by this */
+  __u16 bridge;       /* number of its bridge: whose sets hold for the port */
+  __u16 zero;
 };
 NLB_GUARD_ASSERT(sizeof(struct nlb_guard_port) == 48);
 NLB_GUARD_ASSERT(__builtin_offsetof(struct nlb_guard_port, vlan) == 24);
@@ -145,8 +149,10 @@ enum nlb_guard_mac_kind {
 struct nlb_guard_mac_key {
   __u16 vlan; /* or NLB_GUARD_ANY_VLAN */
   __u8 mac[6];
+  __u16 bridge;
+  __u16 zero;
 };
-NLB_GUARD_ASSERT(sizeof(struct nlb_guard_mac_key) == 8);
+NLB_GUARD_ASSERT(sizeof(struct nlb_guard_mac_key) == 12);
 
 struct nlb_guard_mac {
   __u32 ifindex;
@@ -167,7 +173,7 @@ enum nlb_guard_address_kind { NLB_GUARD_ADDRESS_OWN, NLB_GUARD_ADDRESS_VIP };
 struct nlb_guard_address_key {
   __u8 address[16];
   __u16 vlan;
-  __u16 zero;
+  __u16 bridge;
 };
 NLB_GUARD_ASSERT(sizeof(struct nlb_guard_address_key) == 20);
 
