@@ -40,7 +40,7 @@ void check_policy(const SwitchConfig& config) {
   require(policy.macs.size() >= config.ports.size());
   std::size_t addresses = 0;
   for (const auto& port : config.ports) addresses += port.addresses.size();
-  for (const auto& cluster : config.clusters) addresses += cluster.vips.size();
+  for (const auto& cluster : config.clusters) addresses += cluster.vips.size() * config.switches.size();
   require(policy.addresses.size() == addresses);
 }
 

@@ -11,15 +11,17 @@ void put(__u8 (&place)[6], const MacAddress& mac) {
   std::copy(mac.octets.begin(), mac.octets.end(), place);
 }
 
-nlb_guard_mac_key mac_key(uint16_t vlan, const MacAddress& mac) {
+nlb_guard_mac_key mac_key(uint16_t bridge, uint16_t vlan, const MacAddress& mac) {
   nlb_guard_mac_key key{};
+  key.bridge = bridge;
   key.vlan = vlan;
   put(key.mac, mac);
   return key;
 }
 
-nlb_guard_address_key address_key(uint16_t vlan, const IpAddress& address) {
+nlb_guard_address_key address_key(uint16_t bridge, uint16_t vlan, const IpAddress& address) {
   nlb_guard_address_key key{};
+  key.bridge = bridge;
   key.vlan = vlan;
   std::copy(address.octets.begin(), address.octets.end(), key.address);
   return key;
@@ -110,14 +112,32 @@ class Compiler {
  public:
   Compiler(const SwitchConfig& config, const std::vector<BridgePort>& present, const ClusterNumbers& numbers)
       : config_(config), numbers_(numbers) {
-    for (const auto& cluster : config_.clusters) add_cluster(cluster);
-    for (const auto& port : config_.ports) add_guest_addresses(kElsewhere, port, cluster_of(config_, port));
+    for (bridge_ = 1; bridge_ <= config_.switches.size(); ++bridge_) {
+      for (const auto& cluster : config_.clusters) add_cluster(cluster);
+      for (const auto& port : config_.ports)
+        if (!is_here(port, present)) add_guest_addresses(kElsewhere, port, cluster_of(config_, port));
+    }
     for (const auto& port : present)
-      if (const auto* guarded = switch_of(config_, port.bridge)) add_port(port, *guarded);
+      if (const auto* guarded = switch_of(config_, port.bridge)) {
+        bridge_ = number_of(*guarded);
+        add_port(port, *guarded);
+      }
   }
   [[nodiscard]] Policy result() && { return std::move(policy_); }
 
  private:
+  [[nodiscard]] bool is_here(const GuestPort& guest, const std::vector<BridgePort>& present) const {
+    return std::any_of(present.begin(), present.end(), [&](const BridgePort& port) {
+      return port.interface == guest.interface && switch_of(config_, port.bridge) != nullptr;
+    });
+  }
+
+  // By the order of the file. It may change at a reload: keys hold the number, so that a port goes from the
+  // old entries to the new ones by the single write of its policy.
+  [[nodiscard]] uint16_t number_of(const GuardedSwitch& guarded) const {
+    return static_cast<uint16_t>(&guarded - config_.switches.data() + 1);
+  }
+
   void add_port(const BridgePort& port, const GuardedSwitch& guarded) {
     const auto* guest = config_.port_on(port.interface);
     std::optional<nlb_guard_port> value;
@@ -133,6 +153,7 @@ class Compiler {
     }
     if (!value) return;
     if (guarded.policy == SwitchPolicy::audit) value->flags |= NLB_GUARD_PORT_AUDIT;
+    value->bridge = bridge_;
     policy_.ports[port.ifindex] = *value;
   }
 
@@ -141,9 +162,9 @@ class Compiler {
     own.ifindex = ifindex;
     own.kind = NLB_GUARD_MAC_PORT;
     own.cluster = cluster != nullptr ? numbers_.of(cluster->name) : uint16_t{0};
-    policy_.macs[mac_key(NLB_GUARD_ANY_VLAN, port.mac)] = own;
+    policy_.macs[mac_key(bridge_, NLB_GUARD_ANY_VLAN, port.mac)] = own;
     const MacAddress masked = masked_mac_of(cluster, port);
-    if (!masked.is_zero()) policy_.macs[mac_key(cluster->vlan, masked)].ifindex = ifindex;
+    if (!masked.is_zero()) policy_.macs[mac_key(bridge_, cluster->vlan, masked)].ifindex = ifindex;
     if (ifindex != kElsewhere) {
       policy_.pinned.insert({ifindex, port.mac});
       if (!masked.is_zero()) policy_.pinned.insert({ifindex, masked});
@@ -155,7 +176,7 @@ class Compiler {
       value.flags = port.mac_spoofing == MacSpoofing::on ? NLB_GUARD_BIND_ANY : 0;
       put(value.mac, port.mac);
       put(value.other_mac, masked);
-      policy_.addresses[address_key(port.vlan, address)] = value;
+      policy_.addresses[address_key(bridge_, port.vlan, address)] = value;
     }
   }
 
@@ -165,7 +186,7 @@ class Compiler {
     value.cluster = numbers_.of(cluster.name);
     value.kind = static_cast<__u8>(kind);
     value.host_id = host;
-    policy_.macs[mac_key(cluster.vlan, mac)] = value;
+    policy_.macs[mac_key(bridge_, cluster.vlan, mac)] = value;
   }
 
   void add_vip(const DeclaredCluster& cluster, const IpAddress& vip, const MacAddress& mac, int flags) {
@@ -174,7 +195,7 @@ class Compiler {
     value.kind = NLB_GUARD_ADDRESS_VIP;
     value.flags = static_cast<__u8>(flags);
     put(value.mac, mac);
-    policy_.addresses[address_key(cluster.vlan, vip)] = value;
+    policy_.addresses[address_key(bridge_, cluster.vlan, vip)] = value;
   }
 
   void add_nlb(const DeclaredCluster& cluster) {
@@ -222,6 +243,7 @@ class Compiler {
 
   const SwitchConfig& config_;
   const ClusterNumbers& numbers_;
+  uint16_t bridge_ = 0;  // whose sets are being filled
   Policy policy_;
 };
 

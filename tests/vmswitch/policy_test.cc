@@ -78,8 +78,9 @@ MacAddress from(const __u8 (&octets)[6]) {
   return result;
 }
 
-const nlb_guard_mac* owner_of(const Policy& policy, uint16_t vlan, const char* text) {
+const nlb_guard_mac* owner_of(const Policy& policy, uint16_t vlan, const char* text, uint16_t bridge = 1) {
   nlb_guard_mac_key key{};
+  key.bridge = bridge;
   key.vlan = vlan;
   const auto address = mac(text);
   std::copy(address.octets.begin(), address.octets.end(), key.mac);
@@ -89,6 +90,7 @@ const nlb_guard_mac* owner_of(const Policy& policy, uint16_t vlan, const char* t
 
 const nlb_guard_address* binding_of(const Policy& policy, uint16_t vlan, const char* text) {
   nlb_guard_address_key key{};
+  key.bridge = 1;
   key.vlan = vlan;
   const auto address = *IpAddress::parse(text);
   std::copy(address.octets.begin(), address.octets.end(), key.address);
@@ -187,6 +189,22 @@ TEST(Policy, WhatIsNotHereIsElsewhere) {
   EXPECT_EQ(binding_of(policy, 0, "10.77.0.11")->ifindex, 0U);
   EXPECT_TRUE(policy.pinned.empty());
   EXPECT_NE(binding_of(policy, 0, "10.77.0.100"), nullptr);
+}
+
+// A guest that routes between two bridges speaks on each for the other's: a MAC is guarded on its own bridge.
+TEST(Policy, EachBridgeHasSetsOfItsOwn) {
+  std::string text = kText;
+  auto read = parse_switch_config({"f", "[[switch]]\nbridge = \"br9\"\n" + text}, {});
+  ASSERT_TRUE(read.has_value()) << text_of(read.error());
+  const auto policy = compiled(*read, {{11, "tap1", "br0"}, {12, "tap2", "br9"}});
+  EXPECT_EQ(policy.ports.at(11).bridge, 2);
+  EXPECT_EQ(policy.ports.at(12).bridge, 1);
+  EXPECT_EQ(owner_of(policy, NLB_GUARD_ANY_VLAN, "52:54:00:00:00:01", 2)->ifindex, 11U);
+  EXPECT_EQ(owner_of(policy, NLB_GUARD_ANY_VLAN, "52:54:00:00:00:01", 1), nullptr);
+  for (const uint16_t bridge : {uint16_t{1}, uint16_t{2}}) {
+    EXPECT_NE(owner_of(policy, 0, "02:bf:0a:4d:00:64", bridge), nullptr);
+    EXPECT_EQ(owner_of(policy, NLB_GUARD_ANY_VLAN, "52:54:00:00:00:03", bridge)->ifindex, 0U);  // elsewhere
+  }
 }
 
 TEST(Policy, PinsOwnAndMaskedMacs) {
