@@ -10,7 +10,7 @@
 namespace nlb::test {
 namespace {
 
-constexpr uint32_t kRepeat = 500'000;
+constexpr uint32_t kRepeat = 200'000;
 constexpr int kRuns = 5;
 
 struct Case {

@@ -63,6 +63,14 @@ TEST(Storm, one_frame_passes_under_the_smallest_limit) {
   EXPECT_EQ(sent(kBroadcastFrame), "storm");
 }
 
+TEST(Storm, refused_frames_do_not_put_off_the_next) {
+  arrange(NLB_GUARD_SPOOFING_OFF, [](nlb_guard_port& port) { port.storm_limit_pps = 1; });
+  guard().set_used_up(web1(), 3600 * kSecond);
+  const __u64 before = guard().kernel_state(web1()).storm_ns;
+  for (int i = 0; i < 5; ++i) EXPECT_EQ(sent(kBroadcastFrame), "storm");
+  EXPECT_EQ(guard().kernel_state(web1()).storm_ns, before);
+}
+
 TEST(Storm, the_limit_gives_way_with_time) {
   arrange(NLB_GUARD_SPOOFING_OFF, [](nlb_guard_port& port) { port.storm_limit_pps = 1; });
   guard().set_used_up(web1(), 10 * kSecond);
