@@ -22,8 +22,9 @@ struct Invocation {
   bool wait = false;       // query --wait-converged, drainstop --wait
   bool follow = false;     // events --follow
   std::optional<double> timeout_s;
-  std::string file;  // keygen, key
-  std::string vip;   // ip2mac
+  bool write = false;  // vmswitch discover --write
+  std::string file;    // keygen, key, vmswitch discover
+  std::string vip;     // ip2mac
 };
 
 // On failure or --help the text is already printed; the exit code is returned.

@@ -5,6 +5,7 @@
 #include <iostream>
 
 #include "nlb/commands.hh"
+#include "nlb/vmswitch_commands.hh"
 #if NLB_HAS_LAB
 #include "lab/lab.hh"
 #endif
@@ -41,6 +42,7 @@ int main(int argc, char** argv) {
   const auto invocation = nlb::parse_arguments(argc, argv);
   if (!invocation) return invocation.error();
   const auto style = nlb::Style::of_terminal();
+  if (invocation->command.starts_with("vmswitch ")) return nlb::run_vmswitch(*invocation, style);
   return invocation->request.is_null() ? nlb::run_local(*invocation, style)
                                        : nlb::run_remote(*invocation, style);
 }

@@ -56,7 +56,23 @@ namespace nlb {
   X(key_signs, 1022, info, "")                                                                              \
   X(bound, 1023, info, "")                                                                                  \
   X(vip_by_hand, 1024, warning, "remove it: nlbd adds the VIP when the cluster MAC can be used")            \
-  X(ip_conflict, 1025, error, "find the device with that MAC and give it another address")
+  X(ip_conflict, 1025, error, "find the device with that MAC and give it another address")                  \
+  /* nlb-vmswitch */                                                                                        \
+  X(switch_started, 1100, info, "")                                                                         \
+  X(switch_stopped, 1101, info, "the policy stays in force")                                                \
+  X(port_joined, 1102, info, "")                                                                            \
+  X(port_left, 1103, info, "")                                                                              \
+  X(port_closed, 1104, error, "do what the text says; the port opens by itself then")                       \
+  X(programs_removed, 1105, error, "they are attached again; find out who detached them")                   \
+  X(gate_removed, 1106, error, "find out who flushes nftables, and let it spare tables nlb_switch_…")       \
+  X(maps_changed, 1107, error, "find out who writes to the guard's maps")                                   \
+  X(violation, 1108, warning, "see `nlb vmswitch violations`: the guest, or its setting, is to be changed") \
+  X(port_shut_down, 1109, error, "it recovers by itself after recover_s")                                   \
+  X(port_recovered, 1110, info, "")                                                                         \
+  X(spoofing_changed, 1111, info, "")                                                                       \
+  X(spoofing_changed_live, 1112, warning, "the VM ran while its property was changed")                      \
+  X(not_on_bridge, 1113, warning, "attach the interface to a guarded bridge, or correct its [[port]]")      \
+  X(not_in_force, 1114, error, "the policy could not be put in force as a whole; it is tried again")
 
 enum class Severity : uint8_t { info, warning, error };
 enum class EventId : uint8_t {
