@@ -51,6 +51,7 @@ void set_clusters() {
   set_masked(0, kWeb, kWebMac);
   guard().set_mac({0}, kVirtual4, of_cluster(kRouter, NLB_GUARD_MAC_VIRTUAL));
   guard().set_mac({0}, kVirtual6, of_cluster(kRouter, NLB_GUARD_MAC_VIRTUAL));
+  guard().set_mac({0}, kVirtual6Only, of_cluster(kRouter, NLB_GUARD_MAC_VIRTUAL));
   guard().set_mac({0}, kShopMac, of_cluster(kShop, NLB_GUARD_MAC_GROUP));
   guard().set_mac({0}, kMailMac, of_cluster(kMail, NLB_GUARD_MAC_GROUP));
   guard().set_mac({0}, kMailGroup, of_cluster(kMail, NLB_GUARD_MAC_GROUP));

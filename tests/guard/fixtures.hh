@@ -12,6 +12,7 @@
 //   cluster  type                 VIP                     MACs
 //   web      NLB unicast          10.77.0.100, fd77::100  02-bf-0a-4d-00-64, 02-h-…, group 03-bf-…
 //   router   VRRP 51              10.77.0.150, fd77::150  00-00-5e-00-01-33, 00-00-5e-00-02-33
+//            and 70, only IPv6                            00-00-5e-00-02-46
 //   shop     NLB multicast        10.77.0.120             03-bf-0a-4d-00-78
 //   mail     NLB IGMP             10.77.0.130             01-00-5e-7f-00-82, group 03-bf-…
 //   nested   a list of MACs       10.77.0.140             52-54-00-aa-00-01 and -02
@@ -69,11 +70,11 @@ inline const MacAddress kOwn = mac("52:54:00:00:00:01"), kWeb2 = mac("52:54:00:0
                         kMasked1 = mac("02:01:0a:4d:00:64"), kMasked2 = mac("02:02:0a:4d:00:64"),
                         kMasked3 = mac("02:03:0a:4d:00:64"), kRogue = mac("02:bf:0a:4d:00:c8"),
                         kRogueGroup = mac("03:bf:0a:4d:00:c8"), kVirtual4 = mac("00:00:5e:00:01:33"),
-                        kVirtual6 = mac("00:00:5e:00:02:33"), kShopMac = mac("03:bf:0a:4d:00:78"),
-                        kMailMac = mac("01:00:5e:7f:00:82"), kMailGroup = mac("03:bf:0a:4d:00:82"),
-                        kNested1 = mac("52:54:00:aa:00:01"), kNested2 = mac("52:54:00:aa:00:02"),
-                        kPlainMac = mac("00:00:5e:00:01:3c"), kFarMac = mac("02:bf:0a:07:07:64"),
-                        kFarMasked1 = mac("02:01:0a:07:07:64");
+                        kVirtual6 = mac("00:00:5e:00:02:33"), kVirtual6Only = mac("00:00:5e:00:02:46"),
+                        kShopMac = mac("03:bf:0a:4d:00:78"), kMailMac = mac("01:00:5e:7f:00:82"),
+                        kMailGroup = mac("03:bf:0a:4d:00:82"), kNested1 = mac("52:54:00:aa:00:01"),
+                        kNested2 = mac("52:54:00:aa:00:02"), kPlainMac = mac("00:00:5e:00:01:3c"),
+                        kFarMac = mac("02:bf:0a:07:07:64"), kFarMasked1 = mac("02:01:0a:07:07:64");
 inline const uint32_t kIp = ip("10.77.0.11"), kIp2 = ip("10.77.0.12"), kOtherIp = ip("10.77.0.13"),
                       kFree = ip("10.77.0.50"), kAbsentIp = ip("10.77.0.70"), kGatewayIp = ip("10.77.0.1"),
                       kWebVip = ip("10.77.0.100"), kRouterVip = ip("10.77.0.150"),
