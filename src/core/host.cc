@@ -86,6 +86,11 @@ Actions Host::on_dedicated_address(const IpAddress& address, Nanos now) {
   return finish(now);
 }
 
+Actions Host::on_restart_hold(uint16_t seconds, Nanos now) {
+  settings_.restart_hold_s = seconds;
+  return finish(now);
+}
+
 Actions Host::on_adapter_mac(const MacAddress& mac, Nanos now) {
   settings_.adapter_mac = mac;
   say_soon_ = true;

@@ -60,6 +60,8 @@ class Daemon {
   [[nodiscard]] int arp_fd() const { return arp_watch_->fd(); }
   [[nodiscard]] Result<void> reload();
   void stop_for_restart();
+  // The interface was made again: only a new process fits it.
+  [[nodiscard]] bool needs_restart() const { return needs_restart_; }
 
   // docs/control.md
   [[nodiscard]] nlohmann::json answer(const nlohmann::json& request, bool may_change);
@@ -75,6 +77,13 @@ class Daemon {
   void record_view_change(const core::Notice& notice);
   void check_frames_refused();
   void save_state();
+  [[nodiscard]] std::string read_state_file(const std::string& name) const;
+  void write_state_file(const std::string& name, const std::string& text) const;
+  void remember_signing_key(const KeySet& keys);
+  [[nodiscard]] KeySet keys_in_signing_order();
+  void lose_interface();
+  [[nodiscard]] bool regain_interface(const AdapterFacts& facts);
+  void keep_switches(const std::vector<PortRule>& before);
   [[nodiscard]] InitialState state_to_start_in() const;
   void apply_command(core::HostEvent event, Nanos drain_timeout);
   void apply_rule_switches();
@@ -133,13 +142,14 @@ class Daemon {
   Nanos conflict_heard_at_ = 0, conflict_said_at_ = 0;
   EventDescriptor bind_fd_;
   bool carrier_ = true, filter_open_ = false;
+  bool interface_gone_ = false, needs_restart_ = false;
   std::array<RuleSwitch, kMaxRules> switches_{};
   std::unique_ptr<Datapath> datapath_;
   std::unique_ptr<LinkMonitor> monitor_;
   std::unique_ptr<FrameSocket> arp_watch_;
   std::unique_ptr<Protocol> protocol_;
   std::unique_ptr<BindAttempt> attempt_;  // asks protocol_ for peers: goes first
-  EventLog events_;
+  mutable EventLog events_;
   std::mutex mutex_;
   std::mutex history_mutex_;
   std::deque<ConvergenceRecord> history_;
@@ -147,8 +157,9 @@ class Daemon {
   std::string last_cause_;
   std::array<uint64_t, wire::kRefusalCount> refused_reported_{};
   Nanos started_at_ = 0;
-  std::array<uint8_t, 32> signing_key_{};
-  Nanos sign_anew_at_ = 0;  // when the newest key begins to sign; 0 = it does
+  std::optional<std::array<uint8_t, 32>> signing_key_;
+  std::string signing_fingerprint_;  // of the key that signs, or did in the daemon's last life
+  Nanos sign_anew_at_ = 0;           // when the newest key begins to sign; 0 = it does
 };
 
 }  // namespace nlb

@@ -57,6 +57,8 @@ namespace nlb {
   X(bound, 1023, info, "")                                                                                  \
   X(vip_by_hand, 1024, warning, "remove it: nlbd adds the VIP when the cluster MAC can be used")            \
   X(ip_conflict, 1025, error, "find the device with that MAC and give it another address")                  \
+  X(state_not_saved, 1026, error, "make room, or make the state directory writable")                        \
+  X(interface_gone, 1027, error, "bring the interface back under its name; this host goes on by itself")    \
   /* nlb-vmswitch */                                                                                        \
   X(switch_started, 1100, info, "")                                                                         \
   X(switch_stopped, 1101, info, "the policy stays in force")                                                \

@@ -111,6 +111,7 @@ class MainLoop {
                           [this, &descriptor, act](const boost::system::error_code& error) {
                             if (error) return;
                             act();
+                            if (daemon_.needs_restart()) return io_.stop();
                             wait_for(descriptor, act);
                           });
   }
@@ -119,6 +120,7 @@ class MainLoop {
     timer_.async_wait([this](const boost::system::error_code& error) {
       if (error) return;
       daemon_.tick();
+      if (daemon_.needs_restart()) return io_.stop();
       sd_notify(0, "WATCHDOG=1");
       wait_for_tick();
     });
@@ -174,5 +176,6 @@ int main(int argc, char** argv) {
   sd_notify(0, "STOPPING=1");
   control->reset();
   daemon.stop_for_restart();
+  if (daemon.needs_restart()) execv("/proc/self/exe", argv);
   return kDone;
 }
