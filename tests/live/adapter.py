@@ -84,7 +84,7 @@ def second_rule(run):
     with run.case("an idle cluster holds nothing"):
         for host in (1, 2, 3):
             path = Path(f"{lab.root}/host{host}/web.toml")
-            rule = '[[port_rule]]\nports = "1-79"\nprotocol = "both"\nmode = "multiple"\naffinity = "none"\n\n'
+            rule = '[[port_rule]]\nports = "1-79"\nprotocol = "both"\naffinity = "none"\n\n'
             path.write_text(path.read_text().replace("[[port_rule]]", rule + "[[port_rule]]", 1))
             lab.host(host, "reload")
         lab.wait_members([1, 2, 3])
