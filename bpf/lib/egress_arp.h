@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /* ARP, outward. No frame of this host may bind a virtual IP address to a MAC other than the cluster MAC, nor
- * the cluster MAC to another address. What can be mended is, the rest is not sent: request, sender a virtual
- * address, other MAC  asked on behalf of the dedicated address instead; dropped without one answer or
- * announcement of a virtual address   not bound: dropped; other MAC: mended to the cluster MAC other sender
- * address, cluster MAC             (`replace`) mended to the masked MAC A probe (sender 0.0.0.0) binds
- * nothing and is left alone: the proof before bind sends the cluster MAC in one. */
+ * the cluster MAC to another address. What can be mended is, the rest is not sent.
+ *
+ * - A request with a virtual address as sender and another MAC: asked on behalf of the dedicated address
+ *   instead; dropped where there is none.
+ * - An answer or announcement of a virtual address: dropped where the host is not bound, else mended to the
+ *   cluster MAC.
+ * - Another sender address with the cluster MAC (`replace`): mended to the masked MAC.
+ * - A probe (sender 0.0.0.0) binds nothing and is left alone: the proof before bind sends the cluster MAC in
+ *   one. */
 #ifndef NLB_BPF_EGRESS_ARP_H
 #define NLB_BPF_EGRESS_ARP_H
 

@@ -3,12 +3,15 @@
  *
  * The four-tuple alone proves nothing: after a move, the old owner may still have a request socket (or
  * TIME_WAIT) of the same four-tuple while the client has connected to the new owner; its stack would then
- * reset the new connection in window. So the numbers must fit as well: established and the like   the
- * acknowledgement lies within what this socket has sent: at the oldest, what the kernel itself tolerates (RFC
- * 5961 section 5.2: max_window before snd_una) request socket             the acknowledgement is the
- * SYN-ACK's number + 1 TIME_WAIT                  acknowledgement exact, sequence near listener a SYN cookie
- * that this listener made; a listener alone proves nothing A segment without ACK (an old-style reset) is
- * judged by its sequence number against the receive window. */
+ * reset the new connection in window. So the numbers must fit as well:
+ *
+ * - Established and the like: the acknowledgement lies within what this socket has sent; at the oldest, what
+ *   the kernel itself tolerates (RFC 5961 section 5.2: max_window before snd_una).
+ * - Request socket: the acknowledgement is the SYN-ACK's number + 1.
+ * - TIME_WAIT: the acknowledgement is exact, the sequence number near.
+ * - Listener: a SYN cookie that this listener made; a listener alone proves nothing.
+ *
+ * A segment without ACK (an old-style reset) is judged by its sequence number against the receive window. */
 #ifndef NLB_BPF_SOCKET_H
 #define NLB_BPF_SOCKET_H
 

@@ -4,14 +4,11 @@
 #include "control/config_file.hh"
 
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
 #include <filesystem>
-#include <fstream>
-#include <sstream>
 
 #include "base/limits.hh"
 #include "control/config_section.hh"
+#include "control/config_text.hh"
 #include "control/config_values.hh"
 #include "control/rule_config.hh"
 #include "wire/codec.hh"
@@ -19,9 +16,9 @@
 namespace nlb {
 namespace {
 
-constexpr std::size_t kMaxFileBytes = 1024 * 1024;
 constexpr uint32_t kMaxHoldS = 365u * 24 * 3600;  // a year
-constexpr uint32_t kMaxRestartHoldS = 65535;      // 16 bits in a heartbeat
+constexpr uint32_t kMaxConflictDetectionMs = 10000;
+constexpr uint32_t kMaxRestartHoldS = 65535;  // 16 bits in a heartbeat
 constexpr const char* kNameAllowed = "1 to 32 letters, digits, \"-\" and \"_\"";
 constexpr const char* kVipsAllowed =
     "a list of 1 to 64 IPv4 addresses, each \"ADDRESS\" or \"ADDRESS/PREFIX\"";
@@ -133,6 +130,8 @@ void read_host(ConfigSection& section, Config& config) {
           .value_or(config.on_unproven);
   config.restart_hold_s =
       section.number("restart_hold_s", 0, kMaxRestartHoldS).value_or(config.restart_hold_s);
+  config.conflict_detection_ms = section.number("conflict_detection_ms", 0, kMaxConflictDetectionMs)
+                                     .value_or(config.conflict_detection_ms);
   section.reject_unknown_keys();
 }
 
@@ -163,18 +162,6 @@ void read_section(ConfigSection& root, const char* key, bool required, int last_
 std::string resolved(const std::string& key_file, const std::string& config_path) {
   if (key_file.empty() || key_file.front() == '/') return key_file;
   return (std::filesystem::path(config_path).parent_path() / key_file).string();
-}
-
-Result<std::string> read_text(const std::string& path) {
-  std::error_code code;
-  if (std::filesystem::is_directory(path, code)) return fail("is a directory; allowed: a configuration file");
-  std::ifstream stream(path, std::ios::binary);
-  if (!stream) return fail(std::string("cannot be read: ") + std::strerror(errno));
-  std::string text(kMaxFileBytes + 1, '\0');
-  stream.read(text.data(), static_cast<std::streamsize>(text.size()));
-  text.resize(static_cast<std::size_t>(stream.gcount()));
-  if (text.size() > kMaxFileBytes) return fail("larger than 1 MiB; not a configuration file");
-  return text;
 }
 
 // Everything that the text alone decides. With problems, the result is what could be made out.
@@ -234,7 +221,7 @@ tl::expected<ParsedConfig, std::vector<ConfigProblem>> parse_config(std::string_
 }
 
 tl::expected<ParsedConfig, std::vector<ConfigProblem>> read_config_file(const std::string& path) {
-  const auto text = read_text(path);
+  const auto text = read_config_text(path);
   if (!text) return tl::unexpected(std::vector<ConfigProblem>{{path, 0, text.error().message}});
   ProblemList problems(path);
   auto result = judge(*text, path, problems);

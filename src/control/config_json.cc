@@ -134,7 +134,8 @@ nlohmann::json to_json(const Config& config) {
             {"initial_state", name_of(config.initial_state)},
             {"persist", persist},
             {"on_unproven", name_of(config.on_unproven)},
-            {"restart_hold_s", config.restart_hold_s}}},
+            {"restart_hold_s", config.restart_hold_s},
+            {"conflict_detection_ms", config.conflict_detection_ms}}},
           {"heartbeat", {{"period_ms", config.period_ms}, {"tolerance", config.tolerance}}},
           {"port_rules", rules}};
 }

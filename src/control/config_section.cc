@@ -61,18 +61,28 @@ std::string nearest(std::string_view word, const std::vector<std::string>& words
   return best;
 }
 
+const TomlNode* ConfigSection::find(std::string_view key) const {
+  const auto* node = overlay_.table != nullptr ? overlay_.table->find(key) : nullptr;
+  return node != nullptr ? node : table_.find(key);
+}
+
 const TomlNode* ConfigSection::take(std::string_view key) {
-  known_.emplace_back(key);
-  return table_.find(key);
+  if (std::find(known_.begin(), known_.end(), key) == known_.end()) known_.emplace_back(key);
+  return find(key);
 }
 
 int ConfigSection::line_of(std::string_view key) const {
-  const auto* node = table_.find(key);
+  const auto* node = find(key);
   return node != nullptr ? node->line : table_.line;
 }
 
+ProblemList& ConfigSection::problems_of(std::string_view key) const {
+  const bool on_top = overlay_.table != nullptr && overlay_.table->find(key) != nullptr;
+  return on_top ? *overlay_.problems : problems_;
+}
+
 void ConfigSection::complain(std::string_view key, const std::string& message) {
-  problems_.add(line_of(key), std::string(key) + " " + message);
+  problems_of(key).add(line_of(key), std::string(key) + " " + message);
 }
 
 std::optional<std::string> ConfigSection::text(std::string_view key, std::string_view allowed) {
@@ -94,6 +104,14 @@ std::optional<uint32_t> ConfigSection::number(std::string_view key, uint32_t lea
   } else {
     return static_cast<uint32_t>(node->integer);
   }
+  return std::nullopt;
+}
+
+std::optional<bool> ConfigSection::flag(std::string_view key) {
+  const auto* node = take(key);
+  if (node == nullptr) return std::nullopt;
+  if (node->kind == TomlNode::Kind::boolean) return node->integer != 0;
+  complain(key, "must be true or false, not " + node->describe());
   return std::nullopt;
 }
 
@@ -135,10 +153,15 @@ void ConfigSection::require(std::string_view key, std::string_view allowed) {
 }
 
 void ConfigSection::reject_unknown_keys() {
-  for (const auto& node : table_.items) {
+  reject_unknown_keys_of(table_, problems_);
+  if (overlay_.table != nullptr) reject_unknown_keys_of(*overlay_.table, *overlay_.problems);
+}
+
+void ConfigSection::reject_unknown_keys_of(const TomlNode& table, ProblemList& problems) const {
+  for (const auto& node : table.items) {
     if (std::find(known_.begin(), known_.end(), node.key) != known_.end()) continue;
-    problems_.add(node.line, "unknown key \"" + node.key + "\" in " + title_ + "; nearest known key: \"" +
-                                 nearest(node.key, known_) + "\" (known: " + joined(known_) + ")");
+    problems.add(node.line, "unknown key \"" + node.key + "\" in " + title_ + "; nearest known key: \"" +
+                                nearest(node.key, known_) + "\" (known: " + joined(known_) + ")");
   }
 }
 

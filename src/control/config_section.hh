@@ -36,15 +36,21 @@ class ConfigSection {
   ConfigSection(const TomlNode& table, std::string title, ProblemList& problems)
       : table_(table), title_(std::move(title)), problems_(problems) {}
 
+  // A table of a second file on top of this one: its keys win, and complaints about them name that file.
+  // Before the first getter; both must outlive this.
+  void overlay(const TomlNode& table, ProblemList& problems) { overlay_ = Layer{&table, &problems}; }
+
   [[nodiscard]] int line() const { return table_.line; }
   [[nodiscard]] int line_of(std::string_view key) const;  // the section's own where the key is absent
-  [[nodiscard]] bool has(std::string_view key) const { return table_.find(key) != nullptr; }
+  [[nodiscard]] bool has(std::string_view key) const { return find(key) != nullptr; }
   [[nodiscard]] ProblemList& problems() const { return problems_; }
-  void complain(std::string_view key, const std::string& message);  // at the key's line, names the key
+  [[nodiscard]] ProblemList& problems_of(std::string_view key) const;  // of the file that gives the key
+  void complain(std::string_view key, const std::string& message);     // at the key's line, names the key
 
   // Absent or wrong (complained): nullopt.
   std::optional<std::string> text(std::string_view key, std::string_view allowed);
   std::optional<uint32_t> number(std::string_view key, uint32_t least, uint32_t most);
+  std::optional<bool> flag(std::string_view key);
   // The list's elements that are texts. Absent: nullptr.
   const TomlNode* list(std::string_view key, std::string_view allowed);
   // Tables of an array of tables, e.g. [[port_rule]].
@@ -62,9 +68,16 @@ class ConfigSection {
   void reject_unknown_keys();
 
  private:
+  struct Layer {
+    const TomlNode* table = nullptr;
+    ProblemList* problems = nullptr;
+  };
+  [[nodiscard]] const TomlNode* find(std::string_view key) const;
   const TomlNode* take(std::string_view key);
+  void reject_unknown_keys_of(const TomlNode& table, ProblemList& problems) const;
 
   const TomlNode& table_;
+  Layer overlay_;
   std::string title_;
   ProblemList& problems_;
   std::vector<std::string> known_;

@@ -62,6 +62,7 @@ struct Config {
   std::vector<InitialState> persist = {InitialState::suspended};
   OnUnproven on_unproven = OnUnproven::refuse;
   uint32_t restart_hold_s = 10;
+  uint32_t conflict_detection_ms = 200;  // before a VIP is added; 0 = none (RFC 5227 takes up to 7 s)
   // [heartbeat]
   uint32_t period_ms = 50;
   uint32_t tolerance = 10;

@@ -86,6 +86,17 @@ Actions Host::on_dedicated_address(const IpAddress& address, Nanos now) {
   return finish(now);
 }
 
+Actions Host::on_restart_hold(uint16_t seconds, Nanos now) {
+  settings_.restart_hold_s = seconds;
+  return finish(now);
+}
+
+Actions Host::on_adapter_mac(const MacAddress& mac, Nanos now) {
+  settings_.adapter_mac = mac;
+  say_soon_ = true;
+  return finish(now);
+}
+
 Actions Host::on_carrier(bool carrier, Nanos now) {
   if (carrier_ && !carrier) {
     carrier_ = false;

@@ -111,6 +111,8 @@ class Host {
   Actions on_bind(bool bound, const std::string& reason,
                   Nanos now);  // cluster MAC and VIPs are (not) in force
   Actions on_dedicated_address(const IpAddress& address, Nanos now);
+  Actions on_restart_hold(uint16_t seconds, Nanos now);
+  Actions on_adapter_mac(const MacAddress& mac, Nanos now);  // where peers ask our kernel
   Actions on_carrier(bool carrier, Nanos now);
   Actions on_frame(const wire::Frame& frame, Nanos now);  // counts refusals itself: refusals()
   Actions on_tick(Nanos now);

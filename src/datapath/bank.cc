@@ -114,7 +114,7 @@ Result<nlb_bank> make_bank(const FilterConfig& config) {
 void fill_port_blocks(const FilterConfig& config, std::span<nlb_port_block> blocks) {
   std::memset(blocks.data(), NLB_SLOT_DEFAULT, blocks.size_bytes());
   for (uint32_t vip = 0; vip < config.vips.size(); ++vip) {
-    for (const uint32_t table : {NLB_TABLE_TCP, NLB_TABLE_UDP}) {
+    for (const uint32_t table : {uint32_t{NLB_TABLE_TCP}, uint32_t{NLB_TABLE_UDP}}) {
       auto own = blocks.subspan(nlb_port_index(0, vip, table, 0), NLB_BLOCKS_PER_TABLE);
       fill_table(config, config.vips[vip], table, own);
     }

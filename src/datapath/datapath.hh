@@ -54,8 +54,8 @@ struct Counter {
   bool expected = true;  // false: should be zero in production
 };
 
-struct LiveConnections {  // by slot; TIME_WAIT does not count
-  std::vector<BucketSet> buckets{kMaxSlots};
+struct LiveConnections {                                               // by slot; TIME_WAIT does not count
+  std::vector<BucketSet> buckets = std::vector<BucketSet>(kMaxSlots);  // {kMaxSlots} would be one set
   std::vector<uint32_t> connections = std::vector<uint32_t>(kMaxSlots, 0);
   // connections per bucket of one slot are asked for separately
 };

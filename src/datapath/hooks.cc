@@ -11,55 +11,14 @@
 
 #include "datapath/file_descriptor.hh"
 #include "datapath/qdisc.hh"
+#include "datapath/tc_filter.hh"
 
 namespace nlb {
 namespace {
 
-// First in order, so that no other filter's final verdict comes before ours; a handle of our own beside
-// others'.
-constexpr uint32_t kTcPriority = 1;
-constexpr uint32_t kTcHandle = 0x4e4c;
-
-std::string program_name(uint32_t id) {
-  const FileDescriptor program(bpf_prog_get_fd_by_id(id));
-  bpf_prog_info info{};
-  uint32_t bytes = sizeof info;
-  if (!program || bpf_obj_get_info_by_fd(program.get(), &info, &bytes) != 0) return {};
-  return info.name;
-}
-
 bool is_ours(uint32_t id) {
-  return id != 0 && program_name(id).starts_with("nlb_");
-}
-
-bpf_tc_hook tc_hook(int index, bpf_tc_attach_point point) {
-  bpf_tc_hook hook{};
-  hook.sz = sizeof hook;
-  hook.ifindex = index;
-  hook.attach_point = point;
-  return hook;
-}
-
-bpf_tc_opts tc_place() {
-  bpf_tc_opts place{};
-  place.sz = sizeof place;
-  place.handle = kTcHandle;
-  place.priority = kTcPriority;
-  return place;
-}
-
-uint32_t tc_program(int index, bpf_tc_attach_point point) {
-  const bpf_tc_hook hook = tc_hook(index, point);
-  bpf_tc_opts place = tc_place();
-  return bpf_tc_query(&hook, &place) == 0 ? place.prog_id : 0;
-}
-
-int set_tc_program(int index, bpf_tc_attach_point point, int program) {
-  const bpf_tc_hook hook = tc_hook(index, point);
-  bpf_tc_opts place = tc_place();
-  place.prog_fd = program;
-  place.flags = BPF_TC_F_REPLACE;
-  return bpf_tc_attach(&hook, &place);
+  const std::string name = id != 0 ? program_name(id) : "";
+  return name.starts_with("nlb_") && !name.starts_with("nlb_guard_");  // that one is nlb-vmswitch's
 }
 
 struct XdpState {
@@ -103,21 +62,21 @@ Result<void> Hooks::set_tc(int ingress_program, int egress_program) const {
                     "); remove it: tc qdisc del dev " + interface_ + " ingress",
                 EEXIST);
   }
-  bpf_tc_hook both = tc_hook(index_, static_cast<bpf_tc_attach_point>(BPF_TC_INGRESS | BPF_TC_EGRESS));
-  if (const int error = bpf_tc_hook_create(&both); error != 0 && error != -EEXIST) {
+  if (const int error = add_clsact(index_); error != 0) {
     return fail(interface_ + ": cannot add the clsact qdisc: " + std::strerror(-error) +
                     " (modules sch_ingress and cls_bpf are needed)",
                 -error);
   }
-  for (const auto& [point, program, name] : {std::tuple{BPF_TC_EGRESS, egress_program, "egress"},
-                                             std::tuple{BPF_TC_INGRESS, ingress_program, "ingress"}}) {
-    const uint32_t present = tc_program(index_, point);
+  for (const auto& [direction, program, name] :
+       {std::tuple{TcDirection::egress, egress_program, "egress"},
+        std::tuple{TcDirection::ingress, ingress_program, "ingress"}}) {
+    const uint32_t present = tc_program(index_, direction);
     if (present != 0 && !is_ours(present)) {
       return fail(
           interface_ + ": somebody else's tc " + name + " filter has our place (priority 1, handle 0x4e4c)",
           EEXIST);
     }
-    if (const int error = set_tc_program(index_, point, program); error != 0) {
+    if (const int error = set_tc_program(index_, direction, program); error != 0) {
       return fail(interface_ + ": cannot attach the tc " + name + " program: " + std::strerror(-error),
                   -error);
     }
@@ -146,17 +105,12 @@ void Hooks::remove() const {
   const XdpState now = xdp_state(index_);
   if (is_ours(now.native)) change_xdp(index_, -1, XDP_FLAGS_DRV_MODE, now.native);
   if (is_ours(now.generic)) change_xdp(index_, -1, XDP_FLAGS_SKB_MODE, now.generic);
-  for (const bpf_tc_attach_point point : {BPF_TC_INGRESS, BPF_TC_EGRESS}) {
-    if (!is_ours(tc_program(index_, point))) continue;
-    const bpf_tc_hook hook = tc_hook(index_, point);
-    const bpf_tc_opts place = tc_place();
-    bpf_tc_detach(&hook, &place);
-  }
+  for (const auto direction : {TcDirection::ingress, TcDirection::egress})
+    if (is_ours(tc_program(index_, direction))) remove_tc_program(index_, direction);
   const auto standing = ingress_qdisc(index_);
   const auto used = has_tc_filters(index_);
   if (!standing || *standing != IngressQdisc::clsact || !used || *used) return;
-  bpf_tc_hook both = tc_hook(index_, static_cast<bpf_tc_attach_point>(BPF_TC_INGRESS | BPF_TC_EGRESS));
-  bpf_tc_hook_destroy(&both);
+  remove_clsact(index_);
 }
 
 DatapathKind Hooks::kind() const {
@@ -168,17 +122,17 @@ DatapathKind Hooks::kind() const {
 }
 
 bool Hooks::has_ingress() const {
-  return is_ours(tc_program(index_, BPF_TC_INGRESS));
+  return is_ours(tc_program(index_, TcDirection::ingress));
 }
 bool Hooks::has_egress() const {
-  return is_ours(tc_program(index_, BPF_TC_EGRESS));
+  return is_ours(tc_program(index_, TcDirection::egress));
 }
 
 std::vector<uint32_t> Hooks::our_programs() const {
   const XdpState xdp = xdp_state(index_);
   std::vector<uint32_t> ids;
-  for (const uint32_t id :
-       {tc_program(index_, BPF_TC_INGRESS), tc_program(index_, BPF_TC_EGRESS), xdp.native, xdp.generic}) {
+  for (const uint32_t id : {tc_program(index_, TcDirection::ingress), tc_program(index_, TcDirection::egress),
+                            xdp.native, xdp.generic}) {
     if (is_ours(id)) ids.push_back(id);
   }
   return ids;

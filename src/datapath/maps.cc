@@ -3,6 +3,7 @@
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
+#include <nlb/abi/guard.h>
 #include <nlb/abi/verdict.h>
 #include <sys/mman.h>
 
@@ -39,13 +40,17 @@ std::vector<uint32_t> map_ids_of_program(uint32_t program_id) {
 }  // namespace
 
 bool is_shared_map(std::string_view name) {
-  return name.starts_with("nlb_") && name.find('.') == std::string_view::npos;
+  return (name.starts_with("nlb_") || name.starts_with("guard_")) && name.find('.') == std::string_view::npos;
 }
 
 Result<MapShape> map_shape(int fd) {
   return map_info(fd).map([](const bpf_map_info& info) {
     return MapShape{info.type, info.key_size, info.value_size, info.max_entries};
   });
+}
+
+uint32_t map_id(int fd) {
+  return map_info(fd).map([](const bpf_map_info& info) { return info.id; }).value_or(0);
 }
 
 MapSet maps_of_programs(std::span<const uint32_t> program_ids) {
@@ -107,6 +112,7 @@ template class MappedArray<nlb_bank>;
 template class MappedArray<nlb_port_block>;
 template class MappedArray<nlb_bucket_row>;
 template class MappedArray<nlb_live_row>;
+template class MappedArray<nlb_guard_control>;
 
 Result<SharedState> SharedState::map(const MapSet& maps) {
   auto control = MappedArray<nlb_control>::map(maps, "nlb_control", 1);

@@ -25,10 +25,11 @@ using MapSet = std::map<std::string, FileDescriptor, std::less<>>;
 
 enum class FoundMaps { none, same_abi, other_abi };
 
-// One of the maps that the programs share. The compiler's own (constants) are called nlb_ingr.rodata and the
-// like: the same name in two objects, different content.
+// One of the maps that the programs share: nlb_… of the filter, guard_… of a bridge's guard. The compiler's
+// own (constants) are called nlb_ingr.rodata and the like: the same name in two objects, different content.
 [[nodiscard]] bool is_shared_map(std::string_view name);
 [[nodiscard]] Result<MapShape> map_shape(int fd);
+[[nodiscard]] uint32_t map_id(int fd);  // 0 = it cannot be asked
 // The maps that the programs with these ids use, those of our names only.
 [[nodiscard]] MapSet maps_of_programs(std::span<const uint32_t> program_ids);
 // Judges a set by the ABI version in its control map and by the shapes that our programs expect.

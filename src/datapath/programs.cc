@@ -3,12 +3,11 @@
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
-#include <fcntl.h>
 
 #include <array>
 #include <cerrno>
-#include <cstring>
 
+#include "datapath/object_loading.hh"
 #include "nlb_egress_tc.skel.h"
 #include "nlb_ingress_tc.skel.h"
 #include "nlb_ingress_xdp.skel.h"
@@ -38,35 +37,6 @@ struct Programs::Objects {
   }
 };
 
-namespace {
-
-void silence_libbpf() {
-  libbpf_set_print(nullptr);
-}
-
-Result<void> take_over_maps(bpf_object* object, const MapSet& maps) {
-  bpf_map* map = nullptr;
-  bpf_object__for_each_map(map, object) {
-    const auto given = maps.find(std::string_view(bpf_map__name(map)));
-    if (given == maps.end() || !is_shared_map(bpf_map__name(map))) continue;
-    if (const int error = bpf_map__reuse_fd(map, given->second.get()); error != 0) {
-      return fail(std::string("cannot reuse map ") + bpf_map__name(map), -error);
-    }
-  }
-  return {};
-}
-
-void collect_maps(bpf_object* object, MapSet& maps) {
-  bpf_map* map = nullptr;
-  bpf_object__for_each_map(map, object) {
-    const std::string_view name = bpf_map__name(map);
-    if (!is_shared_map(name) || maps.contains(name)) continue;
-    maps.emplace(name, FileDescriptor(fcntl(bpf_map__fd(map), F_DUPFD_CLOEXEC, 3)));
-  }
-}
-
-}  // namespace
-
 Programs::Programs() : objects_(std::make_unique<Objects>()) {}
 Programs::~Programs() = default;
 
@@ -74,32 +44,16 @@ Result<std::unique_ptr<Programs>> Programs::load(const MapSet& reuse) {
   silence_libbpf();
   std::unique_ptr<Programs> programs(new Programs);
   if (!programs->objects_->opened()) return fail("cannot open the kernel programs", errno);
-  for (const auto& [name, fd] : reuse) {
-    programs->maps_.emplace(name, FileDescriptor(fcntl(fd.get(), F_DUPFD_CLOEXEC, 3)));
-  }
+  programs->maps_ = duplicate(reuse);
   for (bpf_object* object : programs->objects_->all()) {
-    if (auto taken = take_over_maps(object, programs->maps_); !taken) return tl::unexpected(taken.error());
-    if (const int error = bpf_object__load(object); error != 0) {
-      return fail(std::string("the kernel refuses program ") + bpf_object__name(object) + ": " +
-                      std::strerror(-error) + " (needs root, CAP_BPF and a kernel 5.18 or newer with BTF)",
-                  -error);
-    }
-    collect_maps(object, programs->maps_);
+    if (auto loaded = load_object(object, programs->maps_); !loaded) return tl::unexpected(loaded.error());
   }
   return programs;
 }
 
 std::map<std::string, MapShape> Programs::expected_maps() {
-  std::map<std::string, MapShape> shapes;
   const Objects objects;
-  if (!objects.opened()) return shapes;
-  bpf_map* map = nullptr;
-  bpf_object__for_each_map(map, objects.ingress->obj) {
-    if (is_shared_map(bpf_map__name(map)))
-      shapes[bpf_map__name(map)] = {static_cast<uint32_t>(bpf_map__type(map)), bpf_map__key_size(map),
-                                    bpf_map__value_size(map), bpf_map__max_entries(map)};
-  }
-  return shapes;
+  return objects.opened() ? shapes_of(objects.ingress->obj) : std::map<std::string, MapShape>{};
 }
 
 uint32_t Programs::abi_version() {

@@ -11,6 +11,7 @@
 
 #include "base/net.hh"
 #include "base/result.hh"
+#include "core/bind_reason.hh"
 #include "core/config.hh"
 
 namespace nlb {
@@ -66,11 +67,19 @@ struct BindPlan {
 [[nodiscard]] std::optional<MacAddress> remembered_mac(const std::string& state_directory,
                                                        const std::string& interface);
 
+struct BindFailure : Error {
+  BindReason reason = BindReason::none;  // none: not one of those that are told apart
+};
+
 // Puts the plan in force step by step; any failure undoes what was done and names the step. Idempotent: what
-// an earlier daemon left in place is adopted. The caller attaches filter and guard before this.
-[[nodiscard]] Result<void> bind(const BindPlan& plan);
+// an earlier daemon left in place is adopted. The caller attaches filter and guard before this. `before_vips`
+// runs when the cluster MAC is in force, and only if a VIP is to be added.
+[[nodiscard]] tl::expected<void, BindFailure> bind(
+    const BindPlan& plan, const std::function<tl::expected<void, BindFailure>()>& before_vips = {});
 // Is all of the plan still in force? Read back from the kernel; the error names the first thing that is not.
 [[nodiscard]] Result<void> verify_bound(const BindPlan& plan);
+// Takes addresses off that a new configuration no longer has; everything else stays.
+[[nodiscard]] Result<void> remove_vips(const std::string& interface, const std::vector<IpAddress>& vips);
 // The way back: VIPs, receive-filter entries, MAC, sysctls. Idempotent. What others changed meanwhile is
 // theirs and stays. Goes on after a failure; the error names every part that could not be put back.
 [[nodiscard]] Result<void> unbind(const BindPlan& plan);

@@ -25,9 +25,13 @@ namespace {
 
 struct Step {
   std::string name;
+  BindReason reason;                  // of its failure
   std::function<Result<bool>()> act;  // true = something was changed
   std::function<Result<void>()> undo;
 };
+
+using Outcome = tl::expected<void, BindFailure>;
+using BeforeVips = std::function<Outcome()>;
 
 bool replaces_mac(const BindPlan& plan) {
   return plan.mode == ClusterMode::unicast && plan.strategy == MacStrategy::replace;
@@ -105,7 +109,7 @@ BindMemory updated(const BindMemory& old, const BindPlan& plan, const MacAddress
 class Binding {
  public:
   Binding(const BindPlan& plan, const AdapterFacts& facts, const BindMemory& memory, MacAddress former,
-          netlink::Socket& socket)
+          netlink::Socket& socket, const BeforeVips& before_vips)
       : plan_(plan), facts_(facts), former_(former), socket_(socket) {
     for (const auto& setting : sysctl::wanted(plan)) add_sysctl(setting);
     if (plan.mode != ClusterMode::unicast) {
@@ -120,10 +124,12 @@ class Binding {
       add_filter(plan.cluster_mac, "cluster MAC");
     }
     for (const auto& setting : outgrown(plan, memory)) add_sysctl(setting);
+    const auto missing = [&](const IpAddress& vip) { return !has_vip(facts, vip); };
+    if (before_vips && std::any_of(plan.vips.begin(), plan.vips.end(), missing)) add_claim(before_vips);
     for (const auto& vip : plan.vips) add_address("adding VIP ", vip);
   }
 
-  [[nodiscard]] Result<void> run();
+  [[nodiscard]] Outcome run();
   // Undoes in reverse what run() changed. "" or what could not be put back.
   [[nodiscard]] std::string roll_back();
 
@@ -133,6 +139,7 @@ class Binding {
   void add_group(const MacAddress& group);
   void add_mac(const MacAddress& mac);
   void add_address(const char* what, const IpAddress& address);
+  void add_claim(const BeforeVips& before_vips);
   Result<void> set_mac(const MacAddress& mac);
 
   const BindPlan& plan_;
@@ -141,12 +148,14 @@ class Binding {
   netlink::Socket& socket_;
   std::vector<Step> steps_;
   std::vector<const Step*> changed_;
+  std::optional<BindFailure> claim_failure_;
 };
 
-Result<void> Binding::run() {
+Outcome Binding::run() {
   for (const auto& step : steps_) {
     auto outcome = step.act();
-    if (!outcome) return tl::unexpected(outcome.error().within(step.name));
+    if (!outcome && claim_failure_) return tl::unexpected(*claim_failure_);
+    if (!outcome) return tl::unexpected(BindFailure{outcome.error().within(step.name), step.reason});
     if (*outcome) changed_.push_back(&step);
   }
   return {};
@@ -165,7 +174,7 @@ void Binding::add_sysctl(const sysctl::Setting& setting) {
   auto found = sysctl::read(setting.path);
   if (!found && found.error().code == ENOENT) return;  // a kernel without it (no IPv6) does not need it
   const sysctl::Setting before{setting.path, found.value_or("")};
-  steps_.push_back({"setting sysctls",
+  steps_.push_back({"setting sysctls", BindReason::none,
                     [=]() -> Result<bool> {
                       if (!found) return tl::unexpected(found.error());
                       if (before == setting) return false;
@@ -177,12 +186,13 @@ void Binding::add_sysctl(const sysctl::Setting& setting) {
 void Binding::add_filter(const MacAddress& mac, const char* role) {
   steps_.push_back(
       {std::string("adding the ") + role + " " + mac.text() + " to the receive filter",
+       BindReason::driver_refused,
        [this, mac] { return netlink::add_receive_filter(socket_, facts_.index, mac); },
        [this, mac] { return ignore_change(netlink::delete_receive_filter(socket_, facts_.index, mac)); }});
 }
 
 void Binding::add_group(const MacAddress& group) {
-  steps_.push_back({"joining the cluster's group " + group.text(),
+  steps_.push_back({"joining the cluster's group " + group.text(), BindReason::driver_refused,
                     [this, group] { return join_group(plan_.interface, group); },
                     [this, group] { return ignore_change(leave_group(plan_.interface, group)); }});
 }
@@ -204,7 +214,7 @@ Result<void> Binding::set_mac(const MacAddress& mac) {
 
 void Binding::add_mac(const MacAddress& mac) {
   const MacAddress before = facts_.mac_current;
-  steps_.push_back({"changing the adapter's MAC to " + mac.text(),
+  steps_.push_back({"changing the adapter's MAC to " + mac.text(), BindReason::driver_refused,
                     [=, this]() -> Result<bool> {
                       if (before == mac) return false;
                       return set_mac(mac).map([] { return true; });
@@ -214,8 +224,20 @@ void Binding::add_mac(const MacAddress& mac) {
 
 void Binding::add_address(const char* what, const IpAddress& address) {
   steps_.push_back(
-      {what + address.text(), [=, this] { return netlink::add_host_address(socket_, facts_.index, address); },
+      {what + address.text(), BindReason::none,
+       [=, this] { return netlink::add_host_address(socket_, facts_.index, address); },
        [=, this] { return ignore_change(netlink::delete_host_address(socket_, facts_.index, address)); }});
+}
+
+void Binding::add_claim(const BeforeVips& before_vips) {
+  steps_.push_back({"address-conflict detection", BindReason::ip_conflict,
+                    [this, before_vips]() -> Result<bool> {
+                      auto clear = before_vips();
+                      if (clear) return false;
+                      claim_failure_ = clear.error();
+                      return tl::unexpected<Error>(clear.error());
+                    },
+                    [] { return Result<void>{}; }});
 }
 
 Result<void> verify_mac_path(const BindPlan& plan, const AdapterFacts& facts) {
@@ -340,31 +362,46 @@ Result<void> verify_bound(const BindPlan& plan) {
   return {};
 }
 
-Result<void> bind(const BindPlan& plan) {
-  const auto failed = [&](const Error& error) { return tl::unexpected(error.within(plan.interface)); };
+Outcome bind(const BindPlan& plan, const BeforeVips& before_vips) {
+  const auto failed = [&](const Error& error, BindReason reason = BindReason::none) {
+    return tl::unexpected(BindFailure{error.within(plan.interface), reason});
+  };
   auto facts = read_adapter(plan.interface);
-  if (!facts) return tl::unexpected(facts.error());
+  if (!facts) return tl::unexpected(BindFailure{facts.error(), BindReason::none});
   auto socket = netlink::Socket::open();
   if (!socket) return failed(socket.error());
   auto old = load_bind_memory(plan.state_directory, plan.interface);
   if (!old) return failed(old.error());
   auto former = former_mac(plan, *facts, *old);
-  if (!former) return tl::unexpected(former.error());
+  if (!former) return tl::unexpected(BindFailure{former.error(), BindReason::none});
 
   // Noted before anything is touched: whoever is killed half-way can still be undone.
   auto noted = save_bind_memory(plan.state_directory, plan.interface, updated(*old, plan, *former));
   if (!noted) return failed(noted.error());
-  Binding binding(plan, *facts, *old, *former, *socket);
-  auto outcome = binding.run();
+  Binding binding(plan, *facts, *old, *former, *socket, before_vips);
+  Outcome outcome = binding.run();
   if (outcome) {
-    outcome = read_back(plan);
-    if (!outcome) outcome = tl::unexpected(outcome.error().within("reading back what was set"));
+    // A driver that said yes and did not has refused.
+    if (auto read = read_back(plan); !read)
+      outcome = tl::unexpected(
+          BindFailure{read.error().within("reading back what was set"), BindReason::driver_refused});
   }
   if (outcome) return {};
-  Error error = outcome.error();
-  error.message += binding.roll_back();
+  BindFailure failure = outcome.error();
+  failure.message += binding.roll_back();
   (void)save_bind_memory(plan.state_directory, plan.interface, *old);
-  return failed(error);
+  return failed(failure, failure.reason);
+}
+
+Result<void> remove_vips(const std::string& interface, const std::vector<IpAddress>& vips) {
+  auto facts = read_adapter(interface);
+  if (!facts) return tl::unexpected(facts.error());
+  auto socket = netlink::Socket::open();
+  if (!socket) return tl::unexpected(socket.error().within(interface));
+  for (const auto& vip : vips)
+    if (auto removed = netlink::delete_host_address(*socket, facts->index, vip); !removed)
+      return tl::unexpected(removed.error().within(interface + ": VIP " + vip.text()));
+  return {};
 }
 
 Result<void> unbind(const BindPlan& plan) {

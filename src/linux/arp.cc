@@ -40,14 +40,21 @@ std::vector<uint8_t> arp_probe(const MacAddress& sender, const IpAddress& target
   return arp_request(sender, IpAddress::v4(0), target);
 }
 
-std::optional<ArpAnswer> parse_arp_reply(std::span<const uint8_t> payload) {
+std::optional<ArpMessage> parse_arp(std::span<const uint8_t> payload) {
   if (payload.size() < kPayloadBytes) return std::nullopt;
   if (!std::equal(kHeader.begin(), kHeader.end(), payload.begin())) return std::nullopt;
-  if (payload[kOperation] != kReply) return std::nullopt;
-  ArpAnswer answer{IpAddress::v4(0), {}};
-  std::copy_n(payload.begin() + kSenderMac, 6, answer.mac.octets.begin());
-  std::copy_n(payload.begin() + kSenderIp, 4, answer.address.octets.begin() + 12);
-  return answer;
+  if (payload[kOperation] != kRequest && payload[kOperation] != kReply) return std::nullopt;
+  ArpMessage message{payload[kOperation] == kRequest, {}, IpAddress::v4(0), IpAddress::v4(0)};
+  std::copy_n(payload.begin() + kSenderMac, 6, message.sender_mac.octets.begin());
+  std::copy_n(payload.begin() + kSenderIp, 4, message.sender.octets.begin() + 12);
+  std::copy_n(payload.begin() + kTargetIp, 4, message.target.octets.begin() + 12);
+  return message;
+}
+
+std::optional<ArpAnswer> parse_arp_reply(std::span<const uint8_t> payload) {
+  const auto message = parse_arp(payload);
+  if (!message || message->request) return std::nullopt;
+  return ArpAnswer{message->sender, message->sender_mac};
 }
 
 void announce(const std::string& interface, const std::vector<IpAddress>& addresses, const MacAddress& mac) {

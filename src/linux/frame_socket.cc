@@ -4,6 +4,8 @@
 #include "linux/frame_socket.hh"
 
 #include <arpa/inet.h>
+#include <linux/filter.h>
+#include <linux/if_ether.h>
 #include <linux/if_packet.h>
 #include <net/if.h>
 #include <sys/socket.h>
@@ -32,11 +34,13 @@ tl::unexpected<Error> failed(const std::string& interface, const char* what, int
 
 class PacketSocket final : public FrameSocket {
  public:
-  PacketSocket(int fd, std::string interface, uint16_t ether_type, std::optional<MacAddress> group)
+  PacketSocket(int fd, std::string interface, uint16_t ether_type, std::optional<MacAddress> group,
+               Hearing hearing)
       : fd_(fd),
         interface_(std::move(interface)),
         ether_type_(ether_type),
         group_(group),
+        hearing_(hearing),
         buffer_(kFramesPerRead * kLargestFrame) {
     for (std::size_t i = 0; i < kFramesPerRead; ++i) {
       pieces_[i] = {buffer_.data() + i * kLargestFrame, kLargestFrame};
@@ -50,6 +54,9 @@ class PacketSocket final : public FrameSocket {
   ~PacketSocket() override { close(fd_); }
 
   [[nodiscard]] int fd() const override { return fd_; }
+  [[nodiscard]] Result<void> also_receive(const MacAddress& mac) override {
+    return join(mac, PACKET_MR_UNICAST);
+  }
   [[nodiscard]] std::optional<ReceivedFrame> receive() override;
   [[nodiscard]] Result<void> send(const MacAddress& source, const MacAddress& destination,
                                   std::span<const uint8_t> payload) override;
@@ -58,7 +65,8 @@ class PacketSocket final : public FrameSocket {
   [[nodiscard]] Result<void> set_up();
 
  private:
-  [[nodiscard]] Result<void> join(int ifindex);
+  [[nodiscard]] Result<void> join(const MacAddress& mac, uint16_t kind);
+  [[nodiscard]] Result<void> hear_one_ether_type();
   [[nodiscard]] bool read_more();  // false: the queue is empty
   // The adapter may be promiscuous: other clusters' groups are none of ours. Unicast is for the caller to
   // judge, who knows which MACs are this host's.
@@ -70,6 +78,7 @@ class PacketSocket final : public FrameSocket {
   std::string interface_;
   uint16_t ether_type_;
   std::optional<MacAddress> group_;
+  Hearing hearing_;
   std::vector<uint8_t> buffer_;
   std::array<iovec, kFramesPerRead> pieces_{};
   std::array<sockaddr_ll, kFramesPerRead> senders_{};
@@ -78,15 +87,28 @@ class PacketSocket final : public FrameSocket {
   Nanos read_at_ = 0;
 };
 
-Result<void> PacketSocket::join(int ifindex) {
-  if (!group_) return {};
+Result<void> PacketSocket::join(const MacAddress& mac, uint16_t kind) {
   packet_mreq membership{};
-  membership.mr_ifindex = ifindex;
-  membership.mr_type = PACKET_MR_MULTICAST;
+  membership.mr_ifindex = static_cast<int>(if_nametoindex(interface_.c_str()));
+  membership.mr_type = kind;
   membership.mr_alen = 6;
-  std::copy(group_->octets.begin(), group_->octets.end(), membership.mr_address);
+  std::copy(mac.octets.begin(), mac.octets.end(), membership.mr_address);
   if (setsockopt(fd_, SOL_PACKET, PACKET_ADD_MEMBERSHIP, &membership, sizeof membership) != 0)
-    return failed(interface_, ("cannot join group " + group_->text()).c_str(), errno);
+    return failed(interface_, ("cannot receive frames to " + mac.text()).c_str(), errno);
+  return {};
+}
+
+// Before the filters all EtherTypes come by; the kernel sorts out ours.
+Result<void> PacketSocket::hear_one_ether_type() {
+  sock_filter code[] = {
+      {BPF_LD | BPF_H | BPF_ABS, 0, 0, 12},
+      {BPF_JMP | BPF_JEQ | BPF_K, 0, 1, ether_type_},
+      {BPF_RET | BPF_K, 0, 0, 0xffffffff},
+      {BPF_RET | BPF_K, 0, 0, 0},
+  };
+  const sock_fprog program{4, code};
+  if (setsockopt(fd_, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program) != 0)
+    return failed(interface_, "cannot filter a packet socket", errno);
   return {};
 }
 
@@ -99,10 +121,14 @@ Result<void> PacketSocket::set_up() {
     setsockopt(fd_, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof bytes);
   const int on = 1;
   setsockopt(fd_, SOL_PACKET, PACKET_IGNORE_OUTGOING, &on, sizeof on);  // receive() checks again
-  if (auto joined = join(ifindex); !joined) return joined;
+  if (group_)
+    if (auto joined = join(*group_, PACKET_MR_MULTICAST); !joined) return joined;
+  const bool before = hearing_ == Hearing::before_filters;
+  if (before)
+    if (auto filtered = hear_one_ether_type(); !filtered) return filtered;
   sockaddr_ll local{};
   local.sll_family = AF_PACKET;
-  local.sll_protocol = htons(ether_type_);
+  local.sll_protocol = htons(before ? uint16_t{ETH_P_ALL} : ether_type_);
   local.sll_ifindex = ifindex;
   if (bind(fd_, reinterpret_cast<sockaddr*>(&local), sizeof local) != 0)
     return failed(interface_, "cannot bind a packet socket", errno);
@@ -164,10 +190,10 @@ uint64_t PacketSocket::dropped() {
 }  // namespace
 
 Result<std::unique_ptr<FrameSocket>> FrameSocket::open(const std::string& interface, uint16_t ether_type,
-                                                       std::optional<MacAddress> group) {
+                                                       std::optional<MacAddress> group, Hearing hearing) {
   const int fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
   if (fd < 0) return failed(interface, "cannot open a packet socket (CAP_NET_RAW is needed)", errno);
-  auto socket = std::make_unique<PacketSocket>(fd, interface, ether_type, group);
+  auto socket = std::make_unique<PacketSocket>(fd, interface, ether_type, group, hearing);
   if (auto ready = socket->set_up(); !ready) return tl::unexpected(ready.error());
   return socket;
 }

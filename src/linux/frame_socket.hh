@@ -21,14 +21,21 @@ struct ReceivedFrame {
   std::vector<uint8_t> payload;
 };
 
+// Behind the tc filters as the IP stack is, or before them: what our own filter drops (an ARP claim to a VIP)
+// is heard there only.
+enum class Hearing : uint8_t { behind_filters, before_filters };
+
 class FrameSocket {
  public:
   // Joins `group` on the interface. Non-blocking. The receive buffer is large enough for a second of 64
   // hosts.
   [[nodiscard]] static Result<std::unique_ptr<FrameSocket>> open(const std::string& interface,
                                                                  uint16_t ether_type,
-                                                                 std::optional<MacAddress> group);
+                                                                 std::optional<MacAddress> group,
+                                                                 Hearing hearing = Hearing::behind_filters);
   virtual ~FrameSocket() = default;
+  // The adapter accepts frames to this unicast MAC too, for as long as the socket is open.
+  [[nodiscard]] virtual Result<void> also_receive(const MacAddress& mac) = 0;
   [[nodiscard]] virtual int fd() const = 0;
   // Own outgoing frames are not returned. nullopt when the queue is empty; until then some frames may have
   // left the kernel's queue already, so fd() does not tell of them.
@@ -46,6 +53,13 @@ struct ArpAnswer {
   MacAddress mac;
 };
 [[nodiscard]] std::optional<ArpAnswer> parse_arp_reply(std::span<const uint8_t> payload);
+// Any ARP for IPv4 over Ethernet; nullopt for anything else.
+struct ArpMessage {
+  bool request = false;
+  MacAddress sender_mac;
+  IpAddress sender, target;
+};
+[[nodiscard]] std::optional<ArpMessage> parse_arp(std::span<const uint8_t> payload);
 
 [[nodiscard]] Nanos boottime_now();
 

@@ -4,7 +4,7 @@
 #include <fmt/format.h>
 #include <nlb/abi/mark.h>
 
-#include <cctype>
+#include "linux/nft.hh"
 
 namespace nlb::guard {
 namespace {
@@ -78,17 +78,8 @@ Chain egress(const GuardPlan& plan) {
 
 }  // namespace
 
-// Interface names may hold characters that an nft identifier may not; those are written /XX, and '/' itself
-// is in no interface name.
 std::string table_name(const std::string& interface) {
-  std::string name = "nlb_";
-  for (const char c : interface) {
-    if (std::isalnum(static_cast<unsigned char>(c)) || c == '_' || c == '-' || c == '.')
-      name += c;
-    else
-      name += fmt::format("/{:02x}", static_cast<unsigned char>(c));
-  }
-  return name;
+  return nft::identifier("nlb_", interface);
 }
 
 std::vector<Chain> chains(const GuardPlan& plan) {
@@ -100,12 +91,6 @@ std::vector<std::string> ipv4_texts(const std::vector<IpAddress>& vips) {
   for (const auto& vip : vips)
     if (vip.is_v4()) texts.push_back(vip.text());
   return texts;
-}
-
-std::string tag(const std::string& rule) {
-  uint64_t hash = 0xcbf29ce484222325;  // FNV-1a
-  for (const char c : rule) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3;
-  return fmt::format("opennlb {:016x}", hash);
 }
 
 }  // namespace nlb::guard

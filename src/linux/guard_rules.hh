@@ -21,7 +21,5 @@ struct Chain {
 [[nodiscard]] std::string table_name(const std::string& interface);
 [[nodiscard]] std::vector<Chain> chains(const GuardPlan& plan);
 [[nodiscard]] std::vector<std::string> ipv4_texts(const std::vector<IpAddress>& vips);
-// The tag by which a rule is known when it is read back: it changes with the rule's text.
-[[nodiscard]] std::string tag(const std::string& rule);
 
 }  // namespace nlb::guard

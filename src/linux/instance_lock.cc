@@ -6,11 +6,20 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <chrono>
 #include <cstddef>
 #include <cstring>
+#include <thread>
 #include <utility>
 
 namespace nlb {
+namespace {
+
+// One that was killed holds its name until the kernel has taken down its last thread.
+constexpr int kTurns = 50;
+constexpr auto kTurn = std::chrono::milliseconds(20);
+
+}  // namespace
 
 Result<InstanceLock> InstanceLock::take(const std::string& interface) {
   sockaddr_un address{};
@@ -24,8 +33,13 @@ Result<InstanceLock> InstanceLock::take(const std::string& interface) {
   const int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
   if (fd < 0) return fail(interface + ": cannot take the instance lock: " + std::strerror(errno), errno);
   InstanceLock lock(fd);
-  if (bind(fd, reinterpret_cast<sockaddr*>(&address), length) == 0) return lock;
-  const int error = errno;
+  int error = 0;
+  for (int turn = 0; turn < kTurns; ++turn) {
+    if (bind(fd, reinterpret_cast<sockaddr*>(&address), length) == 0) return lock;
+    error = errno;
+    if (error != EADDRINUSE) break;
+    std::this_thread::sleep_for(kTurn);
+  }
   if (error == EADDRINUSE)
     return fail(interface +
                     " is already served by another nlbd in this network namespace; stop it first "

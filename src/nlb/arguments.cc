@@ -15,7 +15,9 @@ namespace {
 // Texts as given; turned into a request when the whole line is understood.
 struct Given {
   std::string port, client, to, protocol, flags;
-  int limit = 0;
+  std::string target, mac_spoofing, switch_cluster;  // vmswitch set
+  int limit = 0, host_id = 0;
+  bool live = false;
 };
 
 class OptionTree {
@@ -35,6 +37,7 @@ class OptionTree {
     add_rule_commands();
     add_inquiries();
     add_local_commands();
+    add_vmswitch_commands();
   }
 
   tl::expected<Invocation, int> parse(int argc, char** argv) {
@@ -153,7 +156,53 @@ class OptionTree {
         ->prefix_command();
   }
 
+  CLI::App* vmswitch_request(CLI::App& parent, const char* name, const char* text) {
+    auto* sub = parent.add_subcommand(name, text);
+    sub->callback([this, name] {
+      result_.command = std::string("vmswitch ") + name;
+      result_.request["command"] = name;
+    });
+    return sub;
+  }
+
+  void add_vmswitch_commands() {
+    auto* vmswitch = app_.add_subcommand("vmswitch", "the guard of this hypervisor's bridges (nlb-vmswitch)");
+    vmswitch->require_subcommand(1)->fallthrough();
+    vmswitch_request(*vmswitch, "show", "switches, ports and their settings, as they are in force");
+    vmswitch_request(*vmswitch, "clusters", "declared clusters and their members here");
+    vmswitch_request(*vmswitch, "violations", "who broke which rule, how often, with the evidence");
+    vmswitch_request(*vmswitch, "reload", "read vmswitch.toml and vmswitch.d again; a bad one is refused");
+    auto* events = vmswitch_request(*vmswitch, "events", "the event log");
+    events->add_flag("--follow", result_.follow, "go on printing as events happen");
+    events->add_option("--limit", given_.limit, "the newest N (100)")->check(CLI::Range(1, 1000));
+    auto* discover = vmswitch_request(*vmswitch, "discover", "a first vmswitch.toml from libvirt or Proxmox");
+    discover->add_flag("--write", result_.write,
+                       "write it, in policy \"audit\"; never over an existing file");
+    discover->add_option("--file", result_.file, "where to (/etc/opennlb/vmswitch.toml)");
+    auto* set =
+        vmswitch_request(*vmswitch, "set", "\"Enable spoofing of MAC address\" of a stopped VM's adapter");
+    set->add_option("VM[/ADAPTER]", given_.target, "the VM; with several adapters, which")->required();
+    set->add_option("--mac-spoofing", given_.mac_spoofing, "off, cluster or on")
+        ->required()
+        ->check(CLI::IsMember({"off", "cluster", "on"}));
+    set->add_option("--cluster", given_.switch_cluster, "the declared cluster that it belongs to");
+    set->add_option("--host-id", given_.host_id, "its host priority there")->check(CLI::Range(1, 64));
+    set->add_flag("--live", given_.live, "while the VM runs; this is recorded");
+  }
+
+  void complete_set() {
+    const auto slash = given_.target.find('/');
+    auto& request = result_.request;
+    request["vm"] = given_.target.substr(0, slash);
+    if (slash != std::string::npos) request["adapter"] = given_.target.substr(slash + 1);
+    request["mac_spoofing"] = given_.mac_spoofing;
+    if (!given_.switch_cluster.empty()) request["cluster"] = given_.switch_cluster;
+    if (given_.host_id != 0) request["host_id"] = given_.host_id;
+    request["live"] = given_.live;
+  }
+
   Result<void> complete() {
+    if (result_.command == "vmswitch set") complete_set();
     auto& request = result_.request;
     if (!given_.port.empty()) return complete_port();
     if (result_.command == "filter") return complete_filter();

@@ -22,7 +22,8 @@ struct Invocation {
   bool wait = false;       // query --wait-converged, drainstop --wait
   bool follow = false;     // events --follow
   std::optional<double> timeout_s;
-  std::string file;    // keygen, key
+  bool write = false;  // vmswitch discover --write
+  std::string file;    // keygen, key, vmswitch discover
   std::string vip;     // ip2mac
   std::string config;  // doctor
 };

@@ -5,6 +5,7 @@
 #include <iostream>
 
 #include "nlb/commands.hh"
+#include "nlb/vmswitch_commands.hh"
 #if NLB_HAS_LAB
 #include "lab/lab.hh"
 #endif
@@ -42,6 +43,7 @@ int main(int argc, char** argv) {
   if (!invocation) return invocation.error();
   const auto style = nlb::Style::of_terminal();
   if (invocation->command == "doctor") return nlb::run_doctor(*invocation, style);
+  if (invocation->command.starts_with("vmswitch ")) return nlb::run_vmswitch(*invocation, style);
   return invocation->request.is_null() ? nlb::run_local(*invocation, style)
                                        : nlb::run_remote(*invocation, style);
 }

@@ -37,6 +37,29 @@ const char* name_of(BindState state) {
   return names[static_cast<std::size_t>(state)];
 }
 
+const char* remedy_of(BindReason reason) {
+  switch (reason) {
+    case BindReason::driver_refused:
+    case BindReason::tx_filtered:
+    case BindReason::rx_filtered:
+    case BindReason::arp_filtered:
+    case BindReason::rx_or_arp_filtered:
+      return "enable MAC address spoofing for this adapter on the hypervisor's switch (nlb-vmswitch: `nlb "
+             "vmswitch "
+             "set VM --mac-spoofing cluster --cluster NAME --host-id N`); this host tries again by itself";
+    case BindReason::unproven:
+      return "connect a gateway or a peer, or set on_unproven = \"bind\"; this host tries again by itself";
+    case BindReason::ip_conflict:
+      return "find the device with that MAC and give it another address";
+    case BindReason::vip_added_by_hand:
+      return "remove it: nlbd adds the VIP when the cluster MAC can be used";
+    case BindReason::no_carrier:
+      return "connect the link; this host tries again by itself";
+    default:
+      return "";
+  }
+}
+
 Json members_json(const core::Host& host, Nanos now) {
   Json members = Json::array();
   for (HostId id = 1; id <= kMaxHosts; ++id) {
@@ -85,10 +108,10 @@ Json Daemon::adapter_json() {
   adapter["mac_cluster"] = plan.cluster_mac.text();
   adapter["mac_masked"] = plan.masked_mac.text();
   adapter["mac_expected"] = (replace_ && bind_ == BindState::bound ? macs.unicast : own_mac_).text();
-  const bool ip_trouble = bind_error_.find("VIP") != std::string::npos;
-  adapter["reason"] = bind_ != BindState::refused ? "none" : ip_trouble ? "ip-conflict" : "driver-refused";
-  adapter["evidence"] = bind_error_;
-  adapter["remedy"] = bind_ == BindState::refused ? "remove the cause and run `nlb reload`" : "";
+  const BindOutcome trouble = bind_trouble();
+  adapter["reason"] = name_of(trouble.reason);
+  adapter["evidence"] = trouble.evidence;
+  adapter["remedy"] = remedy_of(trouble.reason);
   if (!facts) {
     adapter["evidence"] = facts.error().message;
     return adapter;
@@ -103,7 +126,6 @@ Json Daemon::adapter_json() {
   adapter["cluster_mac_in"] = facts->mac_current == plan.cluster_mac ? "address"
                               : in_filter || in_groups               ? "receive-filter"
                                                                      : "none";
-  if (!facts->carrier && bind_ != BindState::refused) adapter["reason"] = "no-carrier";
   return adapter;
 }
 
@@ -204,8 +226,7 @@ Json Daemon::host_command(const std::string& command, const Json& request) {
   });
   if (event == core::HostEvent::start && before == core::HostState::suspended)
     return failure("this host is suspended: resume it first", 1);
-  if (event == core::HostEvent::start && bind_ == BindState::refused)
-    if (auto done = put_in_force(); !done) refuse_bind(done.error());
+  if (event == core::HostEvent::start && bind_ == BindState::refused) begin_bind();
   if (meaningful) apply_command(event, request.value("timeout_s", int64_t{0}) * kSecond);
   if (event == core::HostEvent::drainstop && meaningful)
     events_.add(EventId::drain_started, "this host takes no new connections");

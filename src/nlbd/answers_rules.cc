@@ -51,6 +51,9 @@ Result<std::vector<std::size_t>> Daemon::selected_slots(const Json& request) con
   const int port = all_ports || !request.contains("port") ? 0 : request["port"].get<int>();
   const std::string vip = request.value("vip", "");
   std::vector<std::size_t> slots;
+  const auto is_named = [&](const Vip& one) { return one.address.text() == vip; };
+  if (!vip.empty() && vip != "all" && std::none_of(config_.vips.begin(), config_.vips.end(), is_named))
+    return fail(vip + " is no VIP of this cluster", 1);
   for (std::size_t slot = 0; slot < config_.rules.size(); ++slot) {
     const PortRule& rule = config_.rules[slot];
     const bool port_fits = all_ports || (port >= rule.first_port && port <= rule.last_port);
@@ -140,6 +143,10 @@ Json Daemon::filter(const Json& request) {
   const bool is_vip =
       std::any_of(config_.vips.begin(), config_.vips.end(), [&](const Vip& v) { return v.address == *vip; });
   if (!is_vip) return failure(vip->text() + " is no VIP of this cluster", 1);
+  if (client->is_v4() != vip->is_v4())
+    return failure(client->text() + " and " + vip->text() + " are of different address families", 2);
+  if (client->is_v4() && (client->v4_host_order() >> 28 == 14 || client->is_unspecified()))
+    return failure(client->text() + " is the address of no client", 2);
   if (protocol != kIcmp && !request.contains("port")) return failure("a port is needed: --to VIP:PORT", 2);
   const auto port = static_cast<uint16_t>(request.value("port", 0));
   const std::size_t slot =

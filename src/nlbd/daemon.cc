@@ -22,6 +22,7 @@ namespace {
 
 constexpr std::size_t kHistorySize = 64;
 constexpr Nanos kKeyGrace = 60 * kSecond;
+constexpr uint16_t kArpEtherType = 0x0806;
 constexpr const char* kBpffs = "/sys/fs/bpf/opennlb/";
 
 int64_t unix_ms() {
@@ -52,11 +53,24 @@ std::vector<IpAddress> addresses_of(const Config& config) {
   return addresses;
 }
 
+bool same_traffic(const PortRule& a, const PortRule& b) {
+  return a.vip == b.vip && a.first_port == b.first_port && a.last_port == b.last_port &&
+         a.protocol == b.protocol;
+}
+
+std::vector<IpAddress> vips_only_in(const Config& one, const Config& other) {
+  std::vector<IpAddress> only;
+  const auto others = addresses_of(other);
+  for (const IpAddress& vip : addresses_of(one))
+    if (std::find(others.begin(), others.end(), vip) == others.end()) only.push_back(vip);
+  return only;
+}
+
 }  // namespace
 
 Daemon::Daemon(DaemonPaths paths, Config config) : paths_(std::move(paths)), config_(std::move(config)) {
   started_at_ = boottime_now();
-  signing_key_ = config_.keys.keys.front();
+  signing_fingerprint_ = read_state_file("signing-key");
 }
 Daemon::~Daemon() = default;
 
@@ -134,8 +148,6 @@ Result<void> Daemon::start() {
   const auto macs = cluster_macs(config_.vips.front().address);
   own_mac_ = facts_.mac_current;
   if (const auto former = remembered_mac(paths_.state_directory, config_.interface)) own_mac_ = *former;
-  // "auto" takes `add`, which needs nothing to be spoofed. The proof that chooses between them is yet to
-  // come.
   replace_ = config_.mode == ClusterMode::unicast && config_.mac_strategy == MacStrategy::replace;
   dedicated_ip_ = dedicated_address();
 
@@ -146,23 +158,32 @@ Result<void> Daemon::start() {
   if (!datapath) return tl::unexpected(datapath.error().within("filter"));
   datapath_ = std::move(*datapath);
 
-  ProtocolSetup setup{settings_of(config_),           config_.keys,        config_.name,
-                      config_.vips.front().address,   config_.interface,   own_mac_,
-                      filter_of(config_).cluster_mac, macs.heartbeat_group};
-  if (replace_) setup.source_mac = masked_mac(config_.vips.front().address, config_.id);
+  const KeySet keys = keys_in_signing_order();
+  ProtocolSetup setup{settings_of(config_),
+                      keys,
+                      config_.name,
+                      config_.vips.front().address,
+                      config_.interface,
+                      own_mac_,
+                      filter_of(config_).cluster_mac,
+                      macs.heartbeat_group};
   auto protocol =
       Protocol::start(setup, *datapath_, [this](const core::Notice& notice) { on_notice(notice); });
   if (!protocol) return tl::unexpected(protocol.error());
   protocol_ = std::move(*protocol);
+  remember_signing_key(keys);
   protocol_->call([&](core::Host& host, Nanos now) { return host.on_carrier(carrier_, now); });
 
   auto monitor = LinkMonitor::open(config_.interface);
   if (!monitor) return tl::unexpected(monitor.error());
   monitor_ = std::move(*monitor);
+  auto watch = FrameSocket::open(config_.interface, kArpEtherType, std::nullopt, Hearing::before_filters);
+  if (!watch) return tl::unexpected(watch.error());
+  arp_watch_ = std::move(*watch);
 
   events_.add(EventId::started,
               "nlbd " NLB_VERSION " runs host " + std::to_string(config_.id) + " of cluster " + config_.name);
-  if (auto done = put_in_force(); !done) refuse_bind(done.error());
+  begin_bind();
   const InitialState initial = state_to_start_in();
   if (initial == InitialState::started) apply_command(core::HostEvent::start, 0);
   if (initial == InitialState::suspended) apply_command(core::HostEvent::suspend, 0);
@@ -189,36 +210,8 @@ void Daemon::follow_dedicated_address() {
     spdlog::error("guard: {}", done.error().message);
 }
 
-// Filter closed → guard → cluster MAC and VIPs → filter open.
-Result<void> Daemon::put_in_force() {
-  FilterConfig filter = filter_of(config_);
-  // Connections of an earlier configuration, or of an earlier daemon's life, go on meanwhile; no lease, no
-  // new ones.
-  filter.bound = datapath_->adopted() || bind_ == BindState::bound;
-  bind_ = BindState::probing;
-  if (auto done = datapath_->configure(filter); !done) return done;
-  if (auto done = install_guard(guard_plan_of(config_)); !done) return done;
-  if (auto done = bind(bind_plan_of(config_)); !done) return done;
-  bind_ = BindState::bound;
-  bind_error_.clear();
-  protocol_->call([](core::Host& host, Nanos now) { return host.on_bind(true, "", now); });
-  sync_filter();
-  return {};
-}
-
-void Daemon::refuse_bind(const Error& error) {
-  bind_ = BindState::refused;
-  bind_error_ = error.message;
-  events_.add(EventId::bind_refused, config_.interface + ": " + error.message);
-  FilterConfig filter = filter_of(config_);
-  (void)datapath_->configure(filter);
-  protocol_->call([&](core::Host& host, Nanos now) { return host.on_bind(false, error.message, now); });
-}
-
 InitialState Daemon::state_to_start_in() const {
-  std::ifstream file(paths_.state_directory + "/host-state");
-  std::string last;
-  file >> last;
+  const std::string last = read_state_file("host-state");
   const auto persisted = [&](InitialState state) {
     return std::find(config_.persist.begin(), config_.persist.end(), state) != config_.persist.end();
   };
@@ -234,11 +227,7 @@ void Daemon::save_state() {
   const char* text = state == core::HostState::suspended ? "suspended"
                      : state == core::HostState::stopped ? "stopped"
                                                          : "started";
-  const std::string path = paths_.state_directory + "/host-state";
-  std::ofstream(path + ".new") << text << '\n';
-  std::error_code error;
-  std::filesystem::rename(path + ".new", path, error);
-  if (error) spdlog::warn("{}: {}", path, error.message());
+  write_state_file("host-state", text);
 }
 
 void Daemon::sync_filter() {
@@ -271,29 +260,59 @@ void Daemon::on_link_change() {
   const std::lock_guard lock(mutex_);
   (void)monitor_->read();
   auto facts = read_adapter(config_.interface);
-  const bool carrier = facts && facts->carrier;  // an interface that is gone carries nothing either
-  if (facts) facts_ = *facts;
+  if (!facts) return lose_interface();
+  if (interface_gone_ && !regain_interface(*facts)) return;
+  const bool carrier = facts->carrier;
+  facts_ = *facts;
   if (carrier != carrier_) {
     carrier_ = carrier;
     events_.add(carrier_ ? EventId::carrier_back : EventId::carrier_lost, config_.interface);
     if (carrier_)
       if (auto done = forget_unresolved_neighbours(config_.interface); !done)
         spdlog::warn("neighbours: {}", done.error().message);
+    if (carrier_) check_path_again();
+    if (carrier_ && bind_ == BindState::refused) retry_bind_at_ = 0;
     protocol_->call([&](core::Host& host, Nanos now) { return host.on_carrier(carrier_, now); });
   }
-  if (facts) follow_dedicated_address();
-  if (!facts || bind_ != BindState::bound) return;
+  follow_dedicated_address();
+  notice_vips_by_hand();
+  if (bind_ != BindState::bound) return;
   const auto intact = verify_bound(bind_plan_of(config_));
   if (intact) return;
   events_.add(
       intact.error().message.find("VIP") != std::string::npos ? EventId::vip_removed : EventId::mac_changed,
       intact.error().message);
-  if (auto done = bind(bind_plan_of(config_)); !done) refuse_bind(done.error());
+  if (auto done = bind(bind_plan_of(config_)); !done)
+    refuse_bind({false, done.error().reason, done.error().message});
+}
+
+// Removed or renamed: frames for clients come in elsewhere or nowhere, so others shall have the buckets. Our
+// sockets may still hear heartbeats of a renamed interface, so this is not left to silence.
+void Daemon::lose_interface() {
+  if (interface_gone_) return;
+  interface_gone_ = true;
+  attempt_.reset();
+  events_.add(EventId::interface_gone, "there is no interface " + config_.interface + " any more");
+  refuse_bind({false, BindReason::no_carrier, "there is no interface " + config_.interface + " any more"});
+}
+
+// False: it is another one of the same name. Programs, sockets and guard are made for the former, so the
+// daemon starts anew.
+bool Daemon::regain_interface(const AdapterFacts& facts) {
+  if (facts.index != facts_.index) {
+    needs_restart_ = true;
+    return false;
+  }
+  interface_gone_ = false;
+  retry_bind_at_ = 0;
+  return true;
 }
 
 void Daemon::tick() {
   events_.write_lines();
+  if (interface_gone_) return on_link_change();
   const std::lock_guard lock(mutex_);
+  retry_bind();
   const auto missing = datapath_->repair();
   if (!missing) spdlog::error("filter: {}", missing.error().message);
   for (const std::string& hook : missing.value_or(std::vector<std::string>{}))
@@ -312,8 +331,8 @@ void Daemon::tick() {
   }
   if (sign_anew_at_ != 0 && boottime_now() >= sign_anew_at_) {
     sign_anew_at_ = 0;
-    signing_key_ = config_.keys.keys.front();
     protocol_->use_keys(config_.keys);
+    remember_signing_key(config_.keys);
     events_.add(EventId::key_signs, "key " + key_fingerprint(config_.keys.keys.front()));
   }
   check_frames_refused();
@@ -348,62 +367,108 @@ Result<void> Daemon::reload() {
     events_.add(EventId::reload_refused, text);
     return fail(text, 2);
   }
+  const std::lock_guard lock(mutex_);
   if (fresh->name != config_.name || fresh->id != config_.id || fresh->interface != config_.interface)
     return fail("name, host id and interface do not change at run time: restart nlbd", 1);
   if (fresh->mode != config_.mode || !(fresh->vips.front().address == config_.vips.front().address))
     return fail("mode and primary VIP give the cluster MAC and do not change at run time: restart nlbd", 1);
   if (const auto problems = preflight(*fresh); !problems.empty()) return fail(problems.front(), 2);
-  const std::lock_guard lock(mutex_);
   const Config before = config_;
+  const BindPlan old_plan = bind_plan_of(config_);
   config_ = std::move(*fresh);
   const bool same_cluster = wire::digests_of(before, 0) == wire::digests_of(config_, 0) &&
                             before.mac_strategy == config_.mac_strategy && before.vips == config_.vips;
   if (before.keys.keys != config_.keys.keys) use_new_keys();
   if (same_cluster) {
     apply_rule_switches();
+    protocol_->call([&](core::Host& host, Nanos now) {
+      return host.on_restart_hold(static_cast<uint16_t>(config_.restart_hold_s), now);
+    });
   } else {
-    switches_.fill(RuleSwitch::enabled);
-    replace_ = config_.mode == ClusterMode::unicast && config_.mac_strategy == MacStrategy::replace;
-    const BindPlan old_plan = [&] {
-      const Config now = config_;
-      config_ = before;
-      auto plan = bind_plan_of(config_);
-      config_ = now;
-      return plan;
-    }();
-    protocol_->use_source(replace_ ? masked_mac(config_.vips.front().address, config_.id) : own_mac_);
+    keep_switches(before.rules);
     protocol_->call([&](core::Host& host, Nanos now) { return host.reconfigure(settings_of(config_), now); });
-    if (!(before.vips == config_.vips) || before.mac_strategy != config_.mac_strategy)
+    if (before.mac_strategy != config_.mac_strategy) {
       if (auto done = unbind(old_plan); !done) spdlog::warn("unbind: {}", done.error().message);
-    if (auto done = put_in_force(); !done) refuse_bind(done.error());
+      if (bind_ == BindState::bound) bind_ = BindState::probing;
+    } else if (auto done = remove_vips(config_.interface, vips_only_in(before, config_)); !done) {
+      spdlog::warn("{}", done.error().message);
+    }
+    begin_bind();
   }
-  if (bind_ == BindState::refused)
-    if (auto done = put_in_force(); !done) refuse_bind(done.error());
+  if (bind_ == BindState::refused && !attempt_) begin_bind();
   events_.add(EventId::reloaded, paths_.config);
   return {};
+}
+
+// What an administrator has switched stays so, wherever its rule stands in the new order.
+void Daemon::keep_switches(const std::vector<PortRule>& before) {
+  const auto former = switches_;
+  switches_.fill(RuleSwitch::enabled);
+  for (std::size_t now = 0; now < config_.rules.size(); ++now)
+    for (std::size_t then = 0; then < before.size(); ++then)
+      if (same_traffic(config_.rules[now], before[then])) switches_[now] = former[then];
 }
 
 // Two keys accepted, one sent. A new key is accepted at once and signs after a grace, in which the
 // administrator brings it to the other hosts, in any order: no frame is ever signed with a key that a host
 // has not been given.
 void Daemon::use_new_keys() {
-  KeySet keys = config_.keys;
-  const auto known = std::find(keys.keys.begin(), keys.keys.end(), signing_key_);
-  sign_anew_at_ = 0;
-  if (known != keys.keys.end() && known != keys.keys.begin()) {
-    std::rotate(keys.keys.begin(), known, known + 1);
-    sign_anew_at_ = boottime_now() + kKeyGrace;
-    events_.add(EventId::key_accepted, "key " + key_fingerprint(config_.keys.keys.front()) + " signs in " +
-                                           std::to_string(kKeyGrace / kSecond) +
-                                           " s: bring it to all hosts before");
-  }
-  signing_key_ = keys.keys.front();
+  const KeySet keys = keys_in_signing_order();
   protocol_->use_keys(keys);
+  remember_signing_key(keys);
+}
+
+KeySet Daemon::keys_in_signing_order() {
+  KeySet keys = config_.keys;
+  // Pushed out of the file by several rotations in a row: it signs on until the grace is over.
+  if (signing_key_ && std::find(keys.keys.begin(), keys.keys.end(), *signing_key_) == keys.keys.end())
+    keys.keys.push_back(*signing_key_);
+  const auto signing = std::find_if(keys.keys.begin(), keys.keys.end(), [&](const auto& key) {
+    return key_fingerprint(key) == signing_fingerprint_;
+  });
+  sign_anew_at_ = 0;
+  if (signing_fingerprint_.empty() || signing == keys.keys.begin()) return keys;
+  // Not known any more after a restart: the oldest that is left is the likeliest to be known to others.
+  const auto known = signing == keys.keys.end() ? std::prev(signing) : signing;
+  if (known == keys.keys.begin()) return keys;
+  std::rotate(keys.keys.begin(), known, known + 1);
+  sign_anew_at_ = boottime_now() + kKeyGrace;
+  events_.add(EventId::key_accepted, "key " + key_fingerprint(config_.keys.keys.front()) + " signs in " +
+                                         std::to_string(kKeyGrace / kSecond) +
+                                         " s: bring it to all hosts before");
+  return keys;
+}
+
+// By its fingerprint, beside the host's state: a restart within the grace signs on with the same key.
+void Daemon::remember_signing_key(const KeySet& keys) {
+  signing_key_ = keys.keys.front();
+  signing_fingerprint_ = key_fingerprint(keys.keys.front());
+  write_state_file("signing-key", signing_fingerprint_);
+}
+
+std::string Daemon::read_state_file(const std::string& name) const {
+  std::ifstream file(paths_.state_directory + "/" + name);
+  std::string text;
+  file >> text;
+  return text;
+}
+
+// Written whole or not at all: an empty file after a power loss would say something else.
+void Daemon::write_state_file(const std::string& name, const std::string& text) const {
+  const std::string path = paths_.state_directory + "/" + name, fresh = path + ".new";
+  std::ofstream file(fresh);
+  file << text << '\n';
+  file.flush();
+  std::error_code error;
+  if (file) std::filesystem::rename(fresh, path, error);
+  if (!file || error)
+    events_.add(EventId::state_not_saved, path + ": " + (error ? error.message() : "cannot be written"));
 }
 
 void Daemon::stop_for_restart() {
   const std::lock_guard lock(mutex_);
   save_state();
+  attempt_.reset();
   protocol_->call([](core::Host& host, Nanos now) { return host.leave_for_restart(now); });
   events_.add(EventId::stopped, "planned restart: filter, VIPs and MAC stay, connections are held");
   protocol_.reset();

@@ -9,6 +9,8 @@
 #include <memory>
 #include <mutex>
 #include <nlohmann/json_fwd.hpp>
+#include <optional>
+#include <set>
 #include <string>
 
 #include "base/result.hh"
@@ -17,6 +19,8 @@
 #include "datapath/datapath.hh"
 #include "linux/adapter.hh"
 #include "linux/guard.hh"
+#include "nlbd/bind_attempt.hh"
+#include "nlbd/event_descriptor.hh"
 #include "nlbd/event_log.hh"
 #include "nlbd/protocol.hh"
 
@@ -50,8 +54,14 @@ class Daemon {
   void tick();            // once a second: is everything still as it was put?
   void on_link_change();  // netlink said something
   [[nodiscard]] int link_fd() const;
+  void on_bind_over();  // the attempt to bind has ended
+  [[nodiscard]] int bind_fd() const { return bind_fd_.get(); }
+  void on_arp();  // somebody spoke ARP
+  [[nodiscard]] int arp_fd() const { return arp_watch_->fd(); }
   [[nodiscard]] Result<void> reload();
   void stop_for_restart();
+  // The interface was made again: only a new process fits it.
+  [[nodiscard]] bool needs_restart() const { return needs_restart_; }
 
   // docs/control.md
   [[nodiscard]] nlohmann::json answer(const nlohmann::json& request, bool may_change);
@@ -63,12 +73,17 @@ class Daemon {
   [[nodiscard]] BindPlan bind_plan_of(const Config& config) const;
   [[nodiscard]] GuardPlan guard_plan_of(const Config& config) const;
   [[nodiscard]] std::array<uint8_t, kMaxRules> offers_now() const;
-  [[nodiscard]] Result<void> put_in_force();
-  void refuse_bind(const Error& error);
   void on_notice(const core::Notice& notice);
   void record_view_change(const core::Notice& notice);
   void check_frames_refused();
   void save_state();
+  [[nodiscard]] std::string read_state_file(const std::string& name) const;
+  void write_state_file(const std::string& name, const std::string& text) const;
+  void remember_signing_key(const KeySet& keys);
+  [[nodiscard]] KeySet keys_in_signing_order();
+  void lose_interface();
+  [[nodiscard]] bool regain_interface(const AdapterFacts& facts);
+  void keep_switches(const std::vector<PortRule>& before);
   [[nodiscard]] InitialState state_to_start_in() const;
   void apply_command(core::HostEvent event, Nanos drain_timeout);
   void apply_rule_switches();
@@ -76,6 +91,21 @@ class Daemon {
   [[nodiscard]] IpAddress dedicated_address() const;
   void follow_dedicated_address();
   void sync_filter();  // opens or closes the filter to what the host's state and the bind allow
+
+  // daemon_bind.cc
+  void begin_bind();
+  void use_strategy(MacStrategy strategy);
+  [[nodiscard]] Result<void> close_filter();
+  void try_next_strategy();
+  [[nodiscard]] BindTask bind_task();
+  [[nodiscard]] std::vector<IpAddress> neighbours_to_ask(const std::string& interface) const;
+  void complete_bind(const BindOutcome& outcome);
+  void refuse_bind(const BindOutcome& refusal);
+  void retry_bind();
+  void check_path_again();
+  void judge_check(const BindOutcome& outcome);
+  void notice_vips_by_hand();
+  [[nodiscard]] BindOutcome bind_trouble() const;
 
   // answers.cc, answers_rules.cc
   using Json = nlohmann::json;
@@ -102,13 +132,24 @@ class Daemon {
   IpAddress dedicated_ip_;
   bool replace_ = false;
   BindState bind_ = BindState::unbound;
-  std::string bind_error_;
+  BindOutcome bind_outcome_;
+  std::vector<MacStrategy> strategies_left_;
+  std::optional<BindOutcome> first_refusal_;
+  Nanos retry_bind_at_ = 0;
+  int check_failures_ = 0;
+  std::set<IpAddress> vips_by_hand_;
+  std::optional<core::AddressConflict> conflict_;
+  Nanos conflict_heard_at_ = 0, conflict_said_at_ = 0;
+  EventDescriptor bind_fd_;
   bool carrier_ = true, filter_open_ = false;
+  bool interface_gone_ = false, needs_restart_ = false;
   std::array<RuleSwitch, kMaxRules> switches_{};
   std::unique_ptr<Datapath> datapath_;
   std::unique_ptr<LinkMonitor> monitor_;
+  std::unique_ptr<FrameSocket> arp_watch_;
   std::unique_ptr<Protocol> protocol_;
-  EventLog events_;
+  std::unique_ptr<BindAttempt> attempt_;  // asks protocol_ for peers: goes first
+  mutable EventLog events_;
   std::mutex mutex_;
   std::mutex history_mutex_;
   std::deque<ConvergenceRecord> history_;
@@ -116,8 +157,9 @@ class Daemon {
   std::string last_cause_;
   std::array<uint64_t, wire::kRefusalCount> refused_reported_{};
   Nanos started_at_ = 0;
-  std::array<uint8_t, 32> signing_key_{};
-  Nanos sign_anew_at_ = 0;  // when the newest key begins to sign; 0 = it does
+  std::optional<std::array<uint8_t, 32>> signing_key_;
+  std::string signing_fingerprint_;  // of the key that signs, or did in the daemon's last life
+  Nanos sign_anew_at_ = 0;           // when the newest key begins to sign; 0 = it does
 };
 
 }  // namespace nlb

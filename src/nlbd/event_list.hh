@@ -77,7 +77,44 @@ namespace nlb {
     "compare `key` lines of both hosts' key files; else another cluster, or an attacker")                   \
   X(key_accepted, 1021, info, "A new key is accepted from now on; it signs later.",                         \
     "copy the key file to all hosts and run `nlb reload` there")                                            \
-  X(key_signs, 1022, info, "Heartbeats are signed with the newest key from now on.", "")
+  X(key_signs, 1022, info, "Heartbeats are signed with the newest key from now on.", "")                    \
+  X(bound, 1023, info, "The cluster is bound to the adapter: path proven, MAC and VIPs in force.", "")      \
+  X(vip_by_hand, 1024, warning, "Somebody added a VIP to an adapter that the cluster is not bound to.",     \
+    "remove it: nlbd adds the VIP when the cluster MAC can be used")                                        \
+  X(ip_conflict, 1025, error, "A device outside the cluster uses a VIP.",                                   \
+    "find the device with that MAC and give it another address")                                            \
+  X(state_not_saved, 1026, error,                                                                           \
+    "The state of this host could not be written; a restart would not know it.",                            \
+    "make room, or make the state directory writable")                                                      \
+  X(interface_gone, 1027, error, "The cluster's interface vanished.",                                       \
+    "bring the interface back under its name; this host goes on by itself")                                 \
+  /* nlb-vmswitch */                                                                                        \
+  X(switch_started, 1100, info, "nlb-vmswitch runs.", "")                                                   \
+  X(switch_stopped, 1101, info, "nlb-vmswitch ends.", "the policy stays in force")                          \
+  X(port_joined, 1102, info, "A guest's port joined a guarded bridge.", "")                                 \
+  X(port_left, 1103, info, "A guest's port left a guarded bridge.", "")                                     \
+  X(port_closed, 1104, error, "A port passes nothing.",                                                     \
+    "do what the text says; the port opens by itself then")                                                 \
+  X(programs_removed, 1105, error, "The guard's programs were taken off a port by somebody else.",          \
+    "they are attached again; find out who detached them")                                                  \
+  X(gate_removed, 1106, error, "The guard's nftables rules were removed by somebody else.",                 \
+    "find out who flushes nftables, and let it spare tables nlb_switch_…")                                  \
+  X(maps_changed, 1107, error, "The guard's maps were changed by somebody else.",                           \
+    "find out who writes to the guard's maps")                                                              \
+  X(violation, 1108, warning, "A guest sent what its port does not allow.",                                 \
+    "see `nlb vmswitch violations`: the guest, or its setting, is to be changed")                           \
+  X(port_shut_down, 1109, error, "A port was shut down for a violation.",                                   \
+    "it recovers by itself after recover_s")                                                                \
+  X(port_recovered, 1110, info, "A port that was shut down is open again.", "")                             \
+  X(spoofing_changed, 1111, info, "The property \"Enable spoofing of MAC address\" of an adapter changed.", \
+    "")                                                                                                     \
+  X(spoofing_changed_live, 1112, warning,                                                                   \
+    "The property \"Enable spoofing of MAC address\" of a running VM changed.",                             \
+    "the VM ran while its property was changed")                                                            \
+  X(not_on_bridge, 1113, warning, "A configured interface is not on a guarded bridge.",                     \
+    "attach the interface to a guarded bridge, or correct its [[port]]")                                    \
+  X(not_in_force, 1114, error, "The policy is not in force as a whole.",                                    \
+    "the policy could not be put in force as a whole; it is tried again")
 
 enum class Severity : uint8_t { info, warning, error };
 enum class EventId : uint8_t {

@@ -77,12 +77,20 @@ std::vector<std::string> obstacles(const nlb::DaemonPaths& paths, const nlb::Con
 
 class MainLoop {
  public:
-  explicit MainLoop(nlb::Daemon& daemon) : daemon_(daemon), link_(io_, daemon.link_fd()) {
+  explicit MainLoop(nlb::Daemon& daemon)
+      : daemon_(daemon),
+        link_(io_, daemon.link_fd()),
+        bind_(io_, daemon.bind_fd()),
+        arp_(io_, daemon.arp_fd()) {
     wait_for_signal();
-    wait_for_link();
+    wait_for(link_, [this] { daemon_.on_link_change(); });
+    wait_for(bind_, [this] { daemon_.on_bind_over(); });
+    wait_for(arp_, [this] { daemon_.on_arp(); });
     wait_for_tick();
   }
-  ~MainLoop() { link_.release(); }
+  ~MainLoop() {
+    for (auto* descriptor : {&link_, &bind_, &arp_}) descriptor->release();  // the daemon's
+  }
   void run() { io_.run(); }
 
  private:
@@ -98,19 +106,21 @@ class MainLoop {
       io_.stop();
     });
   }
-  void wait_for_link() {
-    link_.async_wait(asio::posix::stream_descriptor::wait_read,
-                     [this](const boost::system::error_code& error) {
-                       if (error) return;
-                       daemon_.on_link_change();
-                       wait_for_link();
-                     });
+  void wait_for(asio::posix::stream_descriptor& descriptor, const std::function<void()>& act) {
+    descriptor.async_wait(asio::posix::stream_descriptor::wait_read,
+                          [this, &descriptor, act](const boost::system::error_code& error) {
+                            if (error) return;
+                            act();
+                            if (daemon_.needs_restart()) return io_.stop();
+                            wait_for(descriptor, act);
+                          });
   }
   void wait_for_tick() {
     timer_.expires_after(std::chrono::milliseconds(500));
     timer_.async_wait([this](const boost::system::error_code& error) {
       if (error) return;
       daemon_.tick();
+      if (daemon_.needs_restart()) return io_.stop();
       sd_notify(0, "WATCHDOG=1");
       wait_for_tick();
     });
@@ -119,7 +129,7 @@ class MainLoop {
   nlb::Daemon& daemon_;
   asio::io_context io_;
   asio::signal_set signals_{io_, SIGTERM, SIGINT, SIGHUP};
-  asio::posix::stream_descriptor link_;
+  asio::posix::stream_descriptor link_, bind_, arp_;
   asio::steady_timer timer_{io_};
 };
 
@@ -167,5 +177,6 @@ int main(int argc, char** argv) {
   sd_notify(0, "STOPPING=1");
   control->reset();
   daemon.stop_for_restart();
+  if (daemon.needs_restart()) execv("/proc/self/exe", argv);
   return kDone;
 }

@@ -142,9 +142,10 @@ class AsioProtocol final : public Protocol {
 
   // The thread sleeps here rather than in the loop: epoll would wake it for every frame.
   void read_frames() {
-    drain();
+    const bool more = !drain();
     arm_timer();
     if (is_flooded(boottime_now())) std::this_thread::sleep_for(kFloodPause);
+    if (more) return asio::post(io_, [this] { read_frames(); });
     wait_for_frames();
   }
 
@@ -165,15 +166,21 @@ class AsioProtocol final : public Protocol {
     arp_fd_.async_wait(asio::posix::stream_descriptor::wait_read,
                        [this](const boost::system::error_code& error) {
                          if (error) return;
-                         drain();
-                         for (int i = 0; i < kArpAtOnce; ++i) {
-                           const auto frame = arp_->receive();
-                           if (!frame) break;
-                           if (const auto answer = parse_arp_reply(frame->payload))
-                             perform(host_.on_kernel_answer(answer->address, boottime_now()));
-                         }
-                         wait_for_arp();
+                         read_arp();
                        });
+  }
+
+  // What was read from the kernel in one go waits in the socket, where epoll does not see it: as long as
+  // there may be more, the next turn is asked for.
+  void read_arp() {
+    drain();
+    for (int i = 0; i < kArpAtOnce; ++i) {
+      const auto frame = arp_->receive();
+      if (!frame) return wait_for_arp();
+      if (const auto answer = parse_arp_reply(frame->payload))
+        perform(host_.on_kernel_answer(answer->address, boottime_now()));
+    }
+    asio::post(io_, [this] { read_arp(); });
   }
 
   void wait_for_timer() {
@@ -190,13 +197,15 @@ class AsioProtocol final : public Protocol {
                          });
   }
 
-  void drain() {
+  // True when nothing is left.
+  bool drain() {
     for (int i = 0; i < kFramesAtOnce; ++i) {
       const auto received = frames_->receive();
-      if (!received) return;
+      if (!received) return true;
       ++counters_.received;
       judge(*received);
     }
+    return false;
   }
 
   void judge(const ReceivedFrame& received) {

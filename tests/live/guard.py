@@ -94,6 +94,13 @@ def guard_removed(run):
         need(any(e["name"] == "vip_removed" for e in events(lab, 1)), "no event")
 
 
+def forwarded(capture):
+    """Packets that a host sent for somebody else."""
+    hosts = {f"02:{host:02x}:0a:4d:00:64": f"10.77.0.1{host}" for host in (1, 2, 3)}
+    return [packet for packet in capture.ips()
+            if packet.source in hosts and packet.from_ip not in (hosts[packet.source], VIP)]
+
+
 def forwarding(run):
     """ip_forward=1, as Docker sets it, hosts in `replace`, a switch that does not know the cluster MAC."""
     lab = run.lab
@@ -107,7 +114,17 @@ def forwarding(run):
             lab.lab("exec", "client1", "--", "ping", "-c", "3", "-i", "0.2", "-W", "1", VIP)
         packets = list(capture.ips())
         need(len(packets) == 24, f"{len(packets)} ICMP packets, wanted 12 questions and 12 answers")
+        need(not forwarded(capture), forwarded(capture)[:2])
         notes.append("24 packets for 12 pings")
+    with run.case("bulk transfers to dedicated addresses come whole, nothing is forwarded") as notes:
+        with Capture(lab, "tcp") as capture:
+            for host in (1, 2, 3):
+                figures = lab.tool("streams", "--to", f"10.77.0.1{host}:80", "--count", 5, "--seconds", 2,
+                                   "--bytes", 20000)
+                need(figures["ok"] == 5 and figures["wrong_bytes"] == 0, figures)
+        packets = list(capture.ips())
+        need(len(packets) > 500 and not forwarded(capture), f"{len(packets)}: {forwarded(capture)[:2]}")
+        notes.append(f"{len(packets)} packets")
 
 
 def scenario(run):

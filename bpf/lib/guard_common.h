@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/* What every file of the port guard includes first: the frame under judgement, and octets compared and
+ * copied. */
+#ifndef NLB_BPF_GUARD_COMMON_H
+#define NLB_BPF_GUARD_COMMON_H
+
+#include <linux/if_ether.h>
+#include <nlb/abi/guard.h>
+
+#include "common.h"
+
+#define NLB_GUARD_REASON(name) NLB_GUARD_REASON_##name
+#define NLB_GUARD_PASSED NLB_GUARD_REASON_passed
+
+/* A frame at a port. What is read of it is copied to the stack (bpf_skb_load_bytes), so that a frame in
+ * several pieces is read like one in one piece. */
+struct nlb_guard_frame {
+  struct __sk_buff* skb;
+  const struct nlb_guard_port* port;
+  __u32 ifindex;
+  __u32 network_offset; /* behind Ethernet, tags and SNAP */
+  __u16 vlan;           /* by tag, else the port's */
+  __u16 type;           /* EtherType, host order */
+  __u16 member;         /* number of the cluster that the port is a member of; 0 = none */
+  __u8 nested;          /* a second tag, or one behind SNAP: the payload is not read */
+  __u8 has_address;     /* fault_address is set */
+  __u8 destination[6], source[6];
+  __u8 fault_mac[6];
+  __u8 unused[6];
+  __u8 fault_address[16];
+};
+
+static nlb_inline int nlb_guard_same_mac(const void* a, const void* b) {
+  const __u16 *x = a, *y = b;
+
+  return ((x[0] ^ y[0]) | (x[1] ^ y[1]) | (x[2] ^ y[2])) == 0;
+}
+
+static nlb_inline int nlb_guard_is_zero_mac(const void* mac) {
+  const __u16* x = mac;
+
+  return (x[0] | x[1] | x[2]) == 0;
+}
+
+static nlb_inline int nlb_guard_is_broadcast(const void* mac) {
+  const __u16* x = mac;
+
+  return (x[0] & x[1] & x[2]) == 0xffff;
+}
+
+static nlb_inline void nlb_guard_copy_mac(void* to, const void* from) {
+  __u16* x = to;
+  const __u16* y = from;
+
+  x[0] = y[0];
+  x[1] = y[1];
+  x[2] = y[2];
+}
+
+/* The MAC at fault goes into the event. */
+static nlb_inline __u32 nlb_guard_blame_mac(struct nlb_guard_frame* frame, const void* mac, __u32 reason) {
+  nlb_guard_copy_mac(frame->fault_mac, mac);
+  return reason;
+}
+
+static nlb_inline int nlb_guard_is_heartbeat(const struct nlb_guard_frame* frame) {
+  return frame->type == NLB_ETHERTYPE_HEARTBEAT || frame->type == NLB_ETHERTYPE_NLB_HEARTBEAT;
+}
+
+#endif

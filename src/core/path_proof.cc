@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/path_proof.hh"
+
+#include <algorithm>
+
+namespace nlb::core {
+namespace {
+
+constexpr std::size_t kMaxNeighbours = 6;
+constexpr Nanos kLateAnswer = 500 * kMillisecond;  // an answer that has not come by then is lost
+
+std::string times(int count) {
+  return std::to_string(count) + (count == 1 ? " time" : " times");
+}
+
+}  // namespace
+
+bool PathProof::Neighbour::owes_nothing(Nanos now) const {
+  return answered >= asked || now - last_asked >= kLateAnswer;
+}
+
+bool PathProof::failed(const Check& check, Nanos now) const {
+  return !check.answered && check.asked > 0 && now - check.first_asked >= kPathFailure;
+}
+
+bool PathProof::due(Check& check, Nanos now) const {
+  if (check.answered || now < check.next || failed(check, now)) return false;
+  if (check.asked++ == 0) check.first_asked = now;
+  check.next = now + kPathInterval;
+  return true;
+}
+
+std::vector<PathQuestion> PathProof::on_tick(const std::vector<IpAddress>& neighbours, Nanos now) {
+  std::vector<PathQuestion> questions;
+  if (!baseline_.answered) {
+    if (neighbours.empty() || !due(baseline_, now)) return questions;
+    for (std::size_t i = 0; i < std::min(neighbours.size(), kMaxNeighbours); ++i) {
+      Neighbour& neighbour = neighbours_[neighbours[i]];
+      ++neighbour.asked;
+      neighbour.last_asked = now;
+      questions.push_back({plan_.own, plan_.own, neighbours[i]});
+    }
+    return questions;
+  }
+  if (due(receive_, now)) questions.push_back({plan_.own, plan_.cluster, answerer_});
+  if (!plan_.replace) return questions;
+  if (due(receive_masked_, now)) questions.push_back({plan_.own, plan_.masked, answerer_});
+  if (neighbours_[answerer_].owes_nothing(now) && due(transmit_, now))
+    questions.push_back({plan_.masked, plan_.own, answerer_});
+  return questions;
+}
+
+void PathProof::on_answer(const MacAddress& destination, const IpAddress& from, Nanos now) {
+  const auto known = neighbours_.find(from);
+  if (known == neighbours_.end()) return;
+  if (destination == plan_.cluster && receive_.asked > 0) receive_.answered = true;
+  if (destination == plan_.masked && receive_masked_.asked > 0) receive_masked_.answered = true;
+  if (destination != plan_.own) return;
+  Neighbour& neighbour = known->second;
+  if (from == answerer_ && transmit_.asked > 0 && neighbour.owes_nothing(now)) {
+    transmit_.answered = true;
+    return;
+  }
+  ++neighbour.answered;
+  if (baseline_.answered) return;
+  baseline_.answered = true;
+  answerer_ = from;
+}
+
+bool PathProof::over(Nanos now) const {
+  if (!baseline_.answered) return now - began_at_ >= kPathSilence;
+  const auto settled = [&](const Check& check) { return check.answered || failed(check, now); };
+  return settled(receive_) && (!plan_.replace || (settled(receive_masked_) && settled(transmit_)));
+}
+
+PathVerdict PathProof::verdict() const {
+  if (!baseline_.answered) {
+    if (neighbours_.empty())
+      return {BindReason::unproven, "there is nobody to ask: no gateway, no peer and no known neighbour"};
+    std::string asked;
+    for (const auto& [address, neighbour] : neighbours_)
+      asked += (asked.empty() ? "" : ", ") + address.text();
+    return {BindReason::unproven, "asked " + asked + ": no answer to a plain ARP probe"};
+  }
+  const std::string who = answerer_.text();
+  const auto nothing = [&](const Check& check, const std::string& what) {
+    return who + " answers plain ARP probes; asked " + times(check.asked) + " " + what + ", it was not heard";
+  };
+  if (plan_.replace && !transmit_.answered)
+    return {BindReason::tx_filtered, nothing(transmit_, "from the masked MAC " + plan_.masked.text())};
+  const bool received = receive_.answered && (!plan_.replace || receive_masked_.answered);
+  if (received) return {BindReason::none, who + " answered at every MAC that the strategy needs"};
+  const bool cluster = !receive_.answered;
+  const std::string mac = (cluster ? plan_.cluster : plan_.masked).text();
+  const auto evidence = nothing(cluster ? receive_ : receive_masked_, "to answer to " + mac);
+  if (heard_by_cluster_mac_)
+    return {BindReason::arp_filtered, evidence + "; frames of a peer to the cluster MAC do come in"};
+  return {BindReason::rx_or_arp_filtered, evidence};
+}
+
+}  // namespace nlb::core

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a frame says, before anybody asks whether its sender may say so: where it goes, whom it claims to be,
+// which addresses it uses and to which MACs it binds them, what service it offers. In the order in which the
+// kernel programs come to it, because the first thing that is refused names the reason.
+#pragma once
+
+#include <nlb/abi/guard.h>
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <variant>
+#include <vector>
+
+#include "base/net.hh"
+
+namespace nlb {
+
+using Octets = std::span<const uint8_t>;
+
+// A frame as it reaches the hook: the kernel may have taken its outermost tag off (tag control information).
+struct TaggedFrame {
+  Octets octets;
+  std::optional<uint16_t> tag = {};
+};
+
+enum class Speech { arp, nd, ip };
+
+namespace saying {
+struct Broken {  // cannot be read; on the uplink too, or only from a guest
+  nlb_guard_reason reason;
+  bool from_everybody;
+};
+struct UsesAddress {  // "this address is mine"
+  IpAddress address;
+  Speech speech;
+};
+struct Binds {  // "you find this address, of mine, at this MAC"
+  IpAddress address;
+  MacAddress mac;
+  Speech speech;
+};
+struct Mentions {  // "you find that address, of somebody, at this MAC"
+  IpAddress address;
+  MacAddress mac;
+};
+struct Rarp {
+  MacAddress mac;
+};
+struct AdvertisesRouter {};
+struct Redirects {};
+struct ServesDhcp {};
+struct HidesPort {};              // a first fragment of UDP without its ports
+struct AdvertisesVirtualRouter {  // VRRP or CARP
+  uint8_t number;
+  bool ipv6;
+};
+}  // namespace saying
+
+using Saying = std::variant<saying::Broken, saying::UsesAddress, saying::Binds, saying::Mentions,
+                            saying::Rarp, saying::AdvertisesRouter, saying::Redirects, saying::ServesDhcp,
+                            saying::HidesPort, saying::AdvertisesVirtualRouter>;
+
+struct GuardFrame {
+  bool whole = false;  // the Ethernet header and its tag are there
+  MacAddress destination, source;
+  uint16_t vlan = 0;  // 0: no tag, or tag 0
+  uint16_t type = 0;
+  bool nested = false;  // a tag behind a tag or behind SNAP: the rest was not read
+  std::vector<Saying> sayings;
+};
+
+[[nodiscard]] GuardFrame read_guard_frame(const TaggedFrame& frame);
+
+// Used by the parts of this reader.
+namespace octets {
+[[nodiscard]] uint32_t number(Octets from, std::size_t at, std::size_t bytes);  // big-endian; must be there
+[[nodiscard]] MacAddress mac(Octets from, std::size_t at);
+[[nodiscard]] IpAddress ipv6(Octets from, std::size_t at);
+}  // namespace octets
+[[nodiscard]] std::vector<Saying> read_guard_ipv6(Octets packet);
+
+}  // namespace nlb

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+// The decision of the port guard once more, in plain C++ over the same policy: no maps, no kernel, no clock.
+// Tests compare the kernel programs with it frame by frame. It reads a frame as a list of sayings
+// (guard_frame.hh) and asks of each whether the port may say so; the kernel judges while it reads.
+#pragma once
+
+#include <nlb/abi/guard.h>
+
+#include <map>
+#include <optional>
+#include <set>
+#include <utility>
+
+#include "guard/guard_frame.hh"
+
+namespace nlb {
+
+struct GuardDecision {
+  nlb_guard_reason reason = NLB_GUARD_REASON_passed;
+  bool dropped = false;
+  uint16_t vlan = 0, type = 0;            // as far as the frame was read
+  MacAddress mac = {};                    // at fault, else the Ethernet source
+  std::optional<IpAddress> address = {};  // at fault
+};
+
+// Where a MAC or an address is somebody's.
+struct GuardSegment {
+  uint16_t vlan = 0, bridge = 0;
+  auto operator<=>(const GuardSegment&) const = default;
+};
+
+class GuardModel {
+ public:
+  void set_port(uint32_t ifindex, const nlb_guard_port& policy) { ports_[ifindex] = policy; }
+  void remove_port(uint32_t ifindex) { ports_.erase(ifindex); }
+  void set_mac(GuardSegment segment, const MacAddress& mac, const nlb_guard_mac& owner) {
+    macs_[{segment, mac}] = owner;
+  }
+  void set_address(GuardSegment segment, const IpAddress& address, const nlb_guard_address& entry) {
+    addresses_[{segment, address}] = entry;
+  }
+  // What a port has used up so far.
+  struct State {
+    Nanos storm_until = 0, heartbeats_until = 0, down = 0;
+    std::set<MacAddress> learned;
+  };
+  State& state(uint32_t ifindex) { return states_[ifindex]; }
+  void forget_states() { states_.clear(); }
+
+  [[nodiscard]] GuardDecision transmit(uint32_t ifindex, const TaggedFrame& frame, Nanos now);
+  [[nodiscard]] GuardDecision receive(uint32_t ifindex, const TaggedFrame& frame, Nanos now);
+
+ private:
+  class Trial;  // of one frame
+
+  [[nodiscard]] const nlb_guard_mac* owner_of(GuardSegment segment, const MacAddress& mac) const;
+  [[nodiscard]] const nlb_guard_address* entry_of(GuardSegment segment, const IpAddress& address) const;
+  [[nodiscard]] GuardDecision decide(uint32_t ifindex, const TaggedFrame& frame,
+                                     nlb_guard_direction direction, Nanos now);
+
+  std::map<uint32_t, nlb_guard_port> ports_;
+  std::map<std::pair<GuardSegment, MacAddress>, nlb_guard_mac> macs_;
+  std::map<std::pair<GuardSegment, IpAddress>, nlb_guard_address> addresses_;
+  std::map<uint32_t, State> states_;
+};
+
+// True for what counts in healthy operation, by the list.
+[[nodiscard]] bool is_expected(nlb_guard_reason reason);
+[[nodiscard]] const char* guard_reason_name(uint32_t reason);
+[[nodiscard]] const char* guard_reason_text(uint32_t reason);
+
+}  // namespace nlb

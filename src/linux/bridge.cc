@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "linux/bridge.hh"
+
+#include <linux/neighbour.h>
+#include <linux/netfilter/nfnetlink.h>
+#include <linux/rtnetlink.h>
+#include <net/if.h>
+#include <netlink/msg.h>
+#include <netlink/route/neighbour.h>
+#include <sys/socket.h>
+
+#include <cerrno>
+
+#include "linux/netlink.hh"
+
+namespace nlb {
+namespace {
+
+using netlink::Owned;
+
+using Neighbour = Owned<rtnl_neigh, rtnl_neigh_put>;
+
+// "Static" to `bridge fdb`: NUD_PERMANENT would make it an address of the host itself.
+Neighbour table_entry(uint32_t port, const MacAddress& mac) {
+  Neighbour entry(rtnl_neigh_alloc());
+  rtnl_neigh_set_family(entry.get(), AF_BRIDGE);
+  rtnl_neigh_set_ifindex(entry.get(), static_cast<int>(port));
+  rtnl_neigh_set_lladdr(entry.get(), netlink::to_nl(mac).get());
+  rtnl_neigh_set_flags(entry.get(), NTF_MASTER);
+  rtnl_neigh_set_state(entry.get(), NUD_NOARP);
+  return entry;
+}
+
+Result<void> ask(Result<netlink::Socket>& socket, nl_msg* built, int code) {
+  if (code < 0) return fail(std::string("cannot build a netlink request: ") + nl_geterror(code));
+  const netlink::Message message(built);
+  return socket->request(built);
+}
+
+std::string kind_in(nlattr* link_info) {
+  auto* kind = link_info != nullptr
+                   ? nla_find(static_cast<nlattr*>(nla_data(link_info)), nla_len(link_info), IFLA_INFO_KIND)
+                   : nullptr;
+  return kind != nullptr ? nla_get_string(kind) : "";
+}
+
+class Monitor final : public BridgeMonitor {
+ public:
+  Monitor(int link, int rule) : link_(link), rule_(rule) {}
+  Monitor(const Monitor&) = delete;
+  Monitor& operator=(const Monitor&) = delete;
+  ~Monitor() override {
+    close(link_);
+    close(rule_);
+  }
+  [[nodiscard]] int link_fd() const override { return link_; }
+  [[nodiscard]] int rule_fd() const override { return rule_; }
+  void drain() override {
+    char some[8192];
+    for (const int fd : {link_, rule_})
+      while (recv(fd, some, sizeof some, MSG_DONTWAIT) >= 0 || errno == ENOBUFS || errno == EINTR) {
+      }
+  }
+
+ private:
+  int link_, rule_;
+};
+
+int subscribed(int family, std::initializer_list<int> groups) {
+  const int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, family);
+  sockaddr_nl address{};
+  address.nl_family = AF_NETLINK;
+  bool good = fd >= 0 && bind(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
+  for (const int group : groups)
+    good = good && setsockopt(fd, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &group, sizeof group) == 0;
+  if (good || fd < 0) return fd;
+  const int error = errno;
+  close(fd);
+  errno = error;
+  return -1;
+}
+
+}  // namespace
+
+Result<std::vector<Link>> links() {
+  auto socket = netlink::Socket::open();
+  if (!socket) return tl::unexpected(socket.error());
+  netlink::Message message(nlmsg_alloc_simple(RTM_GETLINK, 0));
+  ifinfomsg all{};
+  nlmsg_append(message.get(), &all, sizeof all, NLMSG_ALIGNTO);
+  std::vector<Link> found;
+  auto dumped = socket->dump(message.get(), [&](nlmsghdr* header) {
+    if (!nlmsg_valid_hdr(header, sizeof(ifinfomsg))) return;
+    const auto* info = static_cast<const ifinfomsg*>(nlmsg_data(header));
+    auto* name = nlmsg_find_attr(header, sizeof(ifinfomsg), IFLA_IFNAME);
+    auto* master = nlmsg_find_attr(header, sizeof(ifinfomsg), IFLA_MASTER);
+    if (name == nullptr) return;
+    found.push_back({static_cast<uint32_t>(info->ifi_index), nla_get_string(name),
+                     master != nullptr ? nla_get_u32(master) : 0,
+                     kind_in(nlmsg_find_attr(header, sizeof(ifinfomsg), IFLA_LINKINFO)),
+                     (info->ifi_flags & IFF_UP) != 0});
+  });
+  if (!dumped) return tl::unexpected(dumped.error());
+  return found;
+}
+
+Result<std::vector<TableEntry>> bridge_table(uint32_t bridge) {
+  auto socket = netlink::Socket::open();
+  if (!socket) return tl::unexpected(socket.error());
+  netlink::Message message(nlmsg_alloc_simple(RTM_GETNEIGH, 0));
+  ndmsg all{};
+  all.ndm_family = AF_BRIDGE;
+  nlmsg_append(message.get(), &all, sizeof all, NLMSG_ALIGNTO);
+  nla_put_u32(message.get(), NDA_MASTER, bridge);
+  std::vector<TableEntry> found;
+  auto dumped = socket->dump(message.get(), [&](nlmsghdr* header) {
+    rtnl_neigh* parsed = nullptr;
+    if (rtnl_neigh_parse(header, &parsed) < 0) return;
+    const Neighbour entry(parsed);
+    auto* master = nlmsg_find_attr(header, sizeof(ndmsg), NDA_MASTER);
+    if (master == nullptr || nla_get_u32(master) != bridge) return;  // the receive filter of a port ("self")
+    const int state = rtnl_neigh_get_state(parsed);
+    found.push_back({static_cast<uint32_t>(rtnl_neigh_get_ifindex(parsed)),
+                     netlink::mac_from_nl(rtnl_neigh_get_lladdr(parsed)), (state & NUD_NOARP) != 0,
+                     (state & NUD_PERMANENT) != 0});
+  });
+  if (!dumped) return tl::unexpected(dumped.error());
+  return found;
+}
+
+Result<void> fix_in_table(uint32_t port, const MacAddress& mac) {
+  auto socket = netlink::Socket::open();
+  if (!socket) return tl::unexpected(socket.error());
+  const auto entry = table_entry(port, mac);
+  nl_msg* built = nullptr;
+  const int code = rtnl_neigh_build_add_request(entry.get(), NLM_F_CREATE | NLM_F_REPLACE, &built);
+  return ask(socket, built, code);
+}
+
+Result<void> remove_from_table(uint32_t port, const MacAddress& mac) {
+  auto socket = netlink::Socket::open();
+  if (!socket) return tl::unexpected(socket.error());
+  const auto entry = table_entry(port, mac);
+  nl_msg* built = nullptr;
+  const int code = rtnl_neigh_build_delete_request(entry.get(), 0, &built);
+  auto done = ask(socket, built, code);
+  if (done || done.error().code == ENOENT || done.error().code == ENODEV) return {};
+  return done;
+}
+
+Result<std::unique_ptr<BridgeMonitor>> BridgeMonitor::open() {
+  const int link = subscribed(NETLINK_ROUTE, {RTNLGRP_LINK, RTNLGRP_TC});
+  if (link < 0) return fail("cannot follow link changes", errno);
+  const int rule = subscribed(NETLINK_NETFILTER, {NFNLGRP_NFTABLES});
+  if (rule < 0) {
+    close(link);
+    return fail("cannot follow changes of nftables", errno);
+  }
+  return std::make_unique<Monitor>(link, rule);
+}
+
+}  // namespace nlb

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "nlbd/bind_attempt.hh"
+
+#include <unistd.h>
+
+namespace nlb {
+
+BindAttempt::BindAttempt(BindTask task, int notify) : task_(std::move(task)), notify_(notify) {
+  thread_ = std::thread([this] {
+    outcome_ = run();
+    const uint64_t one = 1;
+    [[maybe_unused]] const auto written = write(notify_, &one, sizeof one);
+  });
+}
+
+BindAttempt::~BindAttempt() {
+  stop_ = true;
+  if (thread_.joinable()) thread_.join();
+}
+
+BindOutcome BindAttempt::outcome() {
+  if (thread_.joinable()) thread_.join();
+  return outcome_;
+}
+
+BindOutcome BindAttempt::run() {
+  BindOutcome outcome{true, BindReason::none, ""};
+  if (task_.prove) {
+    const auto verdict = prove_path(task_.plan.interface, task_.path, task_.neighbours, stop_);
+    if (stop_) return {false, BindReason::unproven, "given up"};
+    if (!verdict) return {false, BindReason::unproven, verdict.error().message};
+    outcome = {verdict->reason == BindReason::none, verdict->reason, verdict->evidence};
+    if (verdict->reason == BindReason::unproven && task_.unproven_is_good) outcome.good = true;
+  }
+  if (!outcome.good || !task_.bind) return outcome;
+  const auto done = bind(task_.plan, [this] { return claim(); });
+  if (!done) return {false, done.error().reason, done.error().message};
+  return outcome;
+}
+
+tl::expected<void, BindFailure> BindAttempt::claim() {
+  if (task_.detection == 0) return {};
+  const auto conflict =
+      claim_addresses(task_.plan.interface, task_.plan.vips, task_.claimants, task_.detection, stop_);
+  if (!conflict) return tl::unexpected(BindFailure{conflict.error(), BindReason::none});
+  if (!*conflict) return {};
+  const auto& [address, mac] = **conflict;
+  return tl::unexpected(BindFailure{
+      {"VIP " + address.text() + " is used by " + mac.text() + ", which is no host of this cluster", 0},
+      BindReason::ip_conflict});
+}
+
+}  // namespace nlb

@@ -1,0 +1,244 @@
+// SPDX-License-Identifier: Apache-2.0
+// How the cluster MAC and the VIPs come into force, and what is done when they cannot.
+//
+// Strategies are tried in order, each by an attempt of its own on a thread of its own: filter and guard
+// attached and closed → proof → MAC path → address-conflict detection → VIPs → filter open. Where none holds,
+// the host is refused with the evidence of the first, and tries again every kRetry: who enables the property
+// on the switch need not come back here. What an earlier daemon left in force is taken over at once: its
+// connections go on.
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <array>
+
+#include "linux/neighbour.hh"
+#include "nlbd/daemon.hh"
+
+namespace nlb {
+namespace {
+
+constexpr Nanos kRetry = 3 * kSecond;
+constexpr int kFailuresBeforeUnbind = 2;          // of a proof that is repeated while bound
+constexpr Nanos kConflictSilence = 10 * kSecond;  // between two events about one stranger (DEFEND_INTERVAL)
+constexpr Nanos kConflictRemembered = 60 * kSecond;
+
+// A physical switch with port security may shut the port for a foreign source, so `auto` sends one only from
+// adapters that are virtual by their driver.
+bool is_virtual_adapter(const std::string& driver) {
+  constexpr std::array names = {"virtio_net", "hv_netvsc", "vmxnet3", "xen-netfront", "vif",
+                                "veth",       "macvlan",   "tun",     "e1000",        "e1000e"};
+  return std::find(names.begin(), names.end(), driver) != names.end();
+}
+
+std::vector<MacStrategy> strategies_of(const Config& config, const std::string& driver) {
+  if (config.mode != ClusterMode::unicast) return {MacStrategy::add};
+  if (config.mac_strategy != MacStrategy::automatic) return {config.mac_strategy};
+  if (is_virtual_adapter(driver)) return {MacStrategy::add, MacStrategy::replace};
+  return {MacStrategy::add};
+}
+
+}  // namespace
+
+void Daemon::begin_bind() {
+  attempt_.reset();
+  strategies_left_ = strategies_of(config_, facts_.driver);
+  if (bind_ == BindState::bound) strategies_left_ = {replace_ ? MacStrategy::replace : MacStrategy::add};
+  first_refusal_.reset();
+  // Left in force by an earlier daemon, or put back by hand: nothing to prove.
+  for (const MacStrategy strategy : strategies_left_) {
+    use_strategy(strategy);
+    if (!verify_bound(bind_plan_of(config_))) continue;
+    if (auto closed = close_filter(); !closed)
+      return refuse_bind({false, BindReason::none, closed.error().message});
+    if (auto done = bind(bind_plan_of(config_)); !done)
+      return refuse_bind({false, done.error().reason, done.error().message});
+    return complete_bind({true, BindReason::none, "in force already"});
+  }
+  if (bind_ == BindState::unbound) bind_ = BindState::probing;
+  try_next_strategy();
+}
+
+void Daemon::use_strategy(MacStrategy strategy) {
+  replace_ = config_.mode == ClusterMode::unicast && strategy == MacStrategy::replace;
+}
+
+// Connections of an earlier configuration, or of an earlier daemon's life, go on meanwhile; no lease, no new
+// ones.
+Result<void> Daemon::close_filter() {
+  FilterConfig filter = filter_of(config_);
+  filter.bound = datapath_->adopted() || bind_ == BindState::bound;
+  if (auto done = datapath_->configure(filter); !done) return done;
+  return install_guard(guard_plan_of(config_));
+}
+
+void Daemon::try_next_strategy() {
+  use_strategy(strategies_left_.front());
+  strategies_left_.erase(strategies_left_.begin());
+  if (!carrier_) return refuse_bind({false, BindReason::no_carrier, "the link is down"});
+  if (auto closed = close_filter(); !closed)
+    return refuse_bind({false, BindReason::none, closed.error().message});
+  attempt_ = std::make_unique<BindAttempt>(bind_task(), bind_fd_.get());
+}
+
+BindTask Daemon::bind_task() {
+  const IpAddress primary = config_.vips.front().address;
+  BindTask task;
+  task.plan = bind_plan_of(config_);
+  // Dedicated addresses are bound to the masked MAC while the adapter carries the cluster's.
+  const MacAddress own = facts_.mac_current == task.plan.cluster_mac ? task.plan.masked_mac : own_mac_;
+  task.path = {own, task.plan.cluster_mac, task.plan.masked_mac, replace_};
+  task.claimants = {task.plan.cluster_mac, primary, own};
+  task.prove = config_.mode == ClusterMode::unicast && bind_ != BindState::bound;
+  task.unproven_is_good = config_.on_unproven == OnUnproven::bind;
+  task.detection = kMillisecond * config_.conflict_detection_ms;
+  task.neighbours = [this, interface = config_.interface] { return neighbours_to_ask(interface); };
+  return task;
+}
+
+// On the attempt's thread: gateway, peers, then whoever the kernel knows.
+std::vector<IpAddress> Daemon::neighbours_to_ask(const std::string& interface) const {
+  std::vector<IpAddress> neighbours;
+  const auto add = [&](const IpAddress& address) {
+    if (!address.is_unspecified() &&
+        std::find(neighbours.begin(), neighbours.end(), address) == neighbours.end())
+      neighbours.push_back(address);
+  };
+  if (const auto facts = read_adapter(interface); facts && facts->gateway) add(*facts->gateway);
+  protocol_->inspect([&](const core::Host& host, Nanos now) {
+    for (const core::Peer& peer : host.peers())
+      if (peer.believed && now - peer.heard_at < host.silence_limit()) add(peer.heartbeat.dedicated_ip);
+  });
+  for (const auto& known : known_neighbours(interface).value_or(std::vector<IpAddress>{})) add(known);
+  return neighbours;
+}
+
+void Daemon::on_bind_over() {
+  const std::lock_guard lock(mutex_);
+  bind_fd_.drain();
+  if (!attempt_) return;
+  const BindOutcome outcome = attempt_->outcome();
+  const bool was_check = !attempt_->task().bind;
+  attempt_.reset();
+  if (was_check) return judge_check(outcome);
+  if (outcome.good) return complete_bind(outcome);
+  if (!first_refusal_) first_refusal_ = outcome;
+  if (!strategies_left_.empty()) return try_next_strategy();
+  refuse_bind(*first_refusal_);
+}
+
+void Daemon::complete_bind(const BindOutcome& outcome) {
+  bind_ = BindState::bound;
+  bind_outcome_ = outcome;
+  check_failures_ = 0;
+  const BindPlan plan = bind_plan_of(config_);
+  const MacAddress source = replace_ ? plan.masked_mac : own_mac_;
+  protocol_->use_source(source);
+  protocol_->call([&](core::Host& host, Nanos now) { return host.on_adapter_mac(source, now); });
+  protocol_->call([](core::Host& host, Nanos now) { return host.on_bind(true, "", now); });
+  sync_filter();
+  events_.add(EventId::bound, config_.interface + ": cluster MAC " + plan.cluster_mac.text() +
+                                  " and VIPs are in force (" + (replace_ ? "replace" : "add") + ": " +
+                                  outcome.evidence + ")");
+}
+
+// The event is said once a reason, not with every try.
+void Daemon::refuse_bind(const BindOutcome& refusal) {
+  const bool same = bind_ == BindState::refused && bind_outcome_.reason == refusal.reason;
+  bind_ = BindState::refused;
+  bind_outcome_ = refusal;
+  retry_bind_at_ = boottime_now() + kRetry;
+  use_strategy(strategies_of(config_, facts_.driver).front());
+  (void)datapath_->configure(filter_of(config_));
+  protocol_->use_source(own_mac_);
+  const std::string text = std::string(name_of(refusal.reason)) + ": " + refusal.evidence;
+  protocol_->call([&](core::Host& host, Nanos now) { return host.on_bind(false, text, now); });
+  if (!same)
+    events_.add(EventId::bind_refused,
+                config_.interface + ": " + std::string(text_of(refusal.reason)) + ": " + refusal.evidence,
+                {{"reason", std::string(name_of(refusal.reason))}, {"interface", config_.interface}});
+}
+
+void Daemon::retry_bind() {
+  if (bind_ != BindState::refused || attempt_ || boottime_now() < retry_bind_at_) return;
+  begin_bind();
+}
+
+// The path may be another one when the link was away: another port, another switch, a migration.
+void Daemon::check_path_again() {
+  if (bind_ != BindState::bound || attempt_ || config_.mode != ClusterMode::unicast) return;
+  BindTask task = bind_task();
+  task.prove = true;
+  task.bind = false;
+  task.unproven_is_good = true;
+  attempt_ = std::make_unique<BindAttempt>(std::move(task), bind_fd_.get());
+}
+
+void Daemon::judge_check(const BindOutcome& outcome) {
+  if (outcome.good || bind_ != BindState::bound) {
+    check_failures_ = 0;
+    return;
+  }
+  if (++check_failures_ < kFailuresBeforeUnbind) return check_path_again();
+  if (auto done = unbind(bind_plan_of(config_)); !done) spdlog::warn("unbind: {}", done.error().message);
+  refuse_bind(outcome);
+}
+
+// A VIP on a host that is not bound was added by somebody else. The egress program lets no ARP about it out.
+void Daemon::notice_vips_by_hand() {
+  if (bind_ == BindState::bound || attempt_) return;
+  for (const Vip& vip : config_.vips) {
+    const auto on = [&](const InterfaceAddress& address) { return address.address == vip.address; };
+    const bool present = std::any_of(facts_.addresses.begin(), facts_.addresses.end(), on);
+    const bool said = vips_by_hand_.contains(vip.address);
+    if (present && !said)
+      events_.add(EventId::vip_by_hand, "VIP " + vip.address.text() + " was added to " + config_.interface +
+                                            " by somebody else while this host is not bound");
+    if (present) vips_by_hand_.insert(vip.address);
+    if (!present) vips_by_hand_.erase(vip.address);
+  }
+}
+
+// RFC 5227 §2.4: watched for as long as the address is in use.
+void Daemon::on_arp() {
+  const std::lock_guard lock(mutex_);
+  const auto plan = bind_plan_of(config_);
+  const core::Claimants ours{plan.cluster_mac, config_.vips.front().address, own_mac_};
+  while (const auto frame = arp_watch_->receive()) {
+    const auto arp = parse_arp(frame->payload);
+    if (!arp) continue;
+    const auto conflict =
+        core::conflict_in(plan.vips, ours, arp->request, arp->sender_mac, arp->sender, arp->target, false);
+    if (!conflict) continue;
+    const Nanos now = boottime_now();
+    const bool said =
+        conflict_ && conflict_->mac == conflict->mac && now - conflict_said_at_ < kConflictSilence;
+    conflict_ = *conflict;
+    conflict_heard_at_ = now;
+    if (said) continue;
+    conflict_said_at_ = now;
+    events_.add(EventId::ip_conflict,
+                "VIP " + conflict->address.text() + " is claimed by " + conflict->mac.text() +
+                    ", which is no host of this cluster",
+                {{"address", conflict->address.text()}, {"mac", conflict->mac.text()}});
+  }
+}
+
+// What `display` says of the adapter: the refusal, else what is wrong in spite of the bind.
+BindOutcome Daemon::bind_trouble() const {
+  if (bind_ == BindState::refused) {
+    BindOutcome trouble = bind_outcome_;
+    for (const IpAddress& vip : vips_by_hand_)
+      trouble.evidence += "; VIP " + vip.text() + " was added by hand";
+    return trouble;
+  }
+  if (!vips_by_hand_.empty())
+    return {false, BindReason::vip_added_by_hand,
+            "VIP " + vips_by_hand_.begin()->text() + " was added by hand"};
+  if (conflict_ && boottime_now() - conflict_heard_at_ < kConflictRemembered)
+    return {false, BindReason::ip_conflict,
+            "VIP " + conflict_->address.text() + " is claimed by " + conflict_->mac.text()};
+  if (!carrier_) return {false, BindReason::no_carrier, "the link is down"};
+  return {true, bind_outcome_.reason, bind_outcome_.reason == BindReason::none ? "" : bind_outcome_.evidence};
+}
+
+}  // namespace nlb

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+// Proof and claim (core/path_proof.hh, core/address_claim.hh) on a real interface. Both block; a thread of
+// its own runs them.
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/result.hh"
+#include "core/address_claim.hh"
+#include "core/path_proof.hh"
+
+namespace nlb {
+
+// Whom to ask: called again and again, as peers become known while the proof goes on.
+using Neighbours = std::function<std::vector<IpAddress>()>;
+
+// At most some 2 s. Nothing stays on the adapter: the MACs asked for are received only while this goes on.
+[[nodiscard]] Result<core::PathVerdict> prove_path(const std::string& interface, const core::PathPlan& plan,
+                                                   const Neighbours& neighbours,
+                                                   const std::atomic<bool>& stop);
+
+// Takes `duration`. Ethernet source: ours.own.
+[[nodiscard]] Result<std::optional<core::AddressConflict>> claim_addresses(const std::string& interface,
+                                                                           const std::vector<IpAddress>& vips,
+                                                                           const core::Claimants& ours,
+                                                                           Nanos duration,
+                                                                           const std::atomic<bool>& stop);
+
+}  // namespace nlb

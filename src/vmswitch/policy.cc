@@ -1,0 +1,316 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "vmswitch/policy.hh"
+
+#include <algorithm>
+#include <sstream>
+
+namespace nlb::vmswitch {
+namespace {
+
+void put(__u8 (&place)[6], const MacAddress& mac) {
+  std::copy(mac.octets.begin(), mac.octets.end(), place);
+}
+
+nlb_guard_mac_key mac_key(uint16_t bridge, uint16_t vlan, const MacAddress& mac) {
+  nlb_guard_mac_key key{};
+  key.bridge = bridge;
+  key.vlan = vlan;
+  put(key.mac, mac);
+  return key;
+}
+
+nlb_guard_address_key address_key(uint16_t bridge, uint16_t vlan, const IpAddress& address) {
+  nlb_guard_address_key key{};
+  key.bridge = bridge;
+  key.vlan = vlan;
+  std::copy(address.octets.begin(), address.octets.end(), key.address);
+  return key;
+}
+
+bool is_link_local(const IpAddress& address) {
+  return !address.is_v4() && address.octets[0] == 0xfe && (address.octets[1] & 0xc0) == 0x80;
+}
+
+// Windows and most of today's Linux form link-local addresses that do not follow from the MAC. They are open
+// to a port unless its list shows that link-local addresses were thought of.
+bool any_link_local(const GuestPort& port) {
+  return std::none_of(port.addresses.begin(), port.addresses.end(), is_link_local);
+}
+
+bool is_unicast_nlb(const DeclaredCluster& cluster) {
+  return cluster.type == ClusterType::nlb && cluster.mode == ClusterMode::unicast;
+}
+
+// The cluster that a port takes part in: under "off" it is only prepared.
+const DeclaredCluster* cluster_of(const SwitchConfig& config, const GuestPort& port) {
+  return port.mac_spoofing == MacSpoofing::off || port.cluster.empty() ? nullptr
+                                                                       : config.cluster(port.cluster);
+}
+
+MacAddress masked_mac_of(const DeclaredCluster* cluster, const GuestPort& port) {
+  const bool has = cluster != nullptr && is_unicast_nlb(*cluster) && port.host_id != 0;
+  return has ? masked_mac(cluster->vips.front(), port.host_id) : MacAddress{};
+}
+
+uint32_t flags_of(const GuestPort& port, const DeclaredCluster* cluster) {
+  uint32_t flags = 0;
+  if (port.dhcp_guard) flags |= NLB_GUARD_PORT_DHCP_GUARD;
+  if (port.router_guard) flags |= NLB_GUARD_PORT_ROUTER_GUARD;
+  if (port.addresses_given) flags |= NLB_GUARD_PORT_ADDRESSES_SET;
+  if (port.sticky) flags |= NLB_GUARD_PORT_STICKY;
+  if (any_link_local(port)) flags |= NLB_GUARD_PORT_ANY_LINK_LOCAL;
+  // Windows NLB gives the adapter the cluster MAC and answers for all its addresses with it.
+  if (cluster != nullptr && is_unicast_nlb(*cluster)) flags |= NLB_GUARD_PORT_CLUSTER_DEDICATED;
+  return flags;
+}
+
+nlb_guard_port guest_value(const GuestPort& port, const DeclaredCluster* cluster, uint16_t number) {
+  nlb_guard_port value{};
+  value.role = NLB_GUARD_ROLE_GUEST;
+  value.spoofing = static_cast<__u8>(port.mac_spoofing);
+  value.violation = static_cast<__u8>(port.violation);
+  value.flags = flags_of(port, cluster);
+  value.storm_limit_pps = port.storm_limit_pps;
+  value.max_macs = port.max_macs;
+  value.vlan = port.vlan;
+  value.cluster = number;
+  value.host_id = cluster != nullptr ? port.host_id : HostId{0};
+  put(value.mac, port.mac);
+  put(value.masked_mac, masked_mac_of(cluster, port));
+  return value;
+}
+static_assert(static_cast<int>(MacSpoofing::cluster) == NLB_GUARD_SPOOFING_CLUSTER);
+static_assert(static_cast<int>(MacSpoofing::on) == NLB_GUARD_SPOOFING_ON);
+static_assert(static_cast<int>(ViolationAction::report) == NLB_GUARD_VIOLATION_REPORT);
+static_assert(static_cast<int>(ViolationAction::shutdown) == NLB_GUARD_VIOLATION_SHUTDOWN);
+
+// A guest port that no [[port]] names; nothing for "deny", unless that would drop in audit.
+std::optional<nlb_guard_port> unknown_value(const GuardedSwitch& guarded) {
+  nlb_guard_port value{};
+  value.role = NLB_GUARD_ROLE_GUEST;
+  value.flags = NLB_GUARD_PORT_ANY_LINK_LOCAL;
+  value.violation = NLB_GUARD_VIOLATION_DROP;
+  value.spoofing = NLB_GUARD_SPOOFING_ON;
+  switch (guarded.unknown_ports) {
+    case UnknownPorts::allow:
+      return value;
+    case UnknownPorts::sticky:
+      value.max_macs = 1;
+      value.flags |= NLB_GUARD_PORT_STICKY;
+      return value;
+    case UnknownPorts::deny:
+      break;
+  }
+  if (guarded.policy == SwitchPolicy::enforce) return std::nullopt;
+  value.spoofing = NLB_GUARD_SPOOFING_OFF;
+  return value;
+}
+
+constexpr uint32_t kElsewhere = 0;  // the interface index of a port that is not here
+
+class Compiler {
+ public:
+  Compiler(const SwitchConfig& config, const std::vector<BridgePort>& present, const ClusterNumbers& numbers)
+      : config_(config), numbers_(numbers) {
+    for (bridge_ = 1; bridge_ <= config_.switches.size(); ++bridge_) {
+      for (const auto& cluster : config_.clusters) add_cluster(cluster);
+      for (const auto& port : config_.ports)
+        if (!is_here(port, present)) add_guest_addresses(kElsewhere, port, cluster_of(config_, port));
+    }
+    for (const auto& port : present)
+      if (const auto* guarded = switch_of(config_, port.bridge)) {
+        bridge_ = number_of(*guarded);
+        add_port(port, *guarded);
+      }
+  }
+  [[nodiscard]] Policy result() && { return std::move(policy_); }
+
+ private:
+  [[nodiscard]] bool is_here(const GuestPort& guest, const std::vector<BridgePort>& present) const {
+    return std::any_of(present.begin(), present.end(), [&](const BridgePort& port) {
+      return port.interface == guest.interface && switch_of(config_, port.bridge) != nullptr;
+    });
+  }
+
+  // By the order of the file. It may change at a reload: keys hold the number, so that a port goes from the
+  // old entries to the new ones by the single write of its policy.
+  [[nodiscard]] uint16_t number_of(const GuardedSwitch& guarded) const {
+    return static_cast<uint16_t>(&guarded - config_.switches.data() + 1);
+  }
+
+  void add_port(const BridgePort& port, const GuardedSwitch& guarded) {
+    const auto* guest = config_.port_on(port.interface);
+    std::optional<nlb_guard_port> value;
+    if (is_uplink(guarded, port.interface)) {
+      value.emplace();
+      value->role = NLB_GUARD_ROLE_UPLINK;
+    } else if (guest != nullptr) {
+      const auto* cluster = cluster_of(config_, *guest);
+      value = guest_value(*guest, cluster, cluster != nullptr ? numbers_.of(cluster->name) : uint16_t{0});
+      add_guest_addresses(port.ifindex, *guest, cluster);
+    } else {
+      value = unknown_value(guarded);
+    }
+    if (!value) return;
+    if (guarded.policy == SwitchPolicy::audit) value->flags |= NLB_GUARD_PORT_AUDIT;
+    value->bridge = bridge_;
+    policy_.ports[port.ifindex] = *value;
+  }
+
+  void add_guest_addresses(uint32_t ifindex, const GuestPort& port, const DeclaredCluster* cluster) {
+    nlb_guard_mac own{};
+    own.ifindex = ifindex;
+    own.kind = NLB_GUARD_MAC_PORT;
+    own.cluster = cluster != nullptr ? numbers_.of(cluster->name) : uint16_t{0};
+    policy_.macs[mac_key(bridge_, NLB_GUARD_ANY_VLAN, port.mac)] = own;
+    const MacAddress masked = masked_mac_of(cluster, port);
+    if (!masked.is_zero()) policy_.macs[mac_key(bridge_, cluster->vlan, masked)].ifindex = ifindex;
+    if (ifindex != kElsewhere) {
+      policy_.pinned.insert({ifindex, port.mac});
+      if (!masked.is_zero()) policy_.pinned.insert({ifindex, masked});
+    }
+    for (const auto& address : port.addresses) {
+      nlb_guard_address value{};
+      value.ifindex = ifindex;
+      value.kind = NLB_GUARD_ADDRESS_OWN;
+      value.flags = port.mac_spoofing == MacSpoofing::on ? NLB_GUARD_BIND_ANY : 0;
+      put(value.mac, port.mac);
+      put(value.other_mac, masked);
+      policy_.addresses[address_key(bridge_, port.vlan, address)] = value;
+    }
+  }
+
+  void add_mac(const DeclaredCluster& cluster, const MacAddress& mac, nlb_guard_mac_kind kind,
+               HostId host = 0) {
+    nlb_guard_mac value{};
+    value.cluster = numbers_.of(cluster.name);
+    value.kind = static_cast<__u8>(kind);
+    value.host_id = host;
+    policy_.macs[mac_key(bridge_, cluster.vlan, mac)] = value;
+  }
+
+  void add_vip(const DeclaredCluster& cluster, const IpAddress& vip, const MacAddress& mac, int flags) {
+    nlb_guard_address value{};
+    value.cluster = numbers_.of(cluster.name);
+    value.kind = NLB_GUARD_ADDRESS_VIP;
+    value.flags = static_cast<__u8>(flags);
+    put(value.mac, mac);
+    policy_.addresses[address_key(bridge_, cluster.vlan, vip)] = value;
+  }
+
+  void add_nlb(const DeclaredCluster& cluster) {
+    const auto& primary = cluster.vips.front();
+    const auto macs = cluster_macs(primary);
+    add_mac(cluster, macs.heartbeat_group, NLB_GUARD_MAC_GROUP);
+    MacAddress bound = macs.multicast;
+    if (cluster.mode == ClusterMode::igmp) {
+      bound = macs.igmp;
+      add_mac(cluster, bound, NLB_GUARD_MAC_GROUP);
+    } else if (cluster.mode == ClusterMode::unicast) {
+      bound = macs.unicast;
+      add_mac(cluster, bound, NLB_GUARD_MAC_CLUSTER);
+      policy_.never_learned.insert(bound);
+      for_each_host(cluster.hosts,
+                    [&](HostId id) { add_mac(cluster, masked_mac(primary, id), NLB_GUARD_MAC_MASKED, id); });
+    }
+    for (const auto& vip : cluster.vips) add_vip(cluster, vip, bound, 0);
+  }
+
+  // Routers without virtual MACs (keepalived's default) announce the VIP with their own.
+  void add_virtual_router(const DeclaredCluster& cluster) {
+    const MacAddress v4{{0x00, 0x00, 0x5e, 0x00, 0x01, cluster.vrid}};
+    const MacAddress v6{{0x00, 0x00, 0x5e, 0x00, 0x02, cluster.vrid}};
+    const bool vrrp = cluster.type == ClusterType::vrrp;
+    for (const auto& vip : cluster.vips) {
+      const auto& mac = vrrp && !vip.is_v4() ? v6 : v4;
+      add_mac(cluster, mac, NLB_GUARD_MAC_VIRTUAL);
+      add_vip(cluster, vip, mac, vrrp ? NLB_GUARD_BIND_OWN : 0);
+    }
+  }
+
+  void add_cluster(const DeclaredCluster& cluster) {
+    switch (cluster.type) {
+      case ClusterType::nlb:
+        return add_nlb(cluster);
+      case ClusterType::vrrp:
+      case ClusterType::carp:
+        return add_virtual_router(cluster);
+      case ClusterType::macs:
+        for (const auto& mac : cluster.macs) add_mac(cluster, mac, NLB_GUARD_MAC_VIRTUAL);
+        for (const auto& vip : cluster.vips) add_vip(cluster, vip, MacAddress{}, NLB_GUARD_BIND_VIRTUAL);
+    }
+  }
+
+  const SwitchConfig& config_;
+  const ClusterNumbers& numbers_;
+  uint16_t bridge_ = 0;  // whose sets are being filled
+  Policy policy_;
+};
+
+}  // namespace
+
+void ClusterNumbers::follow(const std::vector<DeclaredCluster>& clusters) {
+  std::map<std::string, uint16_t> kept;
+  std::set<uint16_t> taken;
+  for (const auto& cluster : clusters)
+    if (const auto number = of(cluster.name); number != 0) {
+      kept[cluster.name] = number;
+      taken.insert(number);
+    }
+  uint16_t next = 1;
+  for (const auto& cluster : clusters) {
+    if (kept.contains(cluster.name)) continue;
+    while (taken.contains(next)) ++next;
+    kept[cluster.name] = next;
+    taken.insert(next);
+  }
+  numbers_ = std::move(kept);
+}
+
+uint16_t ClusterNumbers::of(const std::string& name) const {
+  const auto found = numbers_.find(name);
+  return found == numbers_.end() ? uint16_t{0} : found->second;
+}
+
+std::string ClusterNumbers::name_of(uint16_t number) const {
+  for (const auto& [name, its_number] : numbers_)
+    if (its_number == number) return name;
+  return "";
+}
+
+std::string ClusterNumbers::text() const {
+  std::string text;
+  for (const auto& [name, number] : numbers_) text += std::to_string(number) + " " + name + "\n";
+  return text;
+}
+
+ClusterNumbers ClusterNumbers::parse(const std::string& text) {
+  ClusterNumbers result;
+  std::set<uint32_t> taken;
+  std::istringstream lines(text);
+  for (std::string line; std::getline(lines, line);) {
+    std::istringstream words(line);
+    uint32_t number = 0;
+    std::string name;
+    if (!(words >> number >> name) || number == 0 || number > NLB_GUARD_MAX_CLUSTERS) continue;
+    if (taken.insert(number).second) result.numbers_[name] = static_cast<uint16_t>(number);
+  }
+  return result;
+}
+
+Policy compile_policy(const SwitchConfig& config, const std::vector<BridgePort>& present,
+                      const ClusterNumbers& numbers) {
+  return Compiler(config, present, numbers).result();
+}
+
+const GuardedSwitch* switch_of(const SwitchConfig& config, const std::string& bridge) {
+  const auto found = std::find_if(config.switches.begin(), config.switches.end(),
+                                  [&](const GuardedSwitch& one) { return one.bridge == bridge; });
+  return found == config.switches.end() ? nullptr : &*found;
+}
+
+bool is_uplink(const GuardedSwitch& guarded, const std::string& interface) {
+  return std::find(guarded.uplinks.begin(), guarded.uplinks.end(), interface) != guarded.uplinks.end();
+}
+
+}  // namespace nlb::vmswitch

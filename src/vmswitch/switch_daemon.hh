@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+// nlb-vmswitch: keeps the configuration in force, remembers who broke it, and answers questions. Runs on the
+// main thread; answers are given on the control thread under one lock.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <mutex>
+#include <nlohmann/json_fwd.hpp>
+#include <set>
+#include <string>
+
+#include "linux/instance_lock.hh"
+#include "nlbd/event_log.hh"
+#include "vmswitch/enforcement.hh"
+#include "vmswitch/event_ring.hh"
+#include "vmswitch/override_file.hh"
+#include "vmswitch/violation_log.hh"
+#include "vmswitch/vm_state.hh"
+
+namespace nlb::vmswitch {
+
+struct SwitchPaths {
+  std::string config;
+  std::string runtime_directory = "/run/opennlb/vmswitch";
+};
+
+class SwitchDaemon {
+ public:
+  SwitchDaemon(SwitchPaths paths, SwitchConfig config, bool may_use_tcx);
+
+  // The policy is in force when this returns without an error.
+  [[nodiscard]] Result<void> start();
+  void stop();                           // the policy stays
+  [[nodiscard]] Result<void> release();  // in place of start(): nothing stays
+
+  void on_change();  // the kernel said that something is otherwise
+  void on_events();  // violations wait in the ring
+  void tick();
+  [[nodiscard]] Result<void> reload();
+  [[nodiscard]] const BridgeMonitor& monitor() const { return *monitor_; }
+  [[nodiscard]] int events_fd() const { return ring_->fd(); }
+
+  [[nodiscard]] nlohmann::json answer(const nlohmann::json& request, bool may_change);
+
+ private:
+  // switch_daemon.cc
+  using Json = nlohmann::json;
+  [[nodiscard]] Result<void> look_again();
+  void tell(const Finding& finding);
+  void tell_misplaced_ports();
+  void read_events();
+  void read_counters();
+  void forget_gone_ports();
+  void save_violations();
+  void watch_shut_ports();
+  void save_numbers() const;
+  [[nodiscard]] Result<void> lock_bridges(const SwitchConfig& config);
+  [[nodiscard]] Result<void> use(SwitchConfig config);
+  [[nodiscard]] PortIdentity identity_of(uint32_t ifindex) const;
+
+  // switch_answers.cc
+  [[nodiscard]] Json show();
+  [[nodiscard]] Json clusters();
+  [[nodiscard]] Json switch_json(const GuardedSwitch& guarded) const;
+  [[nodiscard]] Json guest_json(const GuestPort& port) const;
+  [[nodiscard]] Json unknown_json(const PortStatus& status) const;
+  [[nodiscard]] Json cluster_json(const DeclaredCluster& cluster) const;
+  void add_kernel_state(Json& port, const PortStatus* status) const;
+  [[nodiscard]] const PortStatus* status_of(const std::string& interface) const;
+  [[nodiscard]] std::vector<std::string> problems() const;
+
+  // spoofing_change.cc
+  [[nodiscard]] Json set(const Json& request);
+  [[nodiscard]] Json change(const SpoofingChange& wanted, const GuestPort& port, bool live);
+
+  SwitchPaths paths_;
+  SwitchConfig config_;
+  bool may_use_tcx_;
+  ClusterNumbers numbers_;
+  std::unique_ptr<Enforcement> enforcement_;
+  std::unique_ptr<BridgeMonitor> monitor_;
+  std::unique_ptr<EventRing> ring_;
+  std::map<std::string, InstanceLock> locks_;  // by bridge
+  EventLog events_;
+  ViolationLog violations_;
+  std::map<uint32_t, PortIdentity> identities_;  // of ports that are or were here
+  std::set<uint32_t> shut_down_;                 // told of
+  std::set<std::string> misplaced_;              // told of
+  std::string not_in_force_;                     // why, or ""
+  std::mutex mutex_;
+};
+
+}  // namespace nlb::vmswitch

@@ -1,0 +1,131 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""What befalls the interface and the files under a running host: renamed, removed and made again; a new key
+with a restart in between; connections of a rule that is not the first."""
+import json
+import subprocess
+import time
+from pathlib import Path
+
+from capture import SWITCH
+from live import host_mac, main, need, need_no_failure, wait_for
+from streams import while_streaming
+
+
+def ip(*words):
+    subprocess.run(["ip", *words], check=True)
+
+
+def events(lab, host, name):
+    return [event for event in map(json.loads, lab.host(host, "--json", "events").stdout.splitlines())
+            if event["name"] == name]
+
+
+def renamed(run):
+    lab = run.lab
+    lab.up()
+    with run.case("the interface is renamed: its buckets go to the others, it is said once"):
+        ip("-n", "nlb-host2", "link", "set", "eth0", "name", "eth9")
+        lab.wait_members([1, 3])
+        need_no_failure(lab.load(300))
+        need(lab.state(2) == "refused", lab.state(2))
+        time.sleep(2)
+        need(len(events(lab, 2, "interface_gone")) == 1, "said more than once")
+        need(not events(lab, 2, "guard_removed"), "the guard was not removed by anybody")
+    with run.case("and named back: whole again"):
+        ip("-n", "nlb-host2", "link", "set", "eth9", "name", "eth0")
+        lab.wait_members([1, 2, 3])
+        need_no_failure(lab.load(300))
+
+
+def made_again(run):
+    lab = run.lab
+    with run.case("the interface is removed: its buckets go to the others"):
+        ip("-n", "nlb-host3", "link", "del", "eth0")
+        lab.wait_members([1, 2])
+        need_no_failure(lab.load(300))
+    with run.case("and made again, as another one of the same name: whole again by itself") as notes:
+        ip("-n", SWITCH, "link", "add", "h3", "type", "veth", "peer", "name", "eth0", "netns", "nlb-host3")
+        ip("-n", SWITCH, "link", "set", "h3", "master", "nlbsw0", "up")
+        ip("-n", "nlb-host3", "link", "set", "eth0", "address", host_mac(3), "up")
+        ip("-n", "nlb-host3", "addr", "add", "10.77.0.13/24", "dev", "eth0")
+        ip("-n", "nlb-host3", "route", "add", "default", "via", "10.77.0.1")
+        notes.append(f"{lab.wait_members([1, 2, 3]):.1f} s")
+        need_no_failure(lab.load(300))
+        adapter = json.loads(lab.host(3, "--json", "display").stdout)["adapter"]
+        need(adapter["bind"] == "bound" and adapter["datapath"] == "xdp-native", adapter)
+
+
+def keys(run):
+    """A key that the others have not been given never signs, whatever happens within the grace."""
+    lab = run.lab
+    lab.up()
+    with run.case("four rotations in a minute push the key that signs out of the file: nobody is lost"):
+        view = lab.query(2)["view"]
+        for _ in range(4):
+            lab.command("key", "rotate", f"{lab.root}/web.key")
+            lab.host(1, "reload")
+        time.sleep(1)
+        need(lab.query(2)["view"] == view, "the view changed")
+    with run.case("one rotation, reloaded and restarted at one host alone: it signs on with the old key"):
+        lab.up()
+        lab.command("key", "rotate", f"{lab.root}/web.key")
+        lab.host(1, "reload")
+        lab.lab("restart", "host1")
+        lab.lab("fault", "kill", "host1")
+        lab.wait_members([2, 3])
+        lab.lab("start", "host1")
+        lab.wait_members([1, 2, 3])
+
+
+def second_rule(run):
+    lab = run.lab
+    lab.up("--client-addresses", 4)
+    with run.case("an idle cluster holds nothing"):
+        for host in (1, 2, 3):
+            path = Path(f"{lab.root}/host{host}/web.toml")
+            rule = '[[port_rule]]\nports = "1-79"\nprotocol = "both"\naffinity = "none"\n\n'
+            path.write_text(path.read_text().replace("[[port_rule]]", rule + "[[port_rule]]", 1))
+            lab.host(host, "reload")
+        lab.wait_members([1, 2, 3])
+        for host in (1, 2, 3):
+            rules = json.loads(lab.host(host, "--json", "connections").stdout)["rules"]
+            need(all(rule["connections"] == 0 and rule["held_buckets"] == 0 for rule in rules), rules)
+
+    def move(notes):
+        lab.host(3, "drainstop")
+        lab.wait_members([1, 2], draining=[3])
+        found = sum(rule["connections"] for host in (1, 2, 3)
+                    for rule in json.loads(lab.host(host, "--json", "connections").stdout)["rules"])
+        need(found == 60, f"{found} connections are found")
+        lab.host(3, "start")
+        lab.wait_members([1, 2, 3])
+        need_no_failure(lab.load(300))
+
+    while_streaming(run, "60 streams of the second rule live through a drain and a join", move)
+    with run.case("and everything is released afterwards"):
+        wait_for("nothing is held", lambda: all(
+            rule["held_buckets"] == 0 for host in (1, 2, 3)
+            for rule in json.loads(lab.host(host, "--json", "connections").stdout)["rules"]), 10)
+
+
+def switches(run):
+    lab = run.lab
+    with run.case("a rule that was disabled stays so when another rule changes"):
+        lab.up()
+        lab.host(2, "disable", "80")
+        path = Path(f"{lab.root}/host2/web.toml")
+        path.write_text(path.read_text().replace('"7007"', '"7007-7008"'))
+        lab.host(2, "reload")
+        shown = json.loads(lab.host(2, "--json", "queryport", "80").stdout)["rules"][0]
+        need(shown["state"] == "disabled", shown)
+
+
+def scenario(run):
+    for part in (renamed, made_again, keys, second_rule, switches):
+        with run.case(f"part {part.__name__} runs to its end"):
+            part(run)
+
+
+if __name__ == "__main__":
+    main(scenario)
