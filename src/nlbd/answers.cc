@@ -37,29 +37,6 @@ const char* name_of(BindState state) {
   return names[static_cast<std::size_t>(state)];
 }
 
-const char* remedy_of(BindReason reason) {
-  switch (reason) {
-    case BindReason::driver_refused:
-    case BindReason::tx_filtered:
-    case BindReason::rx_filtered:
-    case BindReason::arp_filtered:
-    case BindReason::rx_or_arp_filtered:
-      return "enable MAC address spoofing for this adapter on the hypervisor's switch (nlb-vmswitch: `nlb "
-             "vmswitch "
-             "set VM --mac-spoofing cluster --cluster NAME --host-id N`); this host tries again by itself";
-    case BindReason::unproven:
-      return "connect a gateway or a peer, or set on_unproven = \"bind\"; this host tries again by itself";
-    case BindReason::ip_conflict:
-      return "find the device with that MAC and give it another address";
-    case BindReason::vip_added_by_hand:
-      return "remove it: nlbd adds the VIP when the cluster MAC can be used";
-    case BindReason::no_carrier:
-      return "connect the link; this host tries again by itself";
-    default:
-      return "";
-  }
-}
-
 Json members_json(const core::Host& host, Nanos now) {
   Json members = Json::array();
   for (HostId id = 1; id <= kMaxHosts; ++id) {

@@ -106,6 +106,7 @@ class Daemon {
   void judge_check(const BindOutcome& outcome);
   void notice_vips_by_hand();
   [[nodiscard]] BindOutcome bind_trouble() const;
+  [[nodiscard]] std::string remedy_of(BindReason reason) const;
 
   // answers.cc, answers_rules.cc
   using Json = nlohmann::json;

@@ -12,6 +12,7 @@
 #include <array>
 
 #include "linux/neighbour.hh"
+#include "linux/platform.hh"
 #include "nlbd/daemon.hh"
 
 namespace nlb {
@@ -141,6 +142,19 @@ void Daemon::complete_bind(const BindOutcome& outcome) {
                                   outcome.evidence + ")");
 }
 
+// Of this platform, word for word.
+std::string Daemon::remedy_of(BindReason reason) const {
+  const IpAddress& primary = config_.vips.front().address;
+  RemedyNames names;
+  names.interface = config_.interface;
+  names.cluster = config_.name;
+  names.host_id = std::to_string(config_.id);
+  names.cluster_mac = cluster_macs(primary).unicast.text();
+  names.masked_mac = masked_mac(primary, config_.id).text();
+  names.vip = primary.text();
+  return remedy_for(identify_platform("/", config_.interface, facts_.driver).platform, reason, names);
+}
+
 // The event is said once a reason, not with every try.
 void Daemon::refuse_bind(const BindOutcome& refusal) {
   const bool same = bind_ == BindState::refused && bind_outcome_.reason == refusal.reason;
@@ -155,7 +169,9 @@ void Daemon::refuse_bind(const BindOutcome& refusal) {
   if (!same)
     events_.add(EventId::bind_refused,
                 config_.interface + ": " + std::string(text_of(refusal.reason)) + ": " + refusal.evidence,
-                {{"reason", std::string(name_of(refusal.reason))}, {"interface", config_.interface}});
+                {{"reason", std::string(name_of(refusal.reason))},
+                 {"interface", config_.interface},
+                 {"remedy", remedy_of(refusal.reason)}});
 }
 
 void Daemon::retry_bind() {

@@ -19,7 +19,7 @@ def outage(run, title, fault, lost, mend, bound_ms=DETECTION_MS + MARGIN_MS, det
     lab = run.lab
     with run.case(title) as notes:
         with Capture(lab, f"tcp and host {VIP}") as capture:
-            figures = lab.gap(fault, seconds=5, fault_at_ms=1500)
+            figures = lab.gap(fault, seconds=3, fault_at_ms=1000)
         notes.append(f"gap {figures['gap_ms']:.0f} ms")
         notes.append(f"{figures['failed_after']} of {figures['attempts']} attempts failed")
         notes.append(f"slowest patient connect {figures['patient']['connect_ms'].get('max', 0):.0f} ms")
