@@ -65,7 +65,7 @@ class Pings:
         self.process.send_signal(2)
         out, _ = self.process.communicate(timeout=10)
         sent, got = map(int, re.search(r"(\d+) packets transmitted, (\d+) received", out).groups())
-        need(sent > 20 and sent - got <= 1, f"{sent - got} of {sent} pings were lost")
+        need(sent > 10 and sent - got <= 1, f"{sent - got} of {sent} pings were lost")
         return f"{got} of {sent} pings answered"
 
 
