@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Start order: filter attached and closed, guard in force, protocol running (lease 0), adapter bound, filter
 // opened, then the host takes part. Whatever fails is undone and named; a refused host answers questions and
-// tries again on reload.
+// tries again by itself.
 #include "nlbd/daemon.hh"
 
 #include <spdlog/spdlog.h>

@@ -28,8 +28,8 @@ namespace nlb {
     "The cluster cannot be bound to the adapter: the adapter, or the switch that it is connected to, does " \
     "not support the change of MAC addresses that the cluster needs, or an address is in the way. The "     \
     "field NLB_REASON says which. Adapter and addresses are as they were found.",                           \
-    "do what `nlb display` and `nlb doctor` give as remedy for this platform; `nlb reload` or a restart "   \
-    "tries again")                                                                                          \
+    "do what `nlb display` and `nlb doctor` give as remedy for this platform; this host tries again by "    \
+    "itself")                                                                                               \
   X(config_mismatch, 68, error,                                                                             \
     "A host of this cluster has another configuration; it does not share a view "                           \
     "with this one.",                                                                                       \
