@@ -20,7 +20,9 @@ namespace nlb::lab {
 [[nodiscard]] Result<void> restart_nlbd(const Plan& plan, unsigned host);
 // Until the hosts report `converged` in one view of just them. `everyone`: every host but those that are dead
 // as a whole; else those that were stopped, drained, suspended, paused or killed are not waited for.
+// With mac_spoofing "off" it is enough that all are refused.
 [[nodiscard]] Result<void> wait_converged(const Plan& plan, int timeout_s, bool everyone);
+[[nodiscard]] Result<void> wait_answering(unsigned host, int timeout_s);
 
 struct HostReport {
   bool dead = false;  // killed as a whole by `fault kill HOST host`

@@ -89,7 +89,7 @@ BindTask Daemon::bind_task() {
   const MacAddress own = facts_.mac_current == task.plan.cluster_mac ? task.plan.masked_mac : own_mac_;
   task.path = {own, task.plan.cluster_mac, task.plan.masked_mac, replace_};
   task.claimants = {task.plan.cluster_mac, primary, own};
-  task.prove = config_.mode == ClusterMode::unicast && bind_ != BindState::bound;
+  task.prove = config_.prove_path && config_.mode == ClusterMode::unicast && bind_ != BindState::bound;
   task.unproven_is_good = config_.on_unproven == OnUnproven::bind;
   task.detection = kMillisecond * config_.conflict_detection_ms;
   task.neighbours = [this, interface = config_.interface] { return neighbours_to_ask(interface); };
@@ -163,6 +163,9 @@ void Daemon::refuse_bind(const BindOutcome& refusal) {
   retry_bind_at_ = boottime_now() + kRetry;
   use_strategy(strategies_of(config_, facts_.driver).front());
   (void)datapath_->configure(filter_of(config_));
+  if (!interface_gone_)  // the guard in force may be that of the last strategy that was tried
+    if (auto done = install_guard(guard_plan_of(config_)); !done)
+      spdlog::error("guard: {}", done.error().message);
   protocol_->use_source(own_mac_);
   const std::string text = std::string(name_of(refusal.reason)) + ": " + refusal.evidence;
   protocol_->call([&](core::Host& host, Nanos now) { return host.on_bind(false, text, now); });
@@ -181,7 +184,8 @@ void Daemon::retry_bind() {
 
 // The path may be another one when the link was away: another port, another switch, a migration.
 void Daemon::check_path_again() {
-  if (bind_ != BindState::bound || attempt_ || config_.mode != ClusterMode::unicast) return;
+  if (bind_ != BindState::bound || attempt_ || !config_.prove_path || config_.mode != ClusterMode::unicast)
+    return;
   BindTask task = bind_task();
   task.prove = true;
   task.bind = false;
