@@ -40,7 +40,7 @@ Result<void> build(const Plan& plan) {
   if (auto built = build_topology(plan); !built) return built;
   for (unsigned host = 1; host <= plan.hosts; ++host) {
     if (auto written = write_host_files(plan, host); !written) return written;
-    if (auto started = start_host(plan, host); !started) return started;
+    if (auto started = start_service(host); !started) return started;
   }
   return {};
 }
@@ -50,9 +50,15 @@ Result<void> build(const Plan& plan) {
 Result<void> bring_up(const Plan& plan, int timeout_s) {
   if (auto prepared = prepare(plan); !prepared) return prepared;
   auto done = build(plan);
+  for (unsigned host = 1; done && host <= plan.hosts; ++host) done = start_host(plan, host);
   if (done) done = wait_converged(plan, timeout_s, true);
   if (!done) return fail(done.error().message);  // errno of a step is nobody's exit code
   return {};
+}
+
+Result<void> lay_out(const Plan& plan) {
+  if (auto prepared = prepare(plan); !prepared) return prepared;
+  return build(plan);
 }
 
 std::string summary_of(const Plan& plan) {

@@ -53,22 +53,6 @@ bool listens(const ProcessId& process) {
          has("udp", fmt::format("00000000:{:04X}", kUdpPort), "07");
 }
 
-Result<void> start_service(unsigned host) {
-  const auto running = read_pid_file(pid_file(host, "service"));
-  if (running && is_alive(*running)) return {};
-  const auto log = runtime_directory(host) + "/service.log";
-  auto started = start_daemon({own_program(), "lab", "service", "--host-id", std::to_string(host)},
-                              host_node(host).network, log);
-  if (!started) return tl::unexpected<Error>(started.error());
-  if (auto written = write_pid_file(pid_file(host, "service"), *started); !written) return written;
-  for (int turn = 0; turn < 500; ++turn) {
-    if (listens(*started)) return {};
-    if (!is_alive(*started)) break;
-    std::this_thread::sleep_for(std::chrono::milliseconds(10));
-  }
-  return fail(fmt::format("host{}: the service behind the VIP did not start; see {}", host, log));
-}
-
 // NLB_LAB_NLBD names another one (tests of upgrades).
 std::string daemon_program() {
   if (const char* named = std::getenv("NLB_LAB_NLBD"); named != nullptr) return named;
@@ -196,6 +180,22 @@ Result<void> write_host_files(const Plan& plan, unsigned host) {
   file.close();
   if (!file) return fail(path + ": cannot be written");
   return {};
+}
+
+Result<void> start_service(unsigned host) {
+  const auto running = read_pid_file(pid_file(host, "service"));
+  if (running && is_alive(*running)) return {};
+  const auto log = runtime_directory(host) + "/service.log";
+  auto started = start_daemon({own_program(), "lab", "service", "--host-id", std::to_string(host)},
+                              host_node(host).network, log);
+  if (!started) return tl::unexpected<Error>(started.error());
+  if (auto written = write_pid_file(pid_file(host, "service"), *started); !written) return written;
+  for (int turn = 0; turn < 500; ++turn) {
+    if (listens(*started)) return {};
+    if (!is_alive(*started)) break;
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+  return fail(fmt::format("host{}: the service behind the VIP did not start; see {}", host, log));
 }
 
 Result<void> start_host(const Plan& plan, unsigned host) {

@@ -14,7 +14,8 @@ namespace nlb::lab {
 
 [[nodiscard]] Result<void> write_key_file();
 [[nodiscard]] Result<void> write_host_files(const Plan& plan, unsigned host);
-// Starts what does not run of service and nlbd.
+// The service behind the VIP; then what does not run of service and nlbd.
+[[nodiscard]] Result<void> start_service(unsigned host);
 [[nodiscard]] Result<void> start_host(const Plan& plan, unsigned host);
 // SIGTERM to nlbd (a planned restart), the wait for its end, and a new one.
 [[nodiscard]] Result<void> restart_nlbd(const Plan& plan, unsigned host);

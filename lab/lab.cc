@@ -25,6 +25,7 @@
 #include "lab/power.hh"
 #include "lab/process.hh"
 #include "lab/statistics.hh"
+#include "lab/story.hh"
 #include "lab/tools.hh"
 #include "lab/topology.hh"
 
@@ -258,6 +259,20 @@ void add_up(CLI::App& app, UpOptions& options, int& result) {
   command->callback([&options, &result] { result = up(options); });
 }
 
+void add_story(CLI::App& app, StoryOptions& options, int& result) {
+  auto* command = app.add_subcommand("story", "five symptoms of NLB in virtual machines, and their cure");
+  command->add_option("--mac-strategy", options.mac_strategy)
+      ->check(CLI::IsMember({"auto", "add", "replace"}))
+      ->capture_default_str();
+  command->add_flag("--as-windows", options.as_windows, "let the five symptoms really happen");
+  command->add_flag("--json", options.json, "the claims as JSON");
+  command->add_flag("--keep", options.keep, "leave the lab up");
+  command->callback([&] {
+    const auto told = tell_story(options);
+    result = told ? *told : complain(told.error(), told.error().code != 0 ? told.error().code : kFailed);
+  });
+}
+
 struct NodeOptions {
   std::string kind, node, argument;
   int timeout_s = 30;
@@ -396,9 +411,11 @@ int lab_main(int argc, char** argv) {
   app.require_subcommand(1);
   int result = 0;
   UpOptions up_options;
+  StoryOptions story_options;
   NodeOptions node_options;
   ToolOptions tool_options;
   add_up(app, up_options, result);
+  add_story(app, story_options, result);
   add_node_commands(app, node_options, result);
   add_tools(app, tool_options, result);
   add_forger(app, tool_options.forge, result);
