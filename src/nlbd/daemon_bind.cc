@@ -90,6 +90,9 @@ BindTask Daemon::bind_task() {
   task.path = {own, task.plan.cluster_mac, task.plan.masked_mac, replace_};
   task.claimants = {task.plan.cluster_mac, primary, own};
   task.prove = config_.prove_path && config_.mode == ClusterMode::unicast && bind_ != BindState::bound;
+  // Who said yes once is not asked with every try: each yes takes the MAC away for a moment.
+  task.ask_driver = replace_ && driver_tells(facts_.driver) &&
+                    (bind_ != BindState::refused || bind_outcome_.reason == BindReason::driver_refused);
   task.unproven_is_good = config_.on_unproven == OnUnproven::bind;
   task.detection = kMillisecond * config_.conflict_detection_ms;
   task.neighbours = [this, interface = config_.interface] { return neighbours_to_ask(interface); };
