@@ -134,7 +134,8 @@ def driver_says_no(run):
         lab.lab("vm", "start", "host3", "--timeout", 0)
         lab.lab("fault", "kill", "host3")
         lab.wait_members([1, 2])
-        for line in ("addr flush dev eth0", f"link add mv0 link eth0 address {MACVLAN} type macvlan mode bridge",
+        for line in ("addr flush dev eth0",
+                     f"link add mv0 link eth0 address {MACVLAN} type macvlan mode bridge",
                      "addr add 10.77.0.13/24 dev mv0", "link set mv0 up", f"link set eth0 address {CLUSTER}"):
             lab.lab("exec", "host3", "--", "ip", *line.split())
         path = Path(f"{lab.root}/host3/web.toml")
