@@ -2,6 +2,7 @@
 #include "linux/policy_listener.hh"
 
 #include <linux/filter.h>
+#include <linux/if_packet.h>
 #include <nlb/abi/guard.h>
 #include <poll.h>
 #include <sys/socket.h>
@@ -15,17 +16,18 @@ namespace {
 constexpr MacAddress kDestination{NLB_GUARD_ANNOUNCEMENT_MAC};
 constexpr int kFramesAtOnce = 256;  // a flood must not hold the caller
 
-// The address as its first four octets and its last two, and no VLAN tag (the kernel has taken it off).
+// The address as its first four octets and its last two. A tag has been taken off before a socket sees the
+// frame; of a VLAN that is not here, the kernel marks the frame as somebody else's.
 Result<void> hear_untagged_to_group(int fd) {
   const auto& mac = kDestination.octets;
   const auto four = static_cast<uint32_t>(mac[0] << 24 | mac[1] << 16 | mac[2] << 8 | mac[3]);
   const auto two = static_cast<uint32_t>(mac[4] << 8 | mac[5]);
-  const auto tag = static_cast<uint32_t>(SKF_AD_OFF + SKF_AD_VLAN_TAG_PRESENT);
+  const auto kind = static_cast<uint32_t>(SKF_AD_OFF + SKF_AD_PKTTYPE);
   sock_filter code[] = {
-      {BPF_LD | BPF_W | BPF_ABS, 0, 0, 0},   {BPF_JMP | BPF_JEQ | BPF_K, 0, 5, four},
-      {BPF_LD | BPF_H | BPF_ABS, 0, 0, 4},   {BPF_JMP | BPF_JEQ | BPF_K, 0, 3, two},
-      {BPF_LD | BPF_W | BPF_ABS, 0, 0, tag}, {BPF_JMP | BPF_JEQ | BPF_K, 0, 1, 0},
-      {BPF_RET | BPF_K, 0, 0, 0xffffffff},   {BPF_RET | BPF_K, 0, 0, 0},
+      {BPF_LD | BPF_W | BPF_ABS, 0, 0, 0},    {BPF_JMP | BPF_JEQ | BPF_K, 0, 5, four},
+      {BPF_LD | BPF_H | BPF_ABS, 0, 0, 4},    {BPF_JMP | BPF_JEQ | BPF_K, 0, 3, two},
+      {BPF_LD | BPF_W | BPF_ABS, 0, 0, kind}, {BPF_JMP | BPF_JEQ | BPF_K, 0, 1, PACKET_MULTICAST},
+      {BPF_RET | BPF_K, 0, 0, 0xffffffff},    {BPF_RET | BPF_K, 0, 0, 0},
   };
   const sock_fprog program{sizeof code / sizeof code[0], code};
   if (setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program) != 0)
