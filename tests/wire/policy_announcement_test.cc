@@ -6,7 +6,10 @@
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
 
+#include <fstream>
+#include <map>
 #include <random>
+#include <sstream>
 
 namespace nlb::wire {
 namespace {
@@ -32,7 +35,7 @@ PolicyAnnouncement undeclared() {
   PolicyAnnouncement told;
   told.host = "kvm7";
   told.bridge = "br0";
-  told.port = "tap9";
+  told.port = "tap-web1";
   told.audit = true;
   told.require_stopped = false;
   return told;
@@ -87,11 +90,31 @@ TEST(PolicyAnnouncement, ReturnsWhatWasSaid) {
 // The layout of the document, octet by octet.
 TEST(PolicyAnnouncement, LooksAsDocumented) {
   EXPECT_EQ(encode(undeclared()), frame({field(1, text("kvm7")), field(2, text("br0")),
-                                         field(3, text("tap9")), field(7, {0, 0, 1, 0})}));
+                                         field(3, text("tap-web1")), field(7, {0, 0, 1, 0})}));
   EXPECT_EQ(encode(sample()),
             frame({field(1, text("kvm7")), field(2, text("br0")), field(3, text("tap-web1")),
                    field(4, text("web1")), field(5, text("net0")), field(6, {0x52, 0x54, 0, 0, 0, 1}),
                    field(7, {1, 3, 2, 0}), field(8, text("web"))}));
+}
+
+TEST(PolicyAnnouncement, IsThatOfThePublishedVectors) {
+  std::map<std::string, std::string> vectors;
+  std::ifstream file(NLB_ANNOUNCEMENT_VECTORS_FILE);
+  for (std::string line; std::getline(file, line);) {
+    std::istringstream words(line);
+    std::string name;
+    if (words >> name && name != "#") words >> vectors[name];
+  }
+  const auto hex = [](const Bytes& bytes) {
+    std::string all;
+    for (const uint8_t octet : bytes) {
+      constexpr const char* digits = "0123456789abcdef";
+      all += {digits[octet >> 4], digits[octet & 15]};
+    }
+    return all;
+  };
+  EXPECT_EQ(vectors, (std::map<std::string, std::string>{{"declared", hex(encode(sample()))},
+                                                         {"undeclared", hex(encode(undeclared()))}}));
 }
 
 TEST(PolicyAnnouncement, LeavesRoomInAFrame) {
