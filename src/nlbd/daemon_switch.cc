@@ -39,8 +39,10 @@ void Daemon::follow_switch() {
                {"port", heard->policy.port},
                {"vm", heard->policy.vm},
                {"mac_spoofing", name_of(heard->policy.mac_spoofing)}});
-  if (bind_ == BindState::refused) say_refusal();
-  if (first) return;
+  if (first) {  // it explains a refusal that was said without it
+    if (bind_ == BindState::refused) say_refusal();
+    return;
+  }
   switch_changed_in_attempt_ = attempt_ != nullptr;
   retry_bind_at_ = 0;
   retry_bind();

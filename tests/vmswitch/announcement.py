@@ -296,6 +296,7 @@ def cured(run, host):
     with run.case("the property set live: told, tried again at once, bound"):
         questions = Questions(bridge)
         questions.wait_for_the_end_of_a_proof()
+        refusals = len(host.events("bind_refused"))
         begin = time.monotonic()
         bridge.ask("set", "web1", "--mac-spoofing", "cluster", "--live")
         wait_for("a proof, some 2 s before its time", questions.asked, 1)
@@ -304,6 +305,7 @@ def cured(run, host):
         print(f"    bound after {time.monotonic() - begin:.1f} s")
         questions.close()
         need(len(host.events("switch_policy")) == 2, f"{host.events('switch_policy')}")
+        need(len(host.events("bind_refused")) == refusals, "refused anew, before it was tried")
         need("it was port web1" in host.events("switch_policy")[-1]["text"], "not what it was")
         need(host.doctor()["status"] == "pass", f"{host.doctor()}")
     with run.case("a neighbour's forged announcement changes nothing"):
