@@ -15,6 +15,7 @@
 #include "vmswitch/enforcement.hh"
 #include "vmswitch/event_ring.hh"
 #include "vmswitch/override_file.hh"
+#include "vmswitch/policy_announcer.hh"
 #include "vmswitch/violation_log.hh"
 #include "vmswitch/vm_state.hh"
 
@@ -47,6 +48,7 @@ class SwitchDaemon {
   // switch_daemon.cc
   using Json = nlohmann::json;
   [[nodiscard]] Result<void> look_again();
+  void announce();
   void tell(const Finding& finding);
   void tell_misplaced_ports();
   void read_events();
@@ -81,6 +83,7 @@ class SwitchDaemon {
   std::unique_ptr<Enforcement> enforcement_;
   std::unique_ptr<BridgeMonitor> monitor_;
   std::unique_ptr<EventRing> ring_;
+  std::unique_ptr<PolicyAnnouncer> announcer_;
   std::map<std::string, InstanceLock> locks_;  // by bridge
   EventLog events_;
   ViolationLog violations_;
