@@ -4,6 +4,7 @@
 with a flushed table, with programs taken off."""
 import signal
 import time
+from pathlib import Path
 
 from bridge import BROADCAST, Collector, Sender, mac_of, main, need, wait_for
 
@@ -50,30 +51,45 @@ def first_frames(run):
         notes.append(f"{sent} spoofed frames; own frames passed within {slowest * 1000:.0f} ms of joining")
 
 
-def restarts(run):
-    """Numbered good frames and bad ones in between, while the daemon is killed and started."""
+def flooded(run, title, act):
+    """Numbered good frames and bad ones in between, while something is done to the daemon."""
     bridge = run.lab
-    for how in (signal.SIGKILL, signal.SIGTERM):
-        with run.case(f"{how.name} and start, three times, under a flood: nothing bad passes, nothing good "
-                      "is lost") as notes:
-            tap = bridge.guest(1)
-            watch = Collector(bridge.guest(2), bridge.guest(4))
+    with run.case(f"{title} under a flood: nothing bad passes, nothing good is lost") as notes:
+        tap = bridge.guest(1)
+        watch = Collector(bridge.guest(2), bridge.guest(4))
 
-            def send(number, tap=tap):
-                tap.send(mac_of(1), mac_of(2), "g", number)
-                tap.send((mac_of(2), FOREIGN, "02:bf:0a:4d:00:64")[number % 3], BROADCAST, "b", number)
-            sender = Sender(send)
-            for _ in range(3):
-                time.sleep(0.3)
-                bridge.stop(how)
-                time.sleep(0.3)
-                bridge.start()
-            sent = sender.end()
-            frames = watch.end()
-            arrived = {number for _, kind, number in frames if kind == "g"}
-            need(kinds(frames).get("b", 0) == 0, f"bad frames passed: {kinds(frames)}")
-            need(len(arrived) == sent, f"{sent - len(arrived)} of {sent} good frames are lost")
-            notes.append(f"{sent} good and {sent} bad frames")
+        def send(number):
+            tap.send(mac_of(1), mac_of(2), "g", number)
+            tap.send((mac_of(2), FOREIGN, "02:bf:0a:4d:00:64")[number % 3], BROADCAST, "b", number)
+        sender = Sender(send)
+        act()
+        sent = sender.end()
+        frames = watch.end()
+        arrived = {number for _, kind, number in frames if kind == "g"}
+        need(kinds(frames).get("b", 0) == 0, f"bad frames passed: {kinds(frames)}")
+        need(len(arrived) == sent, f"{sent - len(arrived)} of {sent} good frames are lost")
+        notes.append(f"{sent} good and {sent} bad frames")
+
+
+def restarts(run):
+    bridge = run.lab
+
+    def again(how, programs):
+        for program in programs:
+            time.sleep(0.3)
+            bridge.stop(how)
+            time.sleep(0.3)
+            adopts = bridge.daemon_path == str(program)
+            bridge.daemon_path = str(program)
+            bridge.start()
+            started = next(event for event in bridge.events() if event["name"] == "switch_started")
+            need(("going on" in started["text"]) == adopts, f"maps of the same layout are adopted: {started}")
+    present = Path(bridge.daemon_path)
+    upgraded = present.parent.parent / "tests/nlb-vmswitch-next"
+    for how in (signal.SIGKILL, signal.SIGTERM):
+        flooded(run, f"{how.name} and start, three times,", lambda how=how: again(how, [present] * 3))
+    flooded(run, "an upgrade to another layout of the maps, and back, twice,",
+            lambda: again(signal.SIGTERM, [upgraded, present] * 2))
 
 
 def flushed_table(run):
