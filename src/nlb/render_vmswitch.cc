@@ -90,6 +90,8 @@ std::string render_switches(const json& answer, const Style& style) {
     out += "\n";
   }
   for (const auto& port : list_field(answer, "absent")) out += render_port(port, style) + "\n";
+  for (const auto& waiting : list_field(answer, "waiting"))
+    out += style.paint(words(waiting), Colour::bold) + "  has settings in vmswitch.d and does not run\n";
   for (const auto& problem : list_field(answer, "problems"))
     out += style.paint("Problem: ", Colour::red) + words(problem) + "\n";
   return out;

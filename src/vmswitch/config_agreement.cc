@@ -240,6 +240,7 @@ void reject_contradictions(Declarations& declared) {
   judge_port_addresses(declared);
   judge_host_ids(declared);
   for (auto& port : declared.ports) judge_membership(declared, port);
+  for (auto& port : declared.waiting) judge_membership(declared, port);
 }
 
 }  // namespace nlb::vmswitch

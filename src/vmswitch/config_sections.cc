@@ -167,14 +167,14 @@ DeclaredCluster read_declared_cluster(ConfigSection& section) {
   return cluster;
 }
 
-GuestPort read_port(ConfigSection& section) {
+GuestPort read_port(ConfigSection& section, bool may_wait) {
   GuestPort port;
   section.require("vm", kVmAllowed);
   port.vm = read_vm(section, "vm");
   port.adapter = read_vm(section, "adapter");
-  section.require("interface", kInterfaceAllowed);
+  if (!may_wait) section.require("interface", kInterfaceAllowed);
   port.interface = read_interface(section, "interface").value_or("");
-  section.require("mac", kMacAllowed);
+  if (!may_wait) section.require("mac", kMacAllowed);
   port.mac = read_mac(section, "mac").value_or(MacAddress{});
   port.addresses_given = section.has("addresses");
   port.addresses = read_addresses(section, "addresses", kMaxAddresses);

@@ -20,11 +20,13 @@ struct Declarations {
   std::vector<Declared<GuardedSwitch>> switches;
   std::vector<Declared<DeclaredCluster>> clusters;
   std::vector<Declared<GuestPort>> ports;
+  std::vector<Declared<GuestPort>> waiting;  // for adapters that nobody has given an interface yet
 };
 
 // `section` is fresh: nothing was asked of it.
 [[nodiscard]] GuardedSwitch read_switch(ConfigSection& section);
 [[nodiscard]] DeclaredCluster read_declared_cluster(ConfigSection& section);
-[[nodiscard]] GuestPort read_port(ConfigSection& section);
+// `may_wait`: interface and mac may come later, from the machine's definition.
+[[nodiscard]] GuestPort read_port(ConfigSection& section, bool may_wait = false);
 
 }  // namespace nlb::vmswitch

@@ -124,7 +124,12 @@ class MainLoop {
 
 int main(int argc, char** argv) {
   const Options options = parse_options(argc, argv);
-  auto config = nlb::vmswitch::read_switch_config(options.paths.config);
+  using nlb::vmswitch::SwitchConfigResult;
+  auto texts = nlb::vmswitch::read_switch_texts(options.paths.config);
+  if (texts && !options.check_config)
+    texts->guests = nlb::vmswitch::read_guest_files(options.paths.runtime_directory);
+  auto config =
+      texts ? nlb::vmswitch::parse_switch_config(*texts) : SwitchConfigResult(tl::unexpected(texts.error()));
   if (!config) {
     for (const auto& problem : config.error()) std::fprintf(stderr, "%s\n", problem.text().c_str());
     return kBadConfiguration;
@@ -136,7 +141,7 @@ int main(int argc, char** argv) {
 
   std::signal(SIGPIPE, SIG_IGN);
   spdlog::set_pattern("[%l] %v");  // events carry the time at which they happened
-  SwitchDaemon daemon(options.paths, std::move(*config), options.may_use_tcx);
+  SwitchDaemon daemon(options.paths, std::move(*texts), std::move(*config), options.may_use_tcx);
   if (auto done = options.release ? daemon.release() : daemon.start(); !done) {
     std::fprintf(stderr, "nlb-vmswitch: %s\n", done.error().message.c_str());
     return kFailed;
@@ -149,6 +154,8 @@ int main(int argc, char** argv) {
     std::fprintf(stderr, "nlb-vmswitch: %s\n", control.error().message.c_str());
     return kFailed;
   }
+  if (auto done = daemon.follow_guest_files(); !done)
+    std::fprintf(stderr, "nlb-vmswitch: %s\n", done.error().message.c_str());
   sd_notify(0, "READY=1\nSTATUS=policy in force");
   MainLoop(daemon).run();
   sd_notify(0, "STOPPING=1");

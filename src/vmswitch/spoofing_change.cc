@@ -7,7 +7,6 @@
 #include <nlohmann/json.hpp>
 
 #include "control/config_section.hh"
-#include "control/config_text.hh"
 #include "nlbd/answer.hh"
 #include "vmswitch/switch_daemon.hh"
 
@@ -81,24 +80,24 @@ Json SwitchDaemon::change(const SpoofingChange& wanted, const GuestPort& port, b
   if (state.running && stop_first && !live) return failure(must_be_stopped(port, state), 1);
 
   const std::string path = override_path(paths_.config, wanted.vm);
-  const auto main = read_config_text(paths_.config);
-  auto overrides = read_overrides(paths_.config);
-  if (!main) return failure(paths_.config + ": " + main.error().message, 1);
-  if (!overrides) return failure(text_of(overrides.error()), 1);
-  auto mine = std::find_if(overrides->begin(), overrides->end(),
+  auto texts = read_switch_texts(paths_.config);
+  if (!texts) return failure(text_of(texts.error()), 1);
+  texts->guests = texts_.guests;
+  auto& overrides = texts->overrides;
+  auto mine = std::find_if(overrides.begin(), overrides.end(),
                            [&](const ConfigText& text) { return text.path == path; });
-  const bool was_there = mine != overrides->end();
+  const bool was_there = mine != overrides.end();
   const std::string before = was_there ? mine->text : "";
   auto text = with_change(before, wanted);
   if (!text) return failure(path + ": " + text.error().message, 1);
   if (was_there)
     mine->text = *text;
   else
-    overrides->push_back({path, *text});
-  auto fresh = parse_switch_config({paths_.config, *main}, *overrides);
+    overrides.push_back({path, *text});
+  auto fresh = parse_switch_config(*texts);
   if (!fresh) return failure("nothing was changed: " + text_of(fresh.error()), 2);
   if (auto done = write_atomically(path, *text); !done) return failure(done.error().message, 1);
-  if (auto done = use(std::move(*fresh)); !done) {
+  if (auto done = use(std::move(*texts), std::move(*fresh)); !done) {
     std::error_code ignored;
     if (!was_there)
       std::filesystem::remove(path, ignored);

@@ -102,6 +102,7 @@ Json SwitchDaemon::guest_json(const GuestPort& port) const {
                {"recover_s", port.recover_s},
                {"source", port.source}};
   add_kernel_state(json, status_of(port.interface));
+  if (!port.refused.empty()) json["obstacle"] = port.refused;
   return json;
 }
 
@@ -142,11 +143,14 @@ Json SwitchDaemon::show() {
                  {"version", NLB_VERSION},
                  {"switches", Json::array()},
                  {"absent", Json::array()},
+                 {"waiting", Json::array()},
                  {"problems", problems()},
                  {"events_lost", enforcement_->maps().events_lost()}};
   for (const auto& guarded : config_.switches) answer["switches"].push_back(switch_json(guarded));
   for (const auto& port : config_.ports)
     if (status_of(port.interface) == nullptr) answer["absent"].push_back(guest_json(port));
+  for (const auto& port : config_.waiting) answer["waiting"].push_back(port.title());
+  for (const auto& complaint : config_.complaints) answer["problems"].push_back(complaint.text);
   return answer;
 }
 
@@ -182,8 +186,8 @@ Json SwitchDaemon::clusters() {
 
 Json SwitchDaemon::answer(const Json& request, bool may_change) {
   const std::string command = request.value("command", "");
-  if ((command == "set" || command == "reload") && !may_change)
-    return failure("`" + command + "` needs root or the daemon's own user", 4);
+  const bool changes = command == "set" || command == "reload" || command == "attach" || command == "detach";
+  if (changes && !may_change) return failure("`" + command + "` needs root or the daemon's own user", 4);
   if (command == "reload") {
     auto done = reload();
     if (!done) return failure(done.error().message, done.error().code == 2 ? 2 : 1);
@@ -200,6 +204,8 @@ Json SwitchDaemon::answer(const Json& request, bool may_change) {
   if (auto looked = look_again(); !looked)
     return failure("the policy is not in force as a whole: " + looked.error().message, 1);
   if (command == "set") return set(request);
+  if (command == "attach") return attach(request);
+  if (command == "detach") return detach(request);
   if (command == "show") return show();
   if (command == "clusters") return clusters();
   if (command == "violations") {

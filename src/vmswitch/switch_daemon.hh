@@ -14,6 +14,7 @@
 #include "nlbd/event_log.hh"
 #include "vmswitch/enforcement.hh"
 #include "vmswitch/event_ring.hh"
+#include "vmswitch/guest_machine.hh"
 #include "vmswitch/override_file.hh"
 #include "vmswitch/violation_log.hh"
 #include "vmswitch/vm_state.hh"
@@ -27,7 +28,8 @@ struct SwitchPaths {
 
 class SwitchDaemon {
  public:
-  SwitchDaemon(SwitchPaths paths, SwitchConfig config, bool may_use_tcx);
+  // `config` is what `texts` say.
+  SwitchDaemon(SwitchPaths paths, SwitchTexts texts, SwitchConfig config, bool may_use_tcx);
 
   // The policy is in force when this returns without an error.
   [[nodiscard]] Result<void> start();
@@ -38,6 +40,8 @@ class SwitchDaemon {
   void on_events();  // violations wait in the ring
   void tick();
   [[nodiscard]] Result<void> reload();
+  // Machines that were handed over while nobody answered on the control socket.
+  [[nodiscard]] Result<void> follow_guest_files();
   [[nodiscard]] const BridgeMonitor& monitor() const { return *monitor_; }
   [[nodiscard]] int events_fd() const { return ring_->fd(); }
 
@@ -49,6 +53,7 @@ class SwitchDaemon {
   [[nodiscard]] Result<void> look_again();
   void tell(const Finding& finding);
   void tell_misplaced_ports();
+  void tell_guest_complaints();
   void read_events();
   void read_counters();
   void forget_gone_ports();
@@ -56,7 +61,7 @@ class SwitchDaemon {
   void watch_shut_ports();
   void save_numbers() const;
   [[nodiscard]] Result<void> lock_bridges(const SwitchConfig& config);
-  [[nodiscard]] Result<void> use(SwitchConfig config);
+  [[nodiscard]] Result<void> use(SwitchTexts texts, SwitchConfig config);
   [[nodiscard]] PortIdentity identity_of(uint32_t ifindex) const;
 
   // switch_answers.cc
@@ -74,7 +79,14 @@ class SwitchDaemon {
   [[nodiscard]] Json set(const Json& request);
   [[nodiscard]] Json change(const SpoofingChange& wanted, const GuestPort& port, bool live);
 
+  // guest_change.cc
+  [[nodiscard]] Json attach(const Json& request);
+  [[nodiscard]] Json detach(const Json& request);
+  [[nodiscard]] Json keep(const GuestMachine& machine, const std::string& text, SwitchTexts texts,
+                          SwitchConfig config);
+
   SwitchPaths paths_;
+  SwitchTexts texts_;  // that config_ was made of
   SwitchConfig config_;
   bool may_use_tcx_;
   ClusterNumbers numbers_;
@@ -87,6 +99,7 @@ class SwitchDaemon {
   std::map<uint32_t, PortIdentity> identities_;  // of ports that are or were here
   std::set<uint32_t> shut_down_;                 // told of
   std::set<std::string> misplaced_;              // told of
+  std::set<std::string> guest_complaints_;       // told of
   std::string not_in_force_;                     // why, or ""
   std::mutex mutex_;
 };
