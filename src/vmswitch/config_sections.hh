@@ -26,7 +26,12 @@ struct Declarations {
 // `section` is fresh: nothing was asked of it.
 [[nodiscard]] GuardedSwitch read_switch(ConfigSection& section);
 [[nodiscard]] DeclaredCluster read_declared_cluster(ConfigSection& section);
-// `may_wait`: interface and mac may come later, from the machine's definition.
-[[nodiscard]] GuestPort read_port(ConfigSection& section, bool may_wait = false);
+// How much of a port its table has to say.
+enum class PortKeys : uint8_t {
+  all,
+  running,  // interface and mac are the machine's
+  some,     // the rest comes from the machine's definition, when it starts
+};
+[[nodiscard]] GuestPort read_port(ConfigSection& section, PortKeys keys = PortKeys::all);
 
 }  // namespace nlb::vmswitch

@@ -130,7 +130,7 @@ class DomainReader {
     adapter.vm = machine_.name;
     adapter.adapter = name;
     adapter.bridge = attribute(device, "source|<xmlattr>|bridge");
-    adapter.element = "libvirt domain " + machine_.name + ", <port adapter=\"" + name + "\">";
+    adapter.element = "libvirt domain " + machine_.name;
     adapter.table.kind = TomlNode::Kind::table;
     put(adapter.table, text_node("vm", machine_.name));
     put(adapter.table, text_node("adapter", name));
@@ -190,8 +190,9 @@ class DomainReader {
   void read_port(const Prefixes& scope, const Tree& port) {
     auto* adapter = adapter_of(port);
     if (adapter == nullptr) return;
-    if (adapter->has_settings() || !adapter->refused.empty())
+    if (adapter->element.ends_with('>'))
       return refuse(*adapter, "there is more than one; allowed: one <port> an adapter");
+    adapter->element += ", <port adapter=\"" + adapter->adapter + "\">";
     std::vector<std::string> names = {"adapter"};
     for (const auto& [key, kind] : settings()) names.push_back(key);
     if (const auto attributes = port.get_child_optional(kAttributes))

@@ -214,7 +214,9 @@ class Reader {
     ConfigSection section(*layered.base.table, "[[port]]", *layered.base.problems);
     for (const auto& top : layered.over) section.overlay(*top.table, *top.problems);
     const bool waits = layered.of_override && !section.has("interface") && !section.has("mac");
-    auto port = read_port(section, waits || layered.guest != nullptr);
+    auto port = read_port(section, waits                      ? PortKeys::some
+                                   : layered.guest != nullptr ? PortKeys::running
+                                                              : PortKeys::all);
     port.source = section.has("mac_spoofing") ? section.problems_of("mac_spoofing").file()
                                               : layered.base.problems->file();
     (waits ? declared_.waiting : declared_.ports).push_back({std::move(port), section});

@@ -7,6 +7,7 @@
 #include <memory>
 #include <mutex>
 #include <nlohmann/json_fwd.hpp>
+#include <optional>
 #include <set>
 #include <string>
 
@@ -77,7 +78,8 @@ class SwitchDaemon {
 
   // spoofing_change.cc
   [[nodiscard]] Json set(const Json& request);
-  [[nodiscard]] Json change(const SpoofingChange& wanted, const GuestPort& port, bool live);
+  [[nodiscard]] Json change(const SpoofingChange& wanted, const GuestPort& port,
+                            const std::optional<GuestMachine>& stopped, bool live);
 
   // guest_change.cc
   [[nodiscard]] Json attach(const Json& request);
