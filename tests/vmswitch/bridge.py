@@ -227,8 +227,8 @@ class Bridge:
         """nlb-vmswitch as a service runs: by `ip netns exec`, with a /sys of its own."""
         self.log = open(self.directory / "log", "a", encoding="utf-8")
         self.daemon = subprocess.Popen(
-            [*self.wrapper, "ip", "netns", "exec", self.switch, self.daemon_path, "--config", str(self.config),
-             "--runtime-dir", str(self.directory / "run"), *words],
+            [*self.wrapper, "ip", "netns", "exec", self.switch, self.daemon_path,
+             "--config", str(self.config), "--runtime-dir", str(self.directory / "run"), *words],
             stdout=self.log, stderr=self.log, stdin=subprocess.DEVNULL)
         wait_for("nlb-vmswitch answers", lambda: self.ask("show", check=False).returncode == 0, 10)
 

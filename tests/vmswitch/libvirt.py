@@ -53,11 +53,10 @@ def started(run, machines):
     with run.case("a domain starts with the settings of its metadata, and show names them as the source"):
         libvirt.virsh("start", "web9")
         port = machines.port("web9")
-        need({key: port[key] for key in ("vm", "adapter", "mac", "mac_spoofing", "cluster", "host_id", "dhcp_guard",
-                                         "addresses", "state", "running")} ==
-             {"vm": "web9", "adapter": "net0", "mac": WEB, "mac_spoofing": "cluster", "cluster": "web",
-              "host_id": 3, "dhcp_guard": True, "addresses": ["10.77.0.13"], "state": "guarded",
-              "running": True}, f"{port}")
+        wanted = {"vm": "web9", "adapter": "net0", "mac": WEB, "mac_spoofing": "cluster", "cluster": "web",
+                  "host_id": 3, "dhcp_guard": True, "addresses": ["10.77.0.13"], "state": "guarded",
+                  "running": True}
+        need({key: port[key] for key in wanted} == wanted, f"{port}")
         need(port["source"] == "libvirt domain web9, <port adapter=\"net0\">", port["source"])
         need(port["running_because"].startswith("libvirt runs it"), port["running_because"])
         need("guest_attached" in [event["name"] for event in bridge.events()], "no event")
@@ -162,13 +161,14 @@ def refused(run, machines):
             "libvirt domain bad, <port adapter=\"net0\">: cluster \"wep\" is not declared; allowed: \"web\"",
         "mac-spoofing='cluster' cluster='web' host-id='3'":
             "host_id is 3 as that of shop/net0 in cluster \"web\"",
-        "mac-spoofing='cluster' cluster='web' host-id='two'": "host_id must be a whole number, not the text \"two\"",
+        "mac-spoofing='cluster' cluster='web' host-id='two'":
+            "host_id must be a whole number, not the text \"two\"",
         "mac-spofing='on'": "the attribute mac-spofing is unknown; nearest: mac_spoofing",
     }
     with run.case("wrong metadata: virsh start fails, and says which domain, element and value"):
         for attributes, text in faults.items():
             libvirt.define("bad", BAD, metadata(attributes))
-            machines.refused(("start", "bad"), "libvirt domain bad, <port adapter=\"net0\">", text)
+            machines.refused(("start", "bad"), "domain bad, <port adapter=\"net0\">", text)
         need(not machines.file("bad").exists(), "it is known")
         need(machines.port("shop")["state"] == "guarded", "another machine suffers")
     with run.case("settings for an adapter on a bridge that is not guarded are refused, and none are needed"):
@@ -183,7 +183,8 @@ def refused(run, machines):
             'cluster = "web"\nhost_id = 1\n', ""))
         bridge.ask("reload")
         port = machines.port("shop")
-        need((port["mac_spoofing"], port["state"], port["dhcp_guard"]) == ("off", "guarded", True), f"{port}")
+        need((port["mac_spoofing"], port["state"], port["dhcp_guard"]) == ("off", "guarded", True),
+             f"{port}")
         need("libvirt domain shop, <port adapter=\"net0\">: cluster \"web\" is not declared" in
              "\n".join(bridge.show()["problems"]), f"{bridge.show()['problems']}")
         need(machines.passes(WEB, WEB, MASKED) == [WEB], "not off")

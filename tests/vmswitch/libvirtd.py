@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""libvirtd and virsh of Debian, apart from the machine's own: directories are its own by a mount namespace, its
-bridges those of the test's network namespace, its guests bare QEMU machines that sit in their firmware. Frames
-are put into a guest's adapter through a filter of QEMU, so that they leave by the tap as the guest's would."""
+"""libvirtd and virsh of Debian, apart from the machine's own: directories are its own by a mount namespace,
+its bridges those of the test's network namespace, its guests bare QEMU machines that sit in their firmware.
+Frames are put into a guest's adapter through a filter of QEMU: they leave by the tap as the guest's would."""
 import shutil
 import signal
 import socket
@@ -19,7 +19,7 @@ SETUP = """
 mount --make-rprivate /
 mkdir -p {own}/cgroup /run/opennlb
 for name in passwd group; do cp /etc/$name {own}/$name; done
-grep -q ^libvirt-qemu: {own}/passwd || echo libvirt-qemu:x:64055:64055::/nonexistent:/bin/false >>{own}/passwd
+grep -q ^libvirt-qemu: {own}/passwd || echo libvirt-qemu:x:64055:64055::/:/bin/false >>{own}/passwd
 grep -q ^libvirt-qemu: {own}/group || echo libvirt-qemu:x:64055: >>{own}/group
 grep -q ^kvm: {own}/group || echo kvm:x:64056: >>{own}/group
 for name in passwd group; do mount --bind {own}/$name /etc/$name; done
@@ -74,8 +74,8 @@ DOMAIN = """<domain type='qemu' xmlns:qemu='http://libvirt.org/schemas/domain/qe
 
 
 def metadata(attributes, inner=""):
-    return (f"<o:vmswitch xmlns:o='urn:opennlb:vmswitch:1'><o:port adapter='net0' {attributes}>{inner}</o:port>"
-            "</o:vmswitch>")
+    return ("<o:vmswitch xmlns:o='urn:opennlb:vmswitch:1'>"
+            f"<o:port adapter='net0' {attributes}>{inner}</o:port></o:vmswitch>")
 
 
 class Libvirt:
@@ -124,8 +124,7 @@ class Libvirt:
         return words[0] if words else ""
 
     def send(self, mac, *frames):
-        """Frames as of the guest with this adapter: QEMU gives them to the tap. It takes one connection in its
-        life."""
+        """Frames as of the guest with this adapter; its QEMU takes one connection in its life."""
         data = b"".join(struct.pack("!I", 60) + frame.ljust(60, b"\0") for frame in frames)
         try:
             self.ways_in[mac].sendall(data)
@@ -147,5 +146,5 @@ def frame_of(source, kind, number=0, destination="ff:ff:ff:ff:ff:ff", ether_type
 
 
 def reverse_arp(source, about):
-    return (b"\xff" * 6 + octets(source) + struct.pack("!HHHBBH", 0x8035, 1, 0x0800, 6, 4, 3) + octets(about) +
-            bytes(4) + octets(about) + bytes(4))
+    message = struct.pack("!HHHBBH", 0x8035, 1, 0x0800, 6, 4, 3) + 2 * (octets(about) + bytes(4))
+    return b"\xff" * 6 + octets(source) + message
