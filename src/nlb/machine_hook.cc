@@ -30,16 +30,20 @@ Result<void> hand_over(const HookCall& call, HookStep step, const GuestMachine& 
   const bool detach = step == HookStep::detach || machine.adapters.empty();
   json request = {{"command", detach ? "detach" : "attach"}, {"vm", machine.name}};
   const std::string text = detach ? "" : machine.text();
+  const bool early = step == HookStep::check || step == HookStep::expect;
   if (!detach)
-    request.update({{"text", text}, {"try", step == HookStep::check}, {"keep", step == HookStep::keep}});
-  if (detach && step == HookStep::check) return {};
+    request.update({{"text", text},
+                    {"try", early},
+                    {"incoming", step == HookStep::expect},
+                    {"keep", step == HookStep::keep}});
+  if (detach && early) return {};
   const auto answer = ask(call.socket, request);
   if (answer) {
     note_all(*answer, notes);
     return {};
   }
   if (answer.error().code != kNoDaemon) return tl::unexpected(answer.error());
-  if (step == HookStep::check) return {};
+  if (early) return {};
   if (!detach)
     notes.push_back("nlb-vmswitch does not answer; the ports of " + machine.name +
                     " get their policy when it does");
@@ -48,7 +52,7 @@ Result<void> hand_over(const HookCall& call, HookStep step, const GuestMachine& 
 
 // Only a start may be refused: anything else has happened already.
 Result<void> judged(HookStep step, Result<void> done, std::vector<std::string>& notes) {
-  if (done || step == HookStep::check || step == HookStep::attach) return done;
+  if (done || step == HookStep::check || step == HookStep::expect || step == HookStep::attach) return done;
   notes.push_back(done.error().message);
   return {};
 }
@@ -60,8 +64,8 @@ Result<void> judged(HookStep step, Result<void> done, std::vector<std::string>& 
 // "prepare" and the others follow. "reconnect": libvirt was restarted, the machine runs.
 HookStep libvirt_step(const std::string& operation, const std::string& suboperation) {
   if (suboperation == "begin") {
-    for (const char* early : {"prepare", "migrate", "restore"})
-      if (operation == early) return HookStep::check;
+    if (operation == "prepare" || operation == "restore") return HookStep::check;
+    if (operation == "migrate") return HookStep::expect;
     if (operation == "start" || operation == "started") return HookStep::attach;
     if (operation == "reconnect") return HookStep::keep;
   }

@@ -15,6 +15,7 @@ namespace nlb {
 enum class HookStep {
   ignore,
   check,   // would it be accepted? Nothing is kept
+  expect,  // the same, of one that will come from another host
   attach,  // it starts
   keep,    // it runs already: never an error, or its manager would end it
   detach,  // it has ended

@@ -111,13 +111,50 @@ Json SwitchDaemon::keep(const GuestMachine& machine, const std::string& text, Sw
   return {{"schema", 1}};
 }
 
+bool SwitchDaemon::has_arrived(const GuestAdapter& adapter) {
+  const auto* status = status_of(adapter.interface());
+  return status != nullptr && enforcement_->maps().has_sent(status->at.ifindex);
+}
+
+bool SwitchDaemon::has_incoming() {
+  const std::lock_guard lock(mutex_);
+  return std::any_of(config_.ports.begin(), config_.ports.end(),
+                     [](const GuestPort& port) { return port.incoming; });
+}
+
+void SwitchDaemon::watch_incoming() {
+  const std::lock_guard lock(mutex_);
+  const auto guests = texts_.guests;
+  for (const auto& file : guests) {
+    auto machine = read_guest_machine(file);
+    bool arrived = false;
+    for (auto& adapter : machine.adapters)
+      if (adapter.incoming && has_arrived(adapter)) arrived = true;
+    if (!arrived) continue;
+    for (auto& adapter : machine.adapters) adapter.incoming = false;
+    expected_.erase(machine.name);
+    SwitchTexts texts = texts_;
+    const std::string text = machine.text();
+    lay_text(texts.guests, {file.path, text});
+    auto config = parse_switch_config(texts);
+    if (!config) continue;
+    const auto kept = keep(machine, text, std::move(texts), std::move(*config));
+    events_.add(EventId::guest_attached,
+                kept.contains("error") ? kept["error"]["message"].get<std::string>()
+                                       : machine.name + " came from another host",
+                {{"vm", machine.name}});
+  }
+  events_.write_lines();
+}
+
 Json SwitchDaemon::attach(const Json& request) {
-  const std::string vm = request.value("vm", ""), text = request.value("text", "");
+  const std::string vm = request.value("vm", ""), path = guest_path(paths_.runtime_directory, vm);
   if (!is_vm_name(vm)) return failure("vm is \"" + vm + "\", which is no name of a machine", 2);
-  const ConfigText file{guest_path(paths_.runtime_directory, vm), text};
-  const auto machine = read_guest_machine(file);
+  auto machine = read_guest_machine({path, request.value("text", "")});
   if (!machine.problems.empty()) return failure(lines(machine.problems), 2);
   if (machine.adapters.empty()) return detach(request);
+  for (auto& adapter : machine.adapters) adapter.incoming = expected_.contains(vm) && !has_arrived(adapter);
+  const ConfigText file{path, machine.text()};
   SwitchTexts texts = texts_;
   take_interfaces(machine, texts.guests);
   lay_text(texts.guests, file);
@@ -130,8 +167,9 @@ Json SwitchDaemon::attach(const Json& request) {
   const bool same = std::any_of(texts_.guests.begin(), texts_.guests.end(), [&](const ConfigText& one) {
     return one.path == file.path && one.text == file.text;
   });
+  if (request.value("incoming", false)) expected_.insert(vm);
   if (request.value("try", false) || same) return answer;
-  if (auto kept = keep(machine, text, std::move(texts), std::move(*config)); kept.contains("error"))
+  if (auto kept = keep(machine, file.text, std::move(texts), std::move(*config)); kept.contains("error"))
     return kept;
   events_.add(EventId::guest_attached, got, {{"vm", vm}});
   return answer;
@@ -141,6 +179,7 @@ Json SwitchDaemon::detach(const Json& request) {
   const std::string vm = request.value("vm", "");
   if (!is_vm_name(vm)) return failure("vm is \"" + vm + "\", which is no name of a machine", 2);
   const Json answer = {{"schema", 1}, {"message", vm + " does not run"}, {"problems", Json::array()}};
+  expected_.erase(vm);
   SwitchTexts texts = texts_;
   const std::string path = guest_path(paths_.runtime_directory, vm);
   if (std::erase_if(texts.guests, [&](const ConfigText& one) { return one.path == path; }) == 0)

@@ -15,7 +15,7 @@ namespace {
 namespace fs = std::filesystem;
 
 // Keys of the file that are no settings.
-constexpr std::array<const char*, 3> kOwnKeys = {"bridge", "element", "refused"};
+constexpr std::array<const char*, 4> kOwnKeys = {"bridge", "element", "refused", "incoming"};
 // What lifts or tightens nothing.
 constexpr std::array<const char*, 5> kIdentity = {"vm", "adapter", "interface", "mac", "vlan"};
 
@@ -38,6 +38,8 @@ GuestAdapter adapter_of(TomlNode table) {
   result.bridge = text_at(table, "bridge");
   result.element = text_at(table, "element");
   result.refused = text_at(table, "refused");
+  const auto* incoming = table.find("incoming");
+  result.incoming = incoming != nullptr && incoming->integer != 0;
   std::erase_if(table.items, [](const TomlNode& item) { return is_one_of(kOwnKeys, item.key); });
   result.table = std::move(table);
   return result;
@@ -61,6 +63,7 @@ std::string GuestMachine::text() const {
     if (!adapter.bridge.empty()) put(table, text_node("bridge", adapter.bridge));
     if (!adapter.element.empty()) put(table, text_node("element", adapter.element));
     if (!adapter.refused.empty()) put(table, text_node("refused", adapter.refused));
+    if (adapter.incoming) put(table, flag_node("incoming", true));
     out += port_text(table);
   }
   return out;

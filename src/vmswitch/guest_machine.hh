@@ -17,10 +17,11 @@ namespace nlb::vmswitch {
 
 struct GuestAdapter {
   std::string vm, adapter;
-  TomlNode table;       // as a [[port]]; without interface before the machine has one
-  std::string bridge;   // that its definition names, or ""
-  std::string element;  // where its settings stand, for complaints
-  std::string refused;  // why nothing may pass, or ""
+  TomlNode table;         // as a [[port]]; without interface before the machine has one
+  std::string bridge;     // that its definition names, or ""
+  std::string element;    // where its settings stand, for complaints
+  std::string refused;    // why nothing may pass, or ""
+  bool incoming = false;  // it runs on another host until it sends its first frame here
 
   [[nodiscard]] std::string interface() const;
   [[nodiscard]] bool has_settings() const;

@@ -104,11 +104,16 @@ class MainLoop {
                           });
   }
   void wait_for_tick() {
-    timer_.expires_after(std::chrono::milliseconds(500));
-    timer_.async_wait([this](const boost::system::error_code& error) {
+    constexpr int kOften = 25;
+    const bool often = daemon_.has_incoming();
+    timer_.expires_after(std::chrono::milliseconds(often ? 500 / kOften : 500));
+    timer_.async_wait([this, often](const boost::system::error_code& error) {
       if (error) return;
-      daemon_.tick();
-      sd_notify(0, "WATCHDOG=1");
+      if (often) daemon_.watch_incoming();
+      if (!often || ++looks_ % kOften == 0) {
+        daemon_.tick();
+        sd_notify(0, "WATCHDOG=1");
+      }
       wait_for_tick();
     });
   }
@@ -118,6 +123,7 @@ class MainLoop {
   asio::signal_set signals_{io_, SIGTERM, SIGINT, SIGHUP};
   asio::posix::stream_descriptor links_, rules_, events_;
   asio::steady_timer timer_{io_};
+  unsigned looks_ = 0;
 };
 
 }  // namespace

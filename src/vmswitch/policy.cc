@@ -137,7 +137,7 @@ class Compiler {
 
  private:
   [[nodiscard]] bool is_here(const GuestPort& guest, const std::vector<BridgePort>& present) const {
-    return std::any_of(present.begin(), present.end(), [&](const BridgePort& port) {
+    return !guest.incoming && std::any_of(present.begin(), present.end(), [&](const BridgePort& port) {
       return port.interface == guest.interface && switch_of(config_, port.bridge) != nullptr;
     });
   }
@@ -159,7 +159,7 @@ class Compiler {
     } else if (guest != nullptr) {
       const auto* cluster = cluster_of(config_, *guest);
       value = guest_value(*guest, cluster, cluster != nullptr ? numbers_.of(cluster->name) : uint16_t{0});
-      add_guest_addresses(port.ifindex, *guest, cluster);
+      if (!guest->incoming) add_guest_addresses(port.ifindex, *guest, cluster);
     } else {
       value = unknown_value(guarded);
     }

@@ -103,6 +103,7 @@ Json SwitchDaemon::guest_json(const GuestPort& port) const {
                {"source", port.source}};
   add_kernel_state(json, status_of(port.interface));
   if (!port.refused.empty()) json["obstacle"] = port.refused;
+  if (port.incoming) json["incoming"] = true;
   return json;
 }
 

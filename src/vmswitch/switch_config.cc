@@ -217,6 +217,7 @@ class Reader {
     auto port = read_port(section, waits                      ? PortKeys::some
                                    : layered.guest != nullptr ? PortKeys::running
                                                               : PortKeys::all);
+    port.incoming = layered.guest != nullptr && layered.guest->adapter.incoming;
     port.source = section.has("mac_spoofing") ? section.problems_of("mac_spoofing").file()
                                               : layered.base.problems->file();
     (waits ? declared_.waiting : declared_.ports).push_back({std::move(port), section});

@@ -65,8 +65,9 @@ struct GuestPort {
   bool sticky = false;
   ViolationAction violation = ViolationAction::drop;
   uint32_t recover_s = 300;
-  std::string source;   // the file that says mac_spoofing, or declares the port
-  std::string refused;  // why its machine's definition cannot be followed: the port stays closed; else ""
+  std::string source;     // the file that says mac_spoofing, or declares the port
+  std::string refused;    // why its machine's definition cannot be followed: the port stays closed; else ""
+  bool incoming = false;  // it still runs on another host: its addresses are not here yet
 
   [[nodiscard]] std::string title() const { return adapter.empty() ? vm : vm + "/" + adapter; }
   bool operator==(const GuestPort&) const = default;

@@ -40,6 +40,9 @@ class SwitchDaemon {
   void on_change();  // the kernel said that something is otherwise
   void on_events();  // violations wait in the ring
   void tick();
+  // A machine that comes in by live migration runs here from its first frame on; that is looked for often.
+  [[nodiscard]] bool has_incoming();
+  void watch_incoming();
   [[nodiscard]] Result<void> reload();
   // Machines that were handed over while nobody answered on the control socket.
   [[nodiscard]] Result<void> follow_guest_files();
@@ -82,6 +85,7 @@ class SwitchDaemon {
                             const std::optional<GuestMachine>& stopped, bool live);
 
   // guest_change.cc
+  [[nodiscard]] bool has_arrived(const GuestAdapter& adapter);
   [[nodiscard]] Json attach(const Json& request);
   [[nodiscard]] Json detach(const Json& request);
   [[nodiscard]] Json keep(const GuestMachine& machine, const std::string& text, SwitchTexts texts,
@@ -102,6 +106,7 @@ class SwitchDaemon {
   std::set<uint32_t> shut_down_;                 // told of
   std::set<std::string> misplaced_;              // told of
   std::set<std::string> guest_complaints_;       // told of
+  std::set<std::string> expected_;               // machines that will come from another host
   std::string not_in_force_;                     // why, or ""
   std::mutex mutex_;
 };

@@ -67,9 +67,8 @@ def octets(mac):
     return bytes.fromhex(mac.replace(":", ""))
 
 
-def sh(*words, check=True):
-    done = subprocess.run(list(map(str, words)), capture_output=True, text=True, check=False,
-                          stdin=subprocess.DEVNULL)
+def sh(*words, check=True, given=""):
+    done = subprocess.run(list(map(str, words)), capture_output=True, text=True, check=False, input=given)
     if check and done.returncode != 0:
         raise Failure(f"{' '.join(map(str, words))}: exit {done.returncode}: {done.stderr}{done.stdout}")
     return done

@@ -5,6 +5,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -256,6 +257,28 @@ TEST(Guests, ThatAreRefusedHaveNoPolicyEvenWhereUnknownPortsAreOpen) {
   EXPECT_FALSE(policy.ports.contains(1));
   EXPECT_TRUE(policy.ports.contains(2));
   EXPECT_TRUE(policy.ports.contains(3));  // unknown_ports = "allow"
+}
+
+// While it still runs on the other host, its frames come in by the uplink.
+TEST(Guests, ThatComeFromAnotherHostAreElsewhereUntilTheyArrive) {
+  auto machine = *read_libvirt_domain(domain("web1", 1, kMember));
+  for (const bool incoming : {true, false}) {
+    machine.adapters[0].incoming = incoming;
+    const auto config = *parse_switch_config({{"f", kMain}, {}, {{"guests.d/web1.toml", machine.text()}}});
+    EXPECT_EQ(config.port_on("vnet1")->incoming, incoming);
+    ClusterNumbers numbers;
+    numbers.follow(config.clusters);
+    const auto policy = compile_policy(config, {{1, "vnet1", "br0"}}, numbers);
+    EXPECT_TRUE(policy.ports.contains(1));
+    EXPECT_EQ(policy.pinned.empty(), incoming);
+    nlb_guard_mac_key key{};
+    key.bridge = 1;
+    key.vlan = NLB_GUARD_ANY_VLAN;
+    const MacAddress mac{{0x52, 0x54, 0, 0, 0, 1}};
+    std::copy(mac.octets.begin(), mac.octets.end(), key.mac);
+    ASSERT_TRUE(policy.macs.contains(key));
+    EXPECT_EQ(policy.macs.at(key).ifindex, incoming ? 0U : 1U);
+  }
 }
 
 TEST(Guests, OnAnotherBridgeAreNotOurs) {

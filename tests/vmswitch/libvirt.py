@@ -6,10 +6,10 @@ import os
 import signal
 import sys
 
-from bridge import CONFIG, SKIPPED, Tap, main, need, wait_for
+from bridge import CONFIG, SKIPPED, Tap, mac_of, main, need, sh, wait_for
 from libvirtd import PROGRAMS, Libvirt, frame_of, metadata, reverse_arp
 
-WEB, DB, BAD = "52:54:00:01:00:01", "52:54:00:01:00:02", "52:54:00:01:00:03"
+WEB, DB, BAD, GUEST = (f"52:54:00:01:00:{number:02x}" for number in range(1, 5))
 MASKED, CLUSTER_MAC, FOREIGN = "02:03:0a:4d:00:64", "02:bf:0a:4d:00:64", "52:54:00:00:00:99"
 MEMBER = metadata("mac-spoofing='cluster' cluster='web' host-id='3' dhcp-guard='yes'",
                   "<o:address>10.77.0.13</o:address>")
@@ -126,6 +126,32 @@ def survived(run, machines):
         need(machines.port("web9")["mac_spoofing"] == "cluster", f"{machines.port('web9')}")
 
 
+def came(run, machines):
+    bridge, libvirt = machines.bridge, machines.libvirt
+    libvirt.define("guest9", GUEST)
+    with run.case("live migration: known before it runs, elsewhere until its first frame, then here"):
+        xml = libvirt.virsh("dumpxml", "guest9").stdout
+        sh(bridge.nlb, "--socket", bridge.socket, "vmswitch", "libvirt-hook", "guest9", "migrate", "begin", "-",
+           given=xml)
+        libvirt.virsh("start", "guest9")
+        port = machines.port("guest9")
+        need((port["state"], port.get("incoming")) == ("guarded", True), f"{port}")
+        neighbour = bridge.guest(2)
+
+        def heard_from_outside():
+            machines.wire.send(GUEST, mac_of(2), "m")
+            return any(kind == "m" for _, kind, _ in neighbour.take())
+        need(heard_from_outside(), "a neighbour does not hear it while it runs on the other host")
+        need(machines.passes(GUEST, GUEST, FOREIGN) == [GUEST], "not guarded on its arrival")
+        took = wait_for("it is here", lambda: not machines.port("guest9").get("incoming"), 2)
+        need(took < 0.4, f"after {took} s")
+        need(not heard_from_outside(), "its MAC address may still come in by the uplink")
+        table = bridge.inside("bridge", "fdb", "show", "br", "br0").stdout
+        need(f"{GUEST} dev {libvirt.interface('guest9')} master br0 static" in table, table)
+        libvirt.virsh("destroy", "guest9")
+        need(heard_from_outside(), "gone to another host, it is not heard")
+
+
 def changed(run, machines):
     bridge, libvirt = machines.bridge, machines.libvirt
     with run.case("set is refused while it runs; --live wins over metadata, and lasts"):
@@ -206,7 +232,7 @@ def scenario(run):
         libvirt.start()
         run.lab.start()
         machines = Machines(run.lab, libvirt)
-        for part in (started, announced, survived, changed, refused):
+        for part in (started, announced, survived, came, changed, refused):
             with run.case(f"part {part.__name__} runs to its end"):
                 part(run, machines)
     finally:
