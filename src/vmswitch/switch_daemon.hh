@@ -71,8 +71,8 @@ class SwitchDaemon {
   // switch_answers.cc
   [[nodiscard]] Json show();
   [[nodiscard]] Json clusters();
-  [[nodiscard]] Json switch_json(const GuardedSwitch& guarded) const;
-  [[nodiscard]] Json guest_json(const GuestPort& port) const;
+  [[nodiscard]] Json switch_json(const GuardedSwitch& guarded, TapHolders& holders) const;
+  [[nodiscard]] Json guest_json(const GuestPort& port, TapHolders& holders) const;
   [[nodiscard]] Json unknown_json(const PortStatus& status) const;
   [[nodiscard]] Json cluster_json(const DeclaredCluster& cluster) const;
   void add_kernel_state(Json& port, const PortStatus* status) const;

@@ -131,8 +131,8 @@ def came(run, machines):
     libvirt.define("guest9", GUEST)
     with run.case("live migration: known before it runs, elsewhere until its first frame, then here"):
         xml = libvirt.virsh("dumpxml", "guest9").stdout
-        sh(bridge.nlb, "--socket", bridge.socket, "vmswitch", "libvirt-hook", "guest9", "migrate", "begin", "-",
-           given=xml)
+        sh(bridge.nlb, "--socket", bridge.socket, "vmswitch", "libvirt-hook", "guest9", "migrate", "begin",
+           "-", given=xml)
         libvirt.virsh("start", "guest9")
         port = machines.port("guest9")
         need((port["state"], port.get("incoming")) == ("guarded", True), f"{port}")
@@ -204,7 +204,7 @@ def refused(run, machines):
         libvirt.define("bad", BAD, bridge="br9")
         libvirt.virsh("start", "bad")
         libvirt.virsh("destroy", "bad")
-    with run.case("a cluster that is taken away under a running machine: its port is off, nothing else stops"):
+    with run.case("a cluster that is taken away under a running machine: its port is off, no other suffers"):
         bridge.config.write_text(CONFIG.replace('name = "web"', 'name = "other"').replace(
             'cluster = "web"\nhost_id = 1\n', ""))
         bridge.ask("reload")
@@ -218,7 +218,8 @@ def refused(run, machines):
         need(machines.port("shop")["mac_spoofing"] == "off", "another policy after a restart")
         bridge.config.write_text(CONFIG)
         bridge.ask("reload")
-        need(machines.port("shop")["mac_spoofing"] == "cluster" and not bridge.show()["problems"], "not healed")
+        need(machines.port("shop")["mac_spoofing"] == "cluster" and not bridge.show()["problems"],
+             "not healed")
     with run.case("a machine that ended is nobody"):
         libvirt.virsh("destroy", "shop")
         need(not machines.file("shop").exists() and "shop" not in str(bridge.show()["absent"]), "still known")
