@@ -10,8 +10,10 @@
 #include <filesystem>
 #include <fstream>
 
+#include "lab/guarded_switch.hh"
 #include "lab/hosts.hh"
 #include "lab/network.hh"
+#include "lab/power.hh"
 #include "lab/process.hh"
 #include "lab/topology.hh"
 
@@ -40,25 +42,6 @@ Result<int64_t> signal_nlbd(const Node& node, int signal) {
   const int64_t instant = now_ns();
   send_signal(*process, signal);
   if (signal == SIGKILL) wait_gone(*process, 5000);
-  return instant;
-}
-
-void kill_all_in(const std::vector<std::string>& networks) {
-  for (int turn = 0; turn < 50; ++turn) {
-    const auto processes = processes_in(networks);
-    if (processes.empty()) return;
-    for (const auto& process : processes) send_signal(process, SIGKILL);
-    for (const auto& process : processes) wait_gone(process, 2000);
-  }
-}
-
-// The power goes: first the wire, so that no reset or farewell of the dying processes reaches anyone.
-Result<int64_t> kill_machine(const Node& node) {
-  if (node.host_id == 0) return fail(fmt::format("{} is not a host", node.name));
-  const int64_t instant = now_ns();
-  if (auto down = set_port(node, false); !down) return tl::unexpected<Error>(down.error());
-  kill_all_in({node.network});
-  std::ofstream(dead_marker(node.host_id)) << "dead\n";
   return instant;
 }
 
@@ -111,7 +94,7 @@ void remove_pins() {
   const std::string name = prefix.filename().string();
   const std::string start = name.substr(0, name.size() - 1);
   std::error_code error;
-  std::vector<fs::path> ours;
+  std::vector<fs::path> ours{switch_pin_directory()};
   for (const auto& entry : fs::directory_iterator(prefix.parent_path(), error)) {
     if (entry.path().filename().string().starts_with(start)) ours.push_back(entry.path());
   }
@@ -120,7 +103,10 @@ void remove_pins() {
 }
 
 void kill_recorded() {
-  std::error_code error;
+  if (const auto guard = guard_process()) {
+    send_signal(*guard, SIGKILL);
+    wait_gone(*guard, 2000);
+  }
   for (unsigned host = 1; host <= kMaxLabHosts; ++host) {
     for (const auto* program : {"nlbd", "service"}) {
       const auto process = read_pid_file(fmt::format("{}/{}.pid", runtime_directory(host), program));
@@ -137,6 +123,7 @@ void remove_files() {
   for (const auto& root : {state_root(), lab_root()}) {
     for (unsigned host = 1; host <= kMaxLabHosts; ++host)
       fs::remove_all(fmt::format("{}/host{}", root, host), error);
+    fs::remove_all(root + "/switch", error);
     for (const auto* file : {"/lab.json", "/web.key"}) fs::remove(root + file, error);
     fs::remove(root, error);
   }
@@ -147,7 +134,11 @@ void remove_files() {
 Result<int64_t> inject(const Plan& plan, const std::string& fault, const Node& node,
                        const std::string& argument) {
   (void)plan;
-  if (fault == "kill" && argument == "host") return kill_machine(node);
+  if (fault == "kill" && argument == "host") {
+    const int64_t instant = now_ns();
+    if (auto dead = cut_power(node); !dead) return tl::unexpected<Error>(dead.error());
+    return instant;
+  }
   if (fault == "kill" && argument.empty()) return signal_nlbd(node, SIGKILL);
   if (fault == "pause" && argument == "host") return stand_still(node, true);
   if (fault == "resume" && argument == "host") return stand_still(node, false);
@@ -165,19 +156,6 @@ Result<int64_t> inject(const Plan& plan, const std::string& fault, const Node& n
     return instant;
   }
   return fail(fmt::format("{} is unknown; faults are kill, pause, resume, cut, heal, loss", fault), 2);
-}
-
-Result<void> start_node(const Plan& plan, const Node& node) {
-  if (node.host_id == 0) return fail(fmt::format("{} is not a host", node.name));
-  if (fs::exists(dead_marker(node.host_id))) {
-    unplug(node);
-    std::error_code error;
-    fs::remove_all(pin_directory(node.host_id), error);
-    fs::remove_all(runtime_directory(node.host_id), error);
-    if (auto written = write_host_files(plan, node.host_id); !written) return written;
-    if (auto plugged = plug_in(plan, node); !plugged) return plugged;
-  }
-  return start_host(plan, node.host_id);
 }
 
 Result<void> tear_down() {

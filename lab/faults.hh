@@ -17,8 +17,6 @@ namespace nlb::lab {
 // Returns the instant (CLOCK_MONOTONIC, ns) at which the fault began.
 [[nodiscard]] Result<int64_t> inject(const Plan& plan, const std::string& fault, const Node& node,
                                      const std::string& argument);
-// Starts what does not run; a machine that died as a whole boots with an empty kernel and its old disk.
-[[nodiscard]] Result<void> start_node(const Plan& plan, const Node& node);
 // Everything the lab ever made, also after a crash; fine when there is nothing.
 [[nodiscard]] Result<void> tear_down();
 

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <csignal>
@@ -52,30 +53,10 @@ bool listens(const ProcessId& process) {
          has("udp", fmt::format("00000000:{:04X}", kUdpPort), "07");
 }
 
-Result<void> start_service(unsigned host) {
-  const auto running = read_pid_file(pid_file(host, "service"));
-  if (running && is_alive(*running)) return {};
-  const auto log = runtime_directory(host) + "/service.log";
-  auto started = start_daemon({own_program(), "lab", "service", "--host-id", std::to_string(host)},
-                              host_node(host).network, log);
-  if (!started) return tl::unexpected<Error>(started.error());
-  if (auto written = write_pid_file(pid_file(host, "service"), *started); !written) return written;
-  for (int turn = 0; turn < 500; ++turn) {
-    if (listens(*started)) return {};
-    if (!is_alive(*started)) break;
-    std::this_thread::sleep_for(std::chrono::milliseconds(10));
-  }
-  return fail(fmt::format("host{}: the service behind the VIP did not start; see {}", host, log));
-}
-
-// Beside nlb in a build tree, in ../sbin when installed; NLB_LAB_NLBD names another one (tests of upgrades).
+// NLB_LAB_NLBD names another one (tests of upgrades).
 std::string daemon_program() {
   if (const char* named = std::getenv("NLB_LAB_NLBD"); named != nullptr) return named;
-  for (const auto* place : {"/nlbd", "/../sbin/nlbd"}) {
-    const auto path = own_directory() + place;
-    if (access(path.c_str(), X_OK) == 0) return path;
-  }
-  return "";
+  return program_beside("nlbd");
 }
 
 Result<void> start_nlbd(unsigned host) {
@@ -144,6 +125,8 @@ Result<bool> all_agree(const Plan& plan, bool everyone) {
     silent = silent || !answer;
   }
   if (silent) return false;
+  const auto is_refused = [](const Answer& answer) { return answer.state == "refused"; };
+  if (plan.mac_spoofing == "off" && std::all_of(answers.begin(), answers.end(), is_refused)) return true;
   for (const auto& answer : answers) {
     const bool complete = answer.members == answers.size() + draining;
     if (answer.state != "converged" || !complete || answer.view != answers[0].view) return false;
@@ -199,6 +182,22 @@ Result<void> write_host_files(const Plan& plan, unsigned host) {
   return {};
 }
 
+Result<void> start_service(unsigned host) {
+  const auto running = read_pid_file(pid_file(host, "service"));
+  if (running && is_alive(*running)) return {};
+  const auto log = runtime_directory(host) + "/service.log";
+  auto started = start_daemon({own_program(), "lab", "service", "--host-id", std::to_string(host)},
+                              host_node(host).network, log);
+  if (!started) return tl::unexpected<Error>(started.error());
+  if (auto written = write_pid_file(pid_file(host, "service"), *started); !written) return written;
+  for (int turn = 0; turn < 500; ++turn) {
+    if (listens(*started)) return {};
+    if (!is_alive(*started)) break;
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+  return fail(fmt::format("host{}: the service behind the VIP did not start; see {}", host, log));
+}
+
 Result<void> start_host(const Plan& plan, unsigned host) {
   if (auto started = start_service(host); !started) return started;
   return plan.stand_in ? start_stand_in(host) : start_nlbd(host);
@@ -236,6 +235,17 @@ Result<void> wait_converged(const Plan& plan, int timeout_s, bool everyone) {
   return fail(
       text + fmt::format("next: `nlb --socket {} display` and `… doctor`; `nlb lab down` clears the lab away",
                          control_socket(1)));
+}
+
+Result<void> wait_answering(unsigned host, int timeout_s) {
+  const auto end = Clock::now() + std::chrono::seconds(timeout_s);
+  while (!ask_state(host)) {
+    if (Clock::now() > end)
+      return fail(
+          fmt::format("host{}: nlbd does not answer within {} s:\n{}", host, timeout_s, log_tail(host, 8)));
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  }
+  return {};
 }
 
 HostReport report_of(const Plan& plan, unsigned host) {

@@ -14,13 +14,16 @@ namespace nlb::lab {
 
 [[nodiscard]] Result<void> write_key_file();
 [[nodiscard]] Result<void> write_host_files(const Plan& plan, unsigned host);
-// Starts what does not run of service and nlbd.
+// The service behind the VIP; then what does not run of service and nlbd.
+[[nodiscard]] Result<void> start_service(unsigned host);
 [[nodiscard]] Result<void> start_host(const Plan& plan, unsigned host);
 // SIGTERM to nlbd (a planned restart), the wait for its end, and a new one.
 [[nodiscard]] Result<void> restart_nlbd(const Plan& plan, unsigned host);
 // Until the hosts report `converged` in one view of just them. `everyone`: every host but those that are dead
 // as a whole; else those that were stopped, drained, suspended, paused or killed are not waited for.
+// With mac_spoofing "off" it is enough that all are refused.
 [[nodiscard]] Result<void> wait_converged(const Plan& plan, int timeout_s, bool everyone);
+[[nodiscard]] Result<void> wait_answering(unsigned host, int timeout_s);
 
 struct HostReport {
   bool dead = false;  // killed as a whole by `fault kill HOST host`

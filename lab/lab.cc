@@ -16,12 +16,16 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
+#include "lab/bring_up.hh"
 #include "lab/faults.hh"
+#include "lab/guarded_switch.hh"
 #include "lab/hosts.hh"
 #include "lab/network.hh"
 #include "lab/plan.hh"
+#include "lab/power.hh"
 #include "lab/process.hh"
 #include "lab/statistics.hh"
+#include "lab/story.hh"
 #include "lab/tools.hh"
 #include "lab/topology.hh"
 
@@ -41,61 +45,21 @@ int complain(const Error& error, int exit_code = kFailed) {
 
 struct UpOptions {
   Plan plan;
-  std::string weights, mac_spoofing = "on";
+  std::string weights;
   bool virtual_machines = false;
   int timeout_s = 30;
 };
 
-Result<void> prepare(const UpOptions& options) {
-  if (geteuid() != 0) return fail("network namespaces need root; run it with sudo", kNotPermitted);
-  if (options.virtual_machines)
-    return fail("--vm comes with a later release; the lab of namespaces is `nlb lab up`", kWrongUsage);
-  if (options.mac_spoofing != "on")
-    return fail(
-        fmt::format("--mac-spoofing {} needs the hypervisor's guard, which comes with a later release; "
-                    "the lab's switch accepts any MAC address for now: --mac-spoofing on",
-                    options.mac_spoofing),
-        kWrongUsage);
-  for (const auto& weight : options.plan.weights) {
-    const bool number =
-        !weight.empty() && weight.size() <= 3 && weight.find_first_not_of("0123456789") == std::string::npos;
-    if (weight != "equal" && !(number && std::stoi(weight) <= 100))
-      return fail(fmt::format("--weights: \"{}\" is not a weight; 0 to 100 or equal", weight), kWrongUsage);
-  }
-  if (options.plan.weights.size() > options.plan.hosts)
-    return fail("--weights names more hosts than --hosts asks for", kWrongUsage);
-  if (!lab_networks().empty()) return fail("a lab is up already; `nlb lab down` clears it away");
-  return {};
-}
-
-Result<void> build(const Plan& plan) {
-  if (auto mounted = need_bpffs(); !mounted)
-    fmt::print(stderr, "nlb lab: note: {}\n", mounted.error().message);
-  std::error_code error;
-  std::filesystem::create_directories(lab_root(), error);
-  if (error) return fail(fmt::format("{}: cannot be made: {}", lab_root(), error.message()));
-  if (auto saved = save_plan(plan); !saved) return saved;
-  if (auto written = write_key_file(); !written) return written;
-  if (auto built = build_topology(plan); !built) return built;
-  for (unsigned host = 1; host <= plan.hosts; ++host) {
-    if (auto written = write_host_files(plan, host); !written) return written;
-    if (auto started = start_host(plan, host); !started) return started;
-  }
-  return {};
-}
-
 int up(UpOptions options) {
   if (!options.weights.empty()) options.plan.weights = CLI::detail::split(options.weights, ',');
-  if (auto prepared = prepare(options); !prepared)
-    return complain(prepared.error(), prepared.error().code != 0 ? prepared.error().code : kFailed);
-  const auto begin = std::chrono::steady_clock::now();
-  if (auto built = build(options.plan); !built) return complain(built.error());
-  if (auto converged = wait_converged(options.plan, options.timeout_s, true); !converged)
-    return complain(converged.error());
-  const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begin;
-  fmt::print("lab is up after {:.1f} s: {} hosts, {} client(s), VIP {} ({})\n", took.count(),
-             options.plan.hosts, options.plan.clients, kVip,
-             options.plan.stand_in ? "stand-in: host 1 alone has it" : options.plan.mode);
+  if (options.virtual_machines)
+    return complain({"--vm comes with a later release; the lab of namespaces is `nlb lab up`", 0},
+                    kWrongUsage);
+  const auto began = std::chrono::steady_clock::now();
+  if (auto done = bring_up(options.plan, options.timeout_s); !done)
+    return complain(done.error(), done.error().code != 0 ? done.error().code : kFailed);
+  const std::chrono::duration<double> took = std::chrono::steady_clock::now() - began;
+  fmt::print("lab is up after {:.1f} s: {}\n", took.count(), summary_of(options.plan));
   return 0;
 }
 
@@ -183,8 +147,21 @@ int exec_in(int argc, char** argv) {
     if (auto entered = enter_network(node.network); !entered) return complain(entered.error());
     put_own_directory_on_path();
     if (node.host_id != 0) setenv("NLB_SOCKET", control_socket(node.host_id).c_str(), 1);
+    setenv("NLB_VMSWITCH_SOCKET", switch_socket().c_str(), 1);
     execvp(argv[first], argv + first);
     return complain({fmt::format("{}: cannot be run: {}", argv[first], std::strerror(errno)), 0}, 127);
+  });
+}
+
+int switch_machine(const std::string& action, const std::string& name, int timeout_s) {
+  return with_node(name, [&](const Plan& plan, const Node& node) {
+    const auto done = action == "stop"     ? shut_down(node)
+                      : action == "reboot" ? reboot(plan, node)
+                                           : start_node(plan, node);
+    if (!done) return complain(done.error());
+    if (action == "stop" || timeout_s == 0) return 0;
+    const auto answered = wait_answering(node.host_id, timeout_s);
+    return answered ? 0 : complain(answered.error());
   });
 }
 
@@ -260,9 +237,10 @@ void add_up(CLI::App& app, UpOptions& options, int& result) {
   command->add_option("--mac-strategy", plan.mac_strategy)
       ->check(CLI::IsMember({"auto", "add", "replace"}))
       ->capture_default_str();
-  command->add_option("--mac-spoofing", options.mac_spoofing, "what the switch lets the hosts do")
-      ->check(CLI::IsMember({"off", "cluster", "on"}))
-      ->capture_default_str();
+  command
+      ->add_option("--mac-spoofing", plan.mac_spoofing,
+                   "guard the switch, with this setting of the hosts' ports; without it any MAC passes")
+      ->check(CLI::IsMember({"off", "cluster", "on"}));
   command->add_flag("--vm", options.virtual_machines, "real virtual machines");
   command->add_option("--affinity", plan.affinity)
       ->check(CLI::IsMember({"none", "single", "network"}))
@@ -279,6 +257,20 @@ void add_up(CLI::App& app, UpOptions& options, int& result) {
       ->capture_default_str();
   command->add_flag("--stand-in", plan.stand_in)->group("");  // tests of the lab itself
   command->callback([&options, &result] { result = up(options); });
+}
+
+void add_story(CLI::App& app, StoryOptions& options, int& result) {
+  auto* command = app.add_subcommand("story", "five symptoms of NLB in virtual machines, and their cure");
+  command->add_option("--mac-strategy", options.mac_strategy)
+      ->check(CLI::IsMember({"auto", "add", "replace"}))
+      ->capture_default_str();
+  command->add_flag("--as-windows", options.as_windows, "let the five symptoms really happen");
+  command->add_flag("--json", options.json, "the claims as JSON");
+  command->add_flag("--keep", options.keep, "leave the lab up");
+  command->callback([&] {
+    const auto told = tell_story(options);
+    result = told ? *told : complain(told.error(), told.error().code != 0 ? told.error().code : kFailed);
+  });
 }
 
 struct NodeOptions {
@@ -313,6 +305,12 @@ void add_node_commands(CLI::App& app, NodeOptions& options, int& result) {
     command->callback(
         [&options, &result, restart] { result = start_again(options.node, restart, options.timeout_s); });
   }
+  auto* machine = app.add_subcommand("vm", "a host as a machine: stop|start|reboot NAME");
+  machine->add_option("action", options.kind)->required()->check(CLI::IsMember({"stop", "start", "reboot"}));
+  machine->add_option("node", options.node, "host2 or web2")->required();
+  machine->add_option("--timeout", options.timeout_s, "seconds until nlbd answers, 0 = do not wait")
+      ->capture_default_str();
+  machine->callback([&] { result = switch_machine(options.kind, options.node, options.timeout_s); });
   app.add_subcommand("exec", "run a command in a node: exec NODE -- COMMAND");  // handled before the parser
 }
 
@@ -413,9 +411,11 @@ int lab_main(int argc, char** argv) {
   app.require_subcommand(1);
   int result = 0;
   UpOptions up_options;
+  StoryOptions story_options;
   NodeOptions node_options;
   ToolOptions tool_options;
   add_up(app, up_options, result);
+  add_story(app, story_options, result);
   add_node_commands(app, node_options, result);
   add_tools(app, tool_options, result);
   add_forger(app, tool_options.forge, result);

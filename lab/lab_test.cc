@@ -5,6 +5,7 @@
 #include <array>
 
 #include "lab/gap.hh"
+#include "lab/guarded_switch.hh"
 #include "lab/plan.hh"
 #include "lab/tools.hh"
 
@@ -24,7 +25,8 @@ TEST(Plan, AddressesAreThoseOfTheContract) {
 
 TEST(Plan, NodesAreFoundByEveryNameTheyHave) {
   const Plan plan;
-  for (const auto* name : {"host2", "nlb-host2", "2"}) EXPECT_EQ(find_node(plan, name)->network, "nlb-host2");
+  for (const auto* name : {"host2", "nlb-host2", "web2", "2"})
+    EXPECT_EQ(find_node(plan, name)->network, "nlb-host2");
   EXPECT_EQ(find_node(plan, "client1")->port, "c1");
   EXPECT_EQ(find_node(plan, "gateway")->network, "nlb-gateway");
   EXPECT_FALSE(find_node(plan, "host4"));
@@ -43,6 +45,19 @@ TEST(Plan, StrategyIsSaidInUnicastModeOnly) {
   EXPECT_NE(configuration_of(plan, 1).find("mac_strategy"), std::string::npos);
   plan.mode = "igmp";
   EXPECT_EQ(configuration_of(plan, 1).find("mac_strategy"), std::string::npos);
+}
+
+TEST(Plan, TheGuardKnowsEveryPort) {
+  Plan plan;
+  plan.mac_spoofing = "off";
+  const auto text = switch_configuration(plan);
+  EXPECT_NE(text.find("uplinks = [\"gw\"]"), std::string::npos) << text;
+  EXPECT_NE(text.find("vm = \"web3\"\nadapter = \"net0\"\ninterface = \"h3\""), std::string::npos) << text;
+  EXPECT_NE(text.find("mac_spoofing = \"off\"\ncluster = \"web\"\nhost_id = 3\n"), std::string::npos) << text;
+  EXPECT_NE(text.find("vm = \"client1\""), std::string::npos) << text;
+  plan.declare_cluster = plan.announce = false;
+  EXPECT_EQ(switch_configuration(plan).find("cluster"), std::string::npos);
+  EXPECT_NE(switch_configuration(plan).find("announce = false\n"), std::string::npos);
 }
 
 TEST(Plan, PinsAreNamedAfterTheRuntimeDirectory) {

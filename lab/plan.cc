@@ -25,6 +25,10 @@ std::string quoted_weight(const std::string& weight) {
 
 }  // namespace
 
+std::string machine_of(unsigned host) {
+  return fmt::format("web{}", host);
+}
+
 Node host_node(unsigned id) {
   return {fmt::format("host{}", id),
           fmt::format("nlb-host{}", id),
@@ -63,7 +67,8 @@ Result<Node> find_node(const Plan& plan, const std::string& name) {
   std::string known = "switch";
   for (auto& node : nodes_of(plan)) {
     if (name == node.name || name == node.network) return node;
-    if (node.host_id != 0 && name == std::to_string(node.host_id)) return node;
+    if (node.host_id != 0 && (name == std::to_string(node.host_id) || name == machine_of(node.host_id)))
+      return node;
     known += ", " + node.name;
   }
   return fail(fmt::format("there is no node {} in the lab; it has: {}", name, known));
@@ -90,10 +95,14 @@ std::string control_socket(unsigned host) {
   return runtime_directory(host) + "/control.sock";
 }
 
-std::string pin_directory(unsigned host) {
-  std::string name = runtime_directory(host).substr(1);
+std::string pin_directory_of(const std::string& runtime_directory) {
+  std::string name = runtime_directory.substr(1);
   std::replace(name.begin(), name.end(), '/', '-');
   return "/sys/fs/bpf/opennlb/" + name;
+}
+
+std::string pin_directory(unsigned host) {
+  return pin_directory_of(runtime_directory(host));
 }
 
 std::string weight_of(const Plan& plan, unsigned host) {
@@ -108,6 +117,7 @@ std::string configuration_of(const Plan& plan, unsigned host) {
   if (plan.mode == "unicast") text += fmt::format("mac_strategy = \"{}\"\n", plan.mac_strategy);
   text += fmt::format("key_file = \"{}/web.key\"\n", lab_root());
   text += fmt::format("\n[host]\nid = {}\ninterface = \"eth0\"\n", host);
+  if (!plan.proof) text += "prove_path = false\nconflict_detection_ms = 0\n";
   text += fmt::format("\n[heartbeat]\nperiod_ms = {}\ntolerance = {}\n", plan.period_ms, plan.tolerance);
   const auto rule = [&](unsigned port, const char* protocol) {
     text += fmt::format(
@@ -131,6 +141,10 @@ Result<void> save_plan(const Plan& plan) {
                                {"period_ms", plan.period_ms},
                                {"tolerance", plan.tolerance},
                                {"ip_forward", plan.ip_forward},
+                               {"mac_spoofing", plan.mac_spoofing},
+                               {"declare_cluster", plan.declare_cluster},
+                               {"announce", plan.announce},
+                               {"proof", plan.proof},
                                {"stand_in", plan.stand_in}};
   std::ofstream file(plan_file());
   file << json.dump(2) << '\n';
@@ -155,6 +169,10 @@ Result<Plan> load_plan() {
   plan.period_ms = json.value("period_ms", plan.period_ms);
   plan.tolerance = json.value("tolerance", plan.tolerance);
   plan.ip_forward = json.value("ip_forward", plan.ip_forward);
+  plan.mac_spoofing = json.value("mac_spoofing", plan.mac_spoofing);
+  plan.declare_cluster = json.value("declare_cluster", plan.declare_cluster);
+  plan.announce = json.value("announce", plan.announce);
+  plan.proof = json.value("proof", plan.proof);
   plan.stand_in = json.value("stand_in", plan.stand_in);
   return plan;
 }

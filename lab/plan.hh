@@ -35,6 +35,10 @@ struct Plan {
   unsigned period_ms = 50;
   unsigned tolerance = 10;
   bool ip_forward = false;
+  std::string mac_spoofing;     // of the hosts' ports: "off", "cluster", "on"; "" = the switch is not guarded
+  bool declare_cluster = true;  // the guard knows the cluster
+  bool announce = true;         // the guard tells its guests their policy
+  bool proof = true;            // hosts prove the path before they bind
   bool stand_in = false;  // no nlbd: host 1 alone has the VIP, added by hand (for tests of the lab itself)
 };
 
@@ -52,7 +56,9 @@ struct Node {
 [[nodiscard]] Node client_node(const Plan& plan, unsigned number);
 [[nodiscard]] Node gateway_node();
 [[nodiscard]] std::vector<Node> nodes_of(const Plan& plan);
-// "host2", "nlb-host2" or "2"; "client1", "gateway", "switch".
+// The virtual machine that host N is: "web2".
+[[nodiscard]] std::string machine_of(unsigned host);
+// "host2", "nlb-host2", "web2" or "2"; "client1", "gateway", "switch".
 [[nodiscard]] Result<Node> find_node(const Plan& plan, const std::string& name);
 
 [[nodiscard]] std::string lab_root();    // NLB_LAB_ROOT or /run/opennlb-lab
@@ -60,6 +66,7 @@ struct Node {
 [[nodiscard]] std::string runtime_directory(unsigned host);
 [[nodiscard]] std::string state_directory(unsigned host);
 [[nodiscard]] std::string pin_directory(unsigned host);  // where nlbd pins what it loads
+[[nodiscard]] std::string pin_directory_of(const std::string& runtime_directory);
 [[nodiscard]] std::string control_socket(unsigned host);
 
 [[nodiscard]] std::string weight_of(const Plan& plan, unsigned host);

@@ -208,6 +208,14 @@ std::string own_directory() {
   return std::filesystem::path(own_program()).parent_path().string();
 }
 
+std::string program_beside(const std::string& name) {
+  for (const auto* place : {"/", "/../sbin/"}) {
+    const auto path = own_directory() + place + name;
+    if (access(path.c_str(), X_OK) == 0) return path;
+  }
+  return "";
+}
+
 void put_own_directory_on_path() {
   const char* path = std::getenv("PATH");
   setenv("PATH", fmt::format("{}:{}", own_directory(), path != nullptr ? path : "/usr/sbin:/usr/bin").c_str(),

@@ -52,7 +52,9 @@ bool wait_gone(const ProcessId& process, int timeout_ms);
 
 [[nodiscard]] std::string own_program();    // the path of this executable
 [[nodiscard]] std::string own_directory();  // where it lies
-void put_own_directory_on_path();           // so that `nlb lab exec NODE -- nlb …` finds this nlb
-void raise_descriptor_limit();              // thousands of sockets are the lab's daily bread
+// Another of our programs: beside nlb in a build tree, in ../sbin when installed; "" = it is not there.
+[[nodiscard]] std::string program_beside(const std::string& name);
+void put_own_directory_on_path();  // so that `nlb lab exec NODE -- nlb …` finds this nlb
+void raise_descriptor_limit();     // thousands of sockets are the lab's daily bread
 
 }  // namespace nlb::lab

@@ -12,6 +12,7 @@
 #include <cstring>
 #include <thread>
 
+#include "lab/guarded_switch.hh"
 #include "lab/network.hh"
 #include "lab/process.hh"
 
@@ -59,9 +60,7 @@ void wait_port_gone(const Node& node) {
   }
 }
 
-}  // namespace
-
-Result<void> plug_in(const Plan& plan, const Node& node) {
+Result<void> make_network(const Plan& plan, const Node& node) {
   if (auto made = ip_in("", fmt::format("netns add {}\n", node.network)); !made) return made;
   if (auto quiet = quiet_ipv6(node.network); !quiet) return quiet;
   const bool is_host = node.host_id != 0;
@@ -71,7 +70,13 @@ Result<void> plug_in(const Plan& plan, const Node& node) {
     sysctls.emplace_back("net/ipv4/conf/all/arp_announce", "2");  // asks from its address in the VIP's subnet
     sysctls.emplace_back("net/ipv4/ip_local_port_range", "10240 65535");
   }
-  if (auto set = write_sysctls(node.network, sysctls); !set) return set;
+  return write_sysctls(node.network, sysctls);
+}
+
+}  // namespace
+
+Result<void> plug_in(const Plan& plan, const Node& node) {
+  if (auto made = make_network(plan, node); !made) return made;
   auto wired = ip_in(kSwitch, fmt::format("link add {0} type veth peer name eth0 address {1} netns {2}\n"
                                           "link set {0} master {3}\nlink set {0} up\n",
                                           node.port, node.mac, node.network, kBridge));
@@ -85,6 +90,26 @@ void unplug(const Node& node) {
   wait_port_gone(node);
 }
 
+// An adapter that changes its namespace loses addresses, filters and receive lists, but neither its XDP
+// program nor its MAC.
+Result<void> renew_network(const Plan& plan, const Node& node) {
+  const std::string parked = "off-" + node.port;
+  auto taken = ip_in(node.network, fmt::format("link set eth0 down\nlink set eth0 xdpgeneric off\n"
+                                               "link set eth0 xdpdrv off\nlink set eth0 address {}\n"
+                                               "link set eth0 name {}\n",
+                                               node.mac, parked));
+  if (!taken) return taken;
+  // Parked beside the switch, on no bridge, while its kernel is made anew.
+  if (auto moved = ip_in(node.network, fmt::format("link set {} netns {}\n", parked, kSwitch)); !moved)
+    return moved;
+  remove_network(node.network);
+  if (auto made = make_network(plan, node); !made) return made;
+  if (auto moved = ip_in(kSwitch, fmt::format("link set {} netns {}\n", parked, node.network)); !moved)
+    return moved;
+  if (auto back = ip_in(node.network, fmt::format("link set {} name eth0\n", parked)); !back) return back;
+  return ip_in(node.network, node_lines(plan, node));
+}
+
 Result<void> set_port(const Node& node, bool up) {
   if (node.port.empty()) return fail("the switch itself has no port; name a host, a client or the gateway");
   return must_run({"ip", "-n", kSwitch, "link", "set", node.port, up ? "up" : "down"});
@@ -92,6 +117,10 @@ Result<void> set_port(const Node& node, bool up) {
 
 Result<void> build_topology(const Plan& plan) {
   if (auto made = build_switch(); !made) return made;
+  if (is_guarded(plan)) {
+    if (auto written = write_switch_files(plan); !written) return written;
+    if (auto started = start_guard(); !started) return started;
+  }
   for (const auto& node : nodes_of(plan)) {
     if (auto plugged = plug_in(plan, node); !plugged)
       return tl::unexpected<Error>(plugged.error().within(node.name));

@@ -15,6 +15,8 @@ namespace nlb::lab {
 [[nodiscard]] Result<void> plug_in(const Plan& plan, const Node& node);
 // The way back: whatever was loaded, attached or configured in it is gone. Its port goes too.
 void unplug(const Node& node);
+// The same adapter at the same port in a new kernel: everything that was set on it or beside it is gone.
+[[nodiscard]] Result<void> renew_network(const Plan& plan, const Node& node);
 [[nodiscard]] Result<void> set_port(const Node& node, bool up);
 // nlbd pins its maps below /sys/fs/bpf; containers often lack the mount. Without it nlbd finds its maps
 // through the attached programs, so a failure is worth a note and no more.

@@ -126,7 +126,7 @@ def main():
     print("Every host sees every frame; a filter in its kernel keeps its share and drops the rest.")
     title("1. Three hosts and a client, in network namespaces of this machine")
     demo.run("lab", "down")
-    say(demo.run("lab", "up").strip())
+    say(demo.run("lab", "up", "--mac-spoofing", "cluster").strip())
     good = [part(demo) for part in (spread, power_loss, boot, drain)]
     title("The lab is still up. Try:")
     nlb, at_host1 = os.path.relpath(demo.nlb), f"--socket {demo.socket(1)}"

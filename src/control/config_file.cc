@@ -125,6 +125,7 @@ void read_host(ConfigSection& section, Config& config) {
   config.initial_state =
       section.choice<InitialState>("initial_state", kStates).value_or(config.initial_state);
   read_persist(section, config);
+  config.prove_path = section.flag("prove_path").value_or(config.prove_path);
   config.on_unproven =
       section.choice<OnUnproven>("on_unproven", {{"refuse", OnUnproven::refuse}, {"bind", OnUnproven::bind}})
           .value_or(config.on_unproven);

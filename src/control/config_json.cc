@@ -133,6 +133,7 @@ nlohmann::json to_json(const Config& config) {
             {"interface", config.interface},
             {"initial_state", name_of(config.initial_state)},
             {"persist", persist},
+            {"prove_path", config.prove_path},
             {"on_unproven", name_of(config.on_unproven)},
             {"restart_hold_s", config.restart_hold_s},
             {"conflict_detection_ms", config.conflict_detection_ms}}},

@@ -60,6 +60,7 @@ struct Config {
   std::string interface;
   InitialState initial_state = InitialState::started;
   std::vector<InitialState> persist = {InitialState::suspended};
+  bool prove_path = true;  // false: bind as Windows NLB does, and find out by what clients say
   OnUnproven on_unproven = OnUnproven::refuse;
   uint32_t restart_hold_s = 10;
   uint32_t conflict_detection_ms = 200;  // before a VIP is added; 0 = none (RFC 5227 takes up to 7 s)

@@ -76,6 +76,7 @@ std::vector<Check> examine(const Facts& facts) {
   if (!facts.config || !facts.interface) return report.take();
   const Subject subject = subject_of(facts);
   check_platform(subject, report);
+  check_switch_policy(subject, report);
   check_link(subject, report);
   check_addresses(subject, report);
   check_macs(subject, report);

@@ -44,6 +44,7 @@ void check_system(const Facts& facts, Report& report);
 void check_configuration(const Facts& facts, Report& report);
 void check_daemon(const Facts& facts, Report& report);
 void check_platform(const Subject& subject, Report& report);
+void check_switch_policy(const Subject& subject, Report& report);
 void check_link(const Subject& subject, Report& report);
 void check_addresses(const Subject& subject, Report& report);
 void check_macs(const Subject& subject, Report& report);

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "doctor/checks.hh"
+#include "linux/switch_words.hh"
 
 namespace nlb::doctor {
 namespace {
@@ -75,7 +76,40 @@ void check_hooks(const Subject& subject, Report& report) {
                  "attached at tc ingress and egress");
 }
 
+const char* consequence_of(SwitchFit fit) {
+  switch (fit) {
+    case SwitchFit::off:
+      return "; no frame of a cluster passes";
+    case SwitchFit::other_host:
+      return "; the host id is another than this host's";
+    case SwitchFit::other_name:
+      return "; the cluster has another name than this host's";
+    case SwitchFit::fits:
+      break;
+  }
+  return "";
+}
+
 }  // namespace
+
+// What the guard of the hypervisor's switch says of itself; it knows better than any probe.
+void check_switch_policy(const Subject& subject, Report& report) {
+  constexpr const char* id = "switch-policy";
+  const auto& told = subject.on.switch_policy;
+  if (!subject.on.switch_trouble.empty())
+    return report.warn(id, "could not be heard: " + subject.on.switch_trouble, "run it as root");
+  if (!told) return report.pass(id, "no OpenNLB guard announces itself");
+  const ClusterSeat seat{subject.config.name, subject.config.id};
+  const SwitchFit fit = fit_of(*told, seat);
+  const std::string detail = quote_of(*told) + consequence_of(fit);
+  if (fit == SwitchFit::fits) return report.pass(id, detail);
+  if (fit == SwitchFit::other_name)
+    return report.warn(id, detail,
+                       "see that cluster " + told->cluster + " on host " + told->host + " has the VIP " +
+                           subject.names.vip + ", and name both alike");
+  const std::string remedy = remedy_on_switch(*told, seat);
+  told->audit ? report.warn(id, detail + "; once enforced", remedy) : report.fail(id, detail, remedy);
+}
 
 void check_platform(const Subject& subject, Report& report) {
   const PlatformFinding& found = subject.on.platform;

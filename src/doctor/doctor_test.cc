@@ -84,7 +84,21 @@ std::string text_of(const Facts& facts, const std::string& id) {
 
 TEST(Doctor, AHostThatIsWellPassesEverything) {
   EXPECT_EQ(complaints_of(healthy()), Complaints{});
-  EXPECT_EQ(examine(healthy()).size(), 38u);
+  EXPECT_EQ(examine(healthy()).size(), 39u);
+}
+
+// What a guarded switch says of a port that carries this host, host 3 of cluster web.
+wire::PolicyAnnouncement announcement(wire::PortSpoofing spoofing) {
+  wire::PolicyAnnouncement told;
+  told.host = "kvm7";
+  told.bridge = "br0";
+  told.port = "tap3";
+  told.vm = "web3";
+  told.mac = kOwnMac;
+  told.mac_spoofing = spoofing;
+  told.cluster = "web";
+  told.host_id = 3;
+  return told;
 }
 
 struct Fault {
@@ -175,6 +189,42 @@ const Fault kFaults[] = {
      },
      {{"platform", Status::fail}},
      "Azure Load Balancer"},
+    {"SpoofingOff",
+     [](Facts& f) { on(f).switch_policy = announcement(wire::PortSpoofing::off); },
+     {{"switch-policy", Status::fail}},
+     "with VM web3 stopped: nlb vmswitch set web3 --mac-spoofing cluster --cluster web --host-id 3"},
+    {"SpoofingOffInAudit",
+     [](Facts& f) {
+       on(f).switch_policy = announcement(wire::PortSpoofing::off);
+       on(f).switch_policy->audit = true;
+     },
+     {{"switch-policy", Status::warn}},
+     "port web3 on host kvm7: MAC spoofing off (audit: nothing is dropped)"},
+    {"DeclaredAsAnotherHost",
+     [](Facts& f) {
+       on(f).switch_policy = announcement(wire::PortSpoofing::cluster);
+       on(f).switch_policy->host_id = 4;
+     },
+     {{"switch-policy", Status::fail}},
+     "MAC spoofing cluster (web, host id 4); the host id is another"},
+    {"DeclaredForAnotherCluster",
+     [](Facts& f) {
+       on(f).switch_policy = announcement(wire::PortSpoofing::cluster);
+       on(f).switch_policy->cluster = "shop";
+     },
+     {{"switch-policy", Status::warn}},
+     "see that cluster shop on host kvm7 has the VIP 10.77.0.100"},
+    {"PortNotDeclared",
+     [](Facts& f) {
+       on(f).switch_policy = announcement(wire::PortSpoofing::off);
+       on(f).switch_policy->vm = on(f).switch_policy->cluster = "";
+     },
+     {{"switch-policy", Status::fail}},
+     "On host kvm7 nobody declared port tap3 of br0"},
+    {"SwitchNotHeard",
+     [](Facts& f) { on(f).switch_trouble = "no permission"; },
+     {{"switch-policy", Status::warn}},
+     "run it as root"},
     {"Down",
      [](Facts& f) { on(f).adapter.up = false; },
      {{"net.interface", Status::fail}},
@@ -357,6 +407,8 @@ TEST(Doctor, WhatIsHarmlessIsNoComplaint) {
       },                                           // a client's
       [](Facts& f) { on(f).promiscuous = true; },  // the driver's way to take a second address
       [](Facts& f) { under_replace(f); },
+      [](Facts& f) { on(f).switch_policy = announcement(wire::PortSpoofing::cluster); },
+      [](Facts& f) { on(f).switch_policy = announcement(wire::PortSpoofing::on); },
   };
   for (const auto& change : harmless) {
     Facts facts = healthy();

@@ -17,6 +17,7 @@
 #include "linux/network_manager.hh"
 #include "linux/platform.hh"
 #include "linux/socket_table.hh"
+#include "wire/policy_announcement.hh"
 
 namespace nlb::doctor {
 
@@ -49,6 +50,8 @@ struct InterfaceFacts {
   std::string arp_trouble;
   // The filter drops a stranger's answer before anybody sees it, and counts it: how many while it was asked.
   std::optional<uint64_t> conflicts_counted;
+  std::optional<wire::PolicyAnnouncement> switch_policy;  // none was heard: no guard of ours, or a silent one
+  std::string switch_trouble;
 };
 
 struct Facts {

@@ -11,6 +11,7 @@
 #include "control/control.hh"
 #include "linux/group_membership.hh"
 #include "linux/host_facts.hh"
+#include "linux/policy_listener.hh"
 #include "linux/sysctl.hh"
 
 namespace nlb::doctor {
@@ -18,6 +19,7 @@ namespace {
 
 using Json = nlohmann::json;
 constexpr int kAnswerTimeoutMs = 2000;
+constexpr Nanos kListenForSwitch = 1500 * kMillisecond;  // it speaks once a second
 
 std::string text(const Json& object, const char* key) {
   const auto found = object.find(key);
@@ -140,6 +142,25 @@ void ask_around(const Config& config, const std::string& socket, InterfaceFacts&
     facts.conflicts_counted = *after - std::min(*before, *after);
 }
 
+// Opened before everything else that waits, and read after it.
+class SwitchEar {
+ public:
+  explicit SwitchEar(const std::string& interface)
+      : until_(boottime_now() + kListenForSwitch), listener_(PolicyListener::open(interface)) {}
+  void read(InterfaceFacts& facts) {
+    if (!listener_) {
+      facts.switch_trouble = listener_.error().message;
+      return;
+    }
+    wait_for_policy(**listener_, until_);
+    if (auto heard = (*listener_)->fresh(boottime_now())) facts.switch_policy = std::move(heard->policy);
+  }
+
+ private:
+  Nanos until_;
+  Result<std::unique_ptr<PolicyListener>> listener_;
+};
+
 void read_interface(const std::string& socket, Facts& facts) {
   const Config& config = *facts.config;
   auto adapter = read_adapter(config.interface);
@@ -147,6 +168,7 @@ void read_interface(const std::string& socket, Facts& facts) {
     facts.interface_trouble = adapter.error().message;
     return;
   }
+  SwitchEar ear(config.interface);
   InterfaceFacts found;
   found.adapter = std::move(*adapter);
   found.hooks = read_hooks(config.interface, found.adapter.index);
@@ -165,6 +187,7 @@ void read_interface(const std::string& socket, Facts& facts) {
           .value_or(false);
   read_sysctls(config.interface, found);
   ask_around(config, socket, found);
+  ear.read(found);
   facts.interface = std::move(found);
 }
 

@@ -76,6 +76,12 @@ struct BindFailure : Error {
 // runs when the cluster MAC is in force, and only if a VIP is to be added.
 [[nodiscard]] tl::expected<void, BindFailure> bind(
     const BindPlan& plan, const std::function<tl::expected<void, BindFailure>()>& before_vips = {});
+// Drivers that say so when their host or parent refuses a MAC; the others answer 0 whatever happens to
+// frames.
+[[nodiscard]] bool driver_tells(const std::string& driver);
+// Would the driver take the MAC? It is changed and put back at once where it would, so this is for an adapter
+// whose path was found wanting, to learn whether the driver knows more. Error: the driver's own word.
+[[nodiscard]] Result<void> ask_driver(const std::string& interface, const MacAddress& mac);
 // Is all of the plan still in force? Read back from the kernel; the error names the first thing that is not.
 [[nodiscard]] Result<void> verify_bound(const BindPlan& plan);
 // Takes addresses off that a new configuration no longer has; everything else stays.

@@ -58,6 +58,9 @@ std::string adapter_block(const json& adapter, const Style& style) {
   add("MAC of the cluster", field(adapter, "mac_cluster"));
   add("MAC masked", field(adapter, "mac_masked"));
   add("Cluster MAC comes in by", {carried, carried == "none" ? Colour::red : Colour::plain});
+  const auto& guard = object_field(adapter, "switch");
+  if (const auto said = field(guard, "text"); !said.empty())
+    add("Switch policy", said + " (heard " + duration_text(number_field(guard, "age_ms")) + " ago)");
   if (reason != "none") {
     add("Reason", {reason, Colour::red});
     add("Evidence", field(adapter, "evidence"));

@@ -51,6 +51,19 @@ TEST(RenderQuery, ColoursOnlyWhenAsked) {
   EXPECT_NE(coloured.find("\x1b[33mdraining\x1b[0m"), std::string::npos);
 }
 
+TEST(RenderDisplay, QuotesTheSwitchWhileItIsHeard) {
+  json answer = kQuery;
+  answer["adapter"] = {{"interface", "eth0"},
+                       {"reason", "rx-filtered"},
+                       {"switch", {{"text", "port web1 on host kvm7: MAC spoofing off"}, {"age_ms", 1400}}}};
+  const auto heard = render_display(answer, kPlain);
+  EXPECT_NE(heard.find("\n  Switch policy  port web1 on host kvm7: MAC spoofing off (heard 1.4 s ago)\n"),
+            std::string::npos)
+      << heard;
+  answer["adapter"]["switch"] = nullptr;
+  EXPECT_EQ(render_display(answer, kPlain).find("Switch policy"), std::string::npos);
+}
+
 TEST(RenderDisplay, MarksAMacOnlyWhenItIsNotWhatItShouldBe) {
   json answer = kQuery;
   answer.update(

@@ -85,7 +85,8 @@ std::string render_switches(const json& answer, const Style& style) {
   for (const auto& one : list_field(answer, "switches")) {
     out += style.paint("Switch " + field(one, "bridge"), Colour::bold) + "  policy " + field(one, "policy") +
            ", unknown ports " + field(one, "unknown_ports") + ", properties change " +
-           (flag_field(one, "require_stopped") ? "while the VM is stopped" : "at any time") + "\n";
+           (flag_field(one, "require_stopped") ? "while the VM is stopped" : "at any time") +
+           (flag_field(one, "announce") ? ", guests are told" : ", guests are not told") + "\n";
     for (const auto& warning : list_field(one, "warnings"))
       out += style.paint("Warning: ", Colour::yellow) + words(warning) + "\n";
     for (const auto& port : list_field(one, "ports")) out += "\n" + render_port(port, style);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "nlb/vmswitch_commands.hh"
 
+#include <cstdlib>
 #include <iostream>
 #include <iterator>
 #include <map>
@@ -24,7 +25,9 @@ constexpr const char* kUsualConfig = "/etc/opennlb/vmswitch.toml";
 constexpr const char* kPrefix = "vmswitch ";
 
 std::string socket_path(const Invocation& invocation) {
-  return invocation.socket.empty() ? kUsualSocket : invocation.socket;
+  if (!invocation.socket.empty()) return invocation.socket;
+  const char* named = std::getenv("NLB_VMSWITCH_SOCKET");  // `nlb lab exec` sets it
+  return named != nullptr ? named : kUsualSocket;
 }
 
 // The control client speaks of nlbd; here another daemon is missing.

@@ -89,6 +89,7 @@ Json Daemon::adapter_json() {
   adapter["reason"] = name_of(trouble.reason);
   adapter["evidence"] = trouble.evidence;
   adapter["remedy"] = remedy_of(trouble.reason);
+  adapter["switch"] = switch_json();
   if (!facts) {
     adapter["evidence"] = facts.error().message;
     return adapter;

@@ -30,6 +30,13 @@ BindOutcome BindAttempt::run() {
     if (stop_) return {false, BindReason::unproven, "given up"};
     if (!verdict) return {false, BindReason::unproven, verdict.error().message};
     outcome = {verdict->reason == BindReason::none, verdict->reason, verdict->evidence};
+    const bool receive =
+        verdict->reason == BindReason::rx_filtered || verdict->reason == BindReason::rx_or_arp_filtered;
+    if (receive && task_.ask_driver)
+      if (const auto said = ask_driver(task_.plan.interface, task_.plan.cluster_mac); !said)
+        outcome = {false, BindReason::driver_refused,
+                   "the driver refuses " + task_.plan.cluster_mac.text() + ": " + said.error().message +
+                       "; " + verdict->evidence};
     if (verdict->reason == BindReason::unproven && task_.unproven_is_good) outcome.good = true;
   }
   if (!outcome.good || !task_.bind) return outcome;

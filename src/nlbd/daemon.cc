@@ -180,6 +180,9 @@ Result<void> Daemon::start() {
   auto watch = FrameSocket::open(config_.interface, kArpEtherType, std::nullopt, Hearing::before_filters);
   if (!watch) return tl::unexpected(watch.error());
   arp_watch_ = std::move(*watch);
+  auto announcements = PolicyListener::open(config_.interface);
+  if (!announcements) return tl::unexpected(announcements.error());
+  switch_ = std::move(*announcements);
 
   events_.add(EventId::started,
               "nlbd " NLB_VERSION " runs host " + std::to_string(config_.id) + " of cluster " + config_.name);
@@ -312,6 +315,7 @@ void Daemon::tick() {
   events_.write_lines();
   if (interface_gone_) return on_link_change();
   const std::lock_guard lock(mutex_);
+  follow_switch();
   retry_bind();
   const auto missing = datapath_->repair();
   if (!missing) spdlog::error("filter: {}", missing.error().message);

@@ -19,6 +19,7 @@
 #include "datapath/datapath.hh"
 #include "linux/adapter.hh"
 #include "linux/guard.hh"
+#include "linux/policy_listener.hh"
 #include "nlbd/bind_attempt.hh"
 #include "nlbd/event_descriptor.hh"
 #include "nlbd/event_log.hh"
@@ -58,6 +59,8 @@ class Daemon {
   [[nodiscard]] int bind_fd() const { return bind_fd_.get(); }
   void on_arp();  // somebody spoke ARP
   [[nodiscard]] int arp_fd() const { return arp_watch_->fd(); }
+  void on_switch();  // the hypervisor's guard spoke
+  [[nodiscard]] int switch_fd() const { return switch_->fd(); }
   [[nodiscard]] Result<void> reload();
   void stop_for_restart();
   // The interface was made again: only a new process fits it.
@@ -101,6 +104,7 @@ class Daemon {
   [[nodiscard]] std::vector<IpAddress> neighbours_to_ask(const std::string& interface) const;
   void complete_bind(const BindOutcome& outcome);
   void refuse_bind(const BindOutcome& refusal);
+  void say_refusal();
   void retry_bind();
   void check_path_again();
   void judge_check(const BindOutcome& outcome);
@@ -108,8 +112,14 @@ class Daemon {
   [[nodiscard]] BindOutcome bind_trouble() const;
   [[nodiscard]] std::string remedy_of(BindReason reason) const;
 
-  // answers.cc, answers_rules.cc
+  // daemon_switch.cc
   using Json = nlohmann::json;
+  void follow_switch();
+  [[nodiscard]] BindOutcome with_switch_words(const BindOutcome& found) const;
+  [[nodiscard]] std::string with_switch_remedy(BindReason reason, const std::string& of_platform) const;
+  [[nodiscard]] Json switch_json() const;
+
+  // answers.cc, answers_rules.cc
   [[nodiscard]] Json common() const;
   [[nodiscard]] Json query();
   [[nodiscard]] Json display();
@@ -134,6 +144,11 @@ class Daemon {
   bool replace_ = false;
   BindState bind_ = BindState::unbound;
   BindOutcome bind_outcome_;
+  struct SaidRefusal {
+    BindReason reason;
+    std::optional<wire::PolicyAnnouncement> policy;
+  };
+  std::optional<SaidRefusal> refusal_said_;  // by event 53, since the host is refused
   std::vector<MacStrategy> strategies_left_;
   std::optional<BindOutcome> first_refusal_;
   Nanos retry_bind_at_ = 0;
@@ -148,6 +163,10 @@ class Daemon {
   std::unique_ptr<Datapath> datapath_;
   std::unique_ptr<LinkMonitor> monitor_;
   std::unique_ptr<FrameSocket> arp_watch_;
+  std::unique_ptr<PolicyListener> switch_;
+  std::optional<wire::PolicyAnnouncement> switch_policy_;  // as last told in an event
+  Nanos switch_changed_at_ = 0;
+  bool switch_changed_in_attempt_ = false;  // the attempt under way may have met the former policy
   std::unique_ptr<Protocol> protocol_;
   std::unique_ptr<BindAttempt> attempt_;  // asks protocol_ for peers: goes first
   mutable EventLog events_;

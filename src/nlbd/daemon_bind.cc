@@ -13,6 +13,7 @@
 
 #include "linux/neighbour.hh"
 #include "linux/platform.hh"
+#include "linux/switch_words.hh"
 #include "nlbd/daemon.hh"
 
 namespace nlb {
@@ -45,6 +46,7 @@ void Daemon::begin_bind() {
   strategies_left_ = strategies_of(config_, facts_.driver);
   if (bind_ == BindState::bound) strategies_left_ = {replace_ ? MacStrategy::replace : MacStrategy::add};
   first_refusal_.reset();
+  switch_changed_in_attempt_ = false;
   // Left in force by an earlier daemon, or put back by hand: nothing to prove.
   for (const MacStrategy strategy : strategies_left_) {
     use_strategy(strategy);
@@ -89,7 +91,10 @@ BindTask Daemon::bind_task() {
   const MacAddress own = facts_.mac_current == task.plan.cluster_mac ? task.plan.masked_mac : own_mac_;
   task.path = {own, task.plan.cluster_mac, task.plan.masked_mac, replace_};
   task.claimants = {task.plan.cluster_mac, primary, own};
-  task.prove = config_.mode == ClusterMode::unicast && bind_ != BindState::bound;
+  task.prove = config_.prove_path && config_.mode == ClusterMode::unicast && bind_ != BindState::bound;
+  // Who said yes once is not asked with every try: each yes takes the MAC away for a moment.
+  task.ask_driver = replace_ && driver_tells(facts_.driver) &&
+                    (bind_ != BindState::refused || bind_outcome_.reason == BindReason::driver_refused);
   task.unproven_is_good = config_.on_unproven == OnUnproven::bind;
   task.detection = kMillisecond * config_.conflict_detection_ms;
   task.neighbours = [this, interface = config_.interface] { return neighbours_to_ask(interface); };
@@ -152,26 +157,39 @@ std::string Daemon::remedy_of(BindReason reason) const {
   names.cluster_mac = cluster_macs(primary).unicast.text();
   names.masked_mac = masked_mac(primary, config_.id).text();
   names.vip = primary.text();
-  return remedy_for(identify_platform("/", config_.interface, facts_.driver).platform, reason, names);
+  const Platform platform = identify_platform("/", config_.interface, facts_.driver).platform;
+  return with_switch_remedy(reason, remedy_for(platform, reason, names));
 }
 
-// The event is said once a reason, not with every try.
 void Daemon::refuse_bind(const BindOutcome& refusal) {
-  const bool same = bind_ == BindState::refused && bind_outcome_.reason == refusal.reason;
+  if (bind_ != BindState::refused) refusal_said_.reset();
   bind_ = BindState::refused;
   bind_outcome_ = refusal;
-  retry_bind_at_ = boottime_now() + kRetry;
+  retry_bind_at_ = std::exchange(switch_changed_in_attempt_, false) ? 0 : boottime_now() + kRetry;
   use_strategy(strategies_of(config_, facts_.driver).front());
   (void)datapath_->configure(filter_of(config_));
+  if (!interface_gone_)  // the guard in force may be that of the last strategy that was tried
+    if (auto done = install_guard(guard_plan_of(config_)); !done)
+      spdlog::error("guard: {}", done.error().message);
   protocol_->use_source(own_mac_);
-  const std::string text = std::string(name_of(refusal.reason)) + ": " + refusal.evidence;
+  say_refusal();
+}
+
+// The event is said once a reason and word of the switch, not with every try.
+void Daemon::say_refusal() {
+  const BindOutcome told = with_switch_words(bind_outcome_);
+  const std::string text = std::string(name_of(told.reason)) + ": " + told.evidence;
   protocol_->call([&](core::Host& host, Nanos now) { return host.on_bind(false, text, now); });
-  if (!same)
-    events_.add(EventId::bind_refused,
-                config_.interface + ": " + std::string(text_of(refusal.reason)) + ": " + refusal.evidence,
-                {{"reason", std::string(name_of(refusal.reason))},
-                 {"interface", config_.interface},
-                 {"remedy", remedy_of(refusal.reason)}});
+  const bool by_switch = may_be_the_switch(told.reason) && switch_policy_.has_value();
+  if (refusal_said_ && refusal_said_->reason == told.reason &&
+      (!by_switch || refusal_said_->policy == switch_policy_))
+    return;
+  refusal_said_ = {told.reason, switch_policy_};
+  events_.add(EventId::bind_refused,
+              config_.interface + ": " + std::string(text_of(told.reason)) + ": " + told.evidence,
+              {{"reason", std::string(name_of(told.reason))},
+               {"interface", config_.interface},
+               {"remedy", remedy_of(told.reason)}});
 }
 
 void Daemon::retry_bind() {
@@ -181,7 +199,8 @@ void Daemon::retry_bind() {
 
 // The path may be another one when the link was away: another port, another switch, a migration.
 void Daemon::check_path_again() {
-  if (bind_ != BindState::bound || attempt_ || config_.mode != ClusterMode::unicast) return;
+  if (bind_ != BindState::bound || attempt_ || !config_.prove_path || config_.mode != ClusterMode::unicast)
+    return;
   BindTask task = bind_task();
   task.prove = true;
   task.bind = false;
@@ -242,7 +261,7 @@ void Daemon::on_arp() {
 // What `display` says of the adapter: the refusal, else what is wrong in spite of the bind.
 BindOutcome Daemon::bind_trouble() const {
   if (bind_ == BindState::refused) {
-    BindOutcome trouble = bind_outcome_;
+    BindOutcome trouble = with_switch_words(bind_outcome_);
     for (const IpAddress& vip : vips_by_hand_)
       trouble.evidence += "; VIP " + vip.text() + " was added by hand";
     return trouble;

@@ -88,6 +88,10 @@ namespace nlb {
     "make room, or make the state directory writable")                                                      \
   X(interface_gone, 1027, error, "The cluster's interface vanished.",                                       \
     "bring the interface back under its name; this host goes on by itself")                                 \
+  X(switch_policy, 1028, info,                                                                              \
+    "The guard of the hypervisor's switch told what this host's port allows, for the first time or "        \
+    "otherwise than before. A host that is refused tries again at once.",                                   \
+    "")                                                                                                     \
   /* nlb-vmswitch */                                                                                        \
   X(switch_started, 1100, info, "nlb-vmswitch runs.", "")                                                   \
   X(switch_stopped, 1101, info, "nlb-vmswitch ends.", "the policy stays in force")                          \

@@ -137,6 +137,7 @@ GuardedSwitch read_switch(ConfigSection& section) {
                       .choice<SwitchPolicy>(
                           "policy", {{"enforce", SwitchPolicy::enforce}, {"audit", SwitchPolicy::audit}})
                       .value_or(result.policy);
+  result.announce = section.flag("announce").value_or(result.announce);
   section.reject_unknown_keys();
   return result;
 }

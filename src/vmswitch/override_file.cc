@@ -38,6 +38,9 @@ Result<std::string> with_change(const std::string& text, const SpoofingChange& c
   if (change.mac_spoofing != MacSpoofing::on)
     std::erase_if(table->items,
                   [](const TomlNode& item) { return item.key == "max_macs" || item.key == "sticky"; });
+  // A host id is a place in one cluster, and means nothing in another.
+  if (change.cluster && text_at(*table, "cluster") != *change.cluster)
+    std::erase_if(table->items, [](const TomlNode& item) { return item.key == "host_id"; });
   if (change.cluster) put(*table, text_node("cluster", *change.cluster));
   if (change.host_id) put(*table, number_node("host_id", *change.host_id));
   std::string out = "# Written by `nlb vmswitch set`; wins over vmswitch.toml, key by key.\n";

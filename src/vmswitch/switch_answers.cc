@@ -119,6 +119,7 @@ Json SwitchDaemon::switch_json(const GuardedSwitch& guarded, TapHolders& holders
                {"unknown_ports", name_of(guarded.unknown_ports)},
                {"require_stopped", guarded.require_stopped},
                {"policy", name_of(guarded.policy)},
+               {"announce", guarded.announce},
                {"warnings", Json::array()},
                {"ports", Json::array()}};
   if (guarded.unknown_ports == UnknownPorts::allow)

@@ -32,6 +32,7 @@ struct GuardedSwitch {
   UnknownPorts unknown_ports = UnknownPorts::deny;
   bool require_stopped = true;
   SwitchPolicy policy = SwitchPolicy::enforce;
+  bool announce = true;  // guests are told the policy of their port
 
   bool operator==(const GuardedSwitch&) const = default;
 };

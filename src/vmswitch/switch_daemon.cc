@@ -100,6 +100,9 @@ Result<void> SwitchDaemon::start() {
   auto ring = EventRing::open(enforcement_->maps().events_fd());
   if (!ring) return tl::unexpected(ring.error());
   ring_ = std::move(*ring);
+  auto announcer = PolicyAnnouncer::start();
+  if (!announcer) return tl::unexpected(announcer.error());
+  announcer_ = std::move(*announcer);
   events_.add(EventId::switch_started,
               std::string("nlb-vmswitch " NLB_VERSION " guards ") + std::to_string(config_.switches.size()) +
                   (config_.switches.size() == 1 ? " bridge" : " bridges") +
@@ -148,7 +151,15 @@ Result<void> SwitchDaemon::look_again() {
   for (const auto& finding : *findings) tell(finding);
   tell_misplaced_ports();
   tell_guest_complaints();
+  announce();
   return {};
+}
+
+// What is in force now, so only after it is.
+void SwitchDaemon::announce() {
+  std::vector<BridgePort> present;
+  for (const auto& port : enforcement_->ports()) present.push_back(port.at);
+  announcer_->announce(announced_policies(config_, present, this_host_name()));
 }
 
 void SwitchDaemon::tell(const Finding& finding) {

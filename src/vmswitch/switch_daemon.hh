@@ -17,6 +17,7 @@
 #include "vmswitch/event_ring.hh"
 #include "vmswitch/guest_machine.hh"
 #include "vmswitch/override_file.hh"
+#include "vmswitch/policy_announcer.hh"
 #include "vmswitch/violation_log.hh"
 #include "vmswitch/vm_state.hh"
 
@@ -55,6 +56,7 @@ class SwitchDaemon {
   // switch_daemon.cc
   using Json = nlohmann::json;
   [[nodiscard]] Result<void> look_again();
+  void announce();
   void tell(const Finding& finding);
   void tell_misplaced_ports();
   void tell_guest_complaints();
@@ -99,6 +101,7 @@ class SwitchDaemon {
   std::unique_ptr<Enforcement> enforcement_;
   std::unique_ptr<BridgeMonitor> monitor_;
   std::unique_ptr<EventRing> ring_;
+  std::unique_ptr<PolicyAnnouncer> announcer_;
   std::map<std::string, InstanceLock> locks_;  // by bridge
   EventLog events_;
   ViolationLog violations_;

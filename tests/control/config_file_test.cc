@@ -31,6 +31,7 @@ interface     = "eth0"
 initial_state = "suspended"
 persist       = ["stopped", "suspended"]
 on_unproven   = "bind"
+prove_path    = false
 restart_hold_s = 0
 [heartbeat]
 period_ms = 10
@@ -73,6 +74,7 @@ TEST(ConfigFile, FillsInDefaultsAndTheDefaultRule) {
   EXPECT_EQ(config.mac_strategy, MacStrategy::automatic);
   EXPECT_EQ(config.persist, std::vector{InitialState::suspended});
   EXPECT_EQ(config.on_unproven, OnUnproven::refuse);
+  EXPECT_TRUE(config.prove_path);
   EXPECT_EQ(config.restart_hold_s, 10u);
   EXPECT_EQ(config.period_ms, 50u);
   EXPECT_EQ(config.tolerance, 10u);
@@ -95,6 +97,7 @@ TEST(ConfigFile, ReadsEveryKey) {
   EXPECT_EQ(config.initial_state, InitialState::suspended);
   EXPECT_EQ(config.persist, (std::vector{InitialState::stopped, InitialState::suspended}));
   EXPECT_EQ(config.on_unproven, OnUnproven::bind);
+  EXPECT_FALSE(config.prove_path);
   EXPECT_EQ(config.restart_hold_s, 0u);
   EXPECT_EQ(config.period_ms, 10u);
   EXPECT_EQ(config.tolerance, 3u);

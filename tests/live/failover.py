@@ -120,10 +120,16 @@ def many(run):
         statistics_of_profile(run, "fast profile (10 ms × 6)", 150, "--period-ms", 10, "--tolerance", 6)
 
 
+MOVE_MS = 60  # a message each way, and scheduling on a small machine
+
+
 def need_hardly_missed(figures):
-    """A move leaves no owner for one message delay: a SYN may fall into it and is repeated after a second."""
+    """A move leaves no owner for one message delay: a SYN may fall into it and is repeated after a second.
+
+    An attempt starts every 5 ms, and a third of the clients moves.
+    """
     need(figures["fault_exit_code"] == 0, figures)
-    need(figures["failed_after"] <= 2 and figures["gap_ms"] <= 60, figures)
+    need(figures["gap_ms"] <= MOVE_MS and figures["failed_after"] <= MOVE_MS / 5 / 3, figures)
     need(figures["patient"]["failed"] == 0, figures)
     need(figures["patient"]["connect_ms"]["max"] < 1300, f"a SYN was lost twice: {figures['patient']}")
     return f"{figures['failed_after']} of {figures['attempts']} failed, gap {figures['gap_ms']:.0f} ms"

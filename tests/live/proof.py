@@ -14,6 +14,7 @@ from capture import SWITCH, Capture
 from live import CLUSTER_MAC, VIP, host_mac, main, need, need_no_failure, wait_for
 
 OWN, MASKED, CLUSTER = host_mac(3), "02:03:0a:4d:00:64", CLUSTER_MAC["unicast"]
+MACVLAN = "52:54:00:4d:03:03"
 IN_SWITCH = ["ip", "netns", "exec", SWITCH]
 # What a guard does: (hook at the port, rule). "ingress" is what the guest sends.
 BLOCKS = {
@@ -124,6 +125,32 @@ def automatic(run):
         need(not capture.sources(), f"foreign sources: {capture.sources()}")
 
 
+def driver_says_no(run):
+    """A real refusal of the kernel: a macvlan whose parent carries the MAC (EADDRINUSE)."""
+    lab = run.lab
+    with run.case("the driver refuses the MAC: its own word is the reason, and nothing is lost") as notes:
+        lab.up("--mac-strategy", "add")
+        lab.lab("vm", "stop", "host3")
+        lab.lab("vm", "start", "host3", "--timeout", 0)
+        lab.lab("fault", "kill", "host3")
+        lab.wait_members([1, 2])
+        for line in ("addr flush dev eth0",
+                     f"link add mv0 link eth0 address {MACVLAN} type macvlan mode bridge",
+                     "addr add 10.77.0.13/24 dev mv0", "link set mv0 up", f"link set eth0 address {CLUSTER}"):
+            lab.lab("exec", "host3", "--", "ip", *line.split())
+        path = Path(f"{lab.root}/host3/web.toml")
+        path.write_text(path.read_text().replace('"eth0"', '"mv0"').replace('"add"', '"replace"'))
+        pings = Pings(lab)
+        lab.lab("start", "host3", "--timeout", 0)
+        wait_for("host 3 is refused", lambda: lab.state(3) == "refused", 10)
+        shown = adapter(lab, 3)
+        need(shown["reason"] == "driver-refused" and "Address already in use" in shown["evidence"], shown)
+        need(shown["mac_current"] == MACVLAN and shown["driver"] == "macvlan", shown)
+        event = events(lab, 3, "bind_refused")[-1]
+        need(event["fields"]["reason"] == "driver-refused", event)
+        notes.append(pings.need_whole())
+
+
 def alone(run):
     lab = run.lab
     with run.case("nobody answers: unproven, refused; and bound when the administrator says so"):
@@ -226,7 +253,7 @@ def scenario(run):
     refused(run, "replace", ("tx",), ["tx-filtered"])
     refused(run, "replace", ("tx", "rx", "arp"), ["tx-filtered"])
     refused(run, "auto", ("tx", "rx", "arp"), ["rx-or-arp-filtered"])
-    for part in (automatic, alone, probe_leaves_no_trace, conflicts, by_hand):
+    for part in (automatic, driver_says_no, alone, probe_leaves_no_trace, conflicts, by_hand):
         with run.case(f"part {part.__name__} runs to its end"):
             part(run)
 

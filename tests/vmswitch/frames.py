@@ -94,6 +94,15 @@ def flushed_table(run):
         notes.append(f"{sent} frames, {len(got)} to the neighbour")
 
 
+def delete_qdisc(bridge, port, kind):
+    """As a person who tries again: the kernel refuses while somebody reads the filters (EBUSY)."""
+    def gone():
+        done = bridge.inside("tc", "qdisc", "del", "dev", port, kind, check=False)
+        need(done.returncode == 0 or "ongoing filter requests" in done.stderr, done.stderr)
+        return done.returncode == 0
+    wait_for(f"{kind} of {port} can be deleted", gone, 3)
+
+
 def programs_removed(run):
     bridge = run.lab
     bridge.restart(signal.SIGTERM, "--attach", "clsact")
@@ -102,7 +111,7 @@ def programs_removed(run):
         watch = Collector(bridge.guest(2))
         sender = Sender(lambda number: tap.send(FOREIGN, BROADCAST, "b", number))
         begin = time.monotonic()
-        bridge.inside("tc", "qdisc", "del", "dev", "tap1", "clsact")
+        delete_qdisc(bridge, "tap1", "clsact")
         wait_for("an event", lambda: "programs_removed" in [e["name"] for e in bridge.events()], 3)
         wait_for("good frames pass again", passing(watch, tap, mac_of(1)), 3)
         notes.append(f"after {(time.monotonic() - begin) * 1000:.0f} ms")
@@ -116,7 +125,7 @@ def programs_removed(run):
         bridge.start("--attach", "clsact")
         port = bridge.port("tap2")
         need(port["state"] == "closed" and "tc qdisc del dev tap2 ingress" in port["obstacle"], f"{port}")
-        bridge.inside("tc", "qdisc", "del", "dev", "tap2", "ingress")
+        delete_qdisc(bridge, "tap2", "ingress")
         wait_for("the port opens", lambda: bridge.port("tap2")["state"] == "guarded", 3)
     with run.case("with tcx an ingress qdisc may come and go"):
         bridge.restart(signal.SIGTERM)
@@ -124,7 +133,7 @@ def programs_removed(run):
             bridge.inside("tc", "qdisc", "del", "dev", "tap1", "clsact", check=False)
             bridge.inside("tc", "qdisc", "add", "dev", "tap1", "ingress")
             need(bridge.port("tap1")["state"] == "guarded", f"{bridge.port('tap1')}")
-            bridge.inside("tc", "qdisc", "del", "dev", "tap1", "ingress")
+            delete_qdisc(bridge, "tap1", "ingress")
             need(bridge.port("tap1")["state"] == "guarded", f"{bridge.port('tap1')}")
 
 

@@ -128,6 +128,12 @@ TEST(OverrideFile, KeepsWhatSomebodyElsePutThere) {
   EXPECT_NE(again->find("cluster = \"web\"\nhost_id = 2\nmac_spoofing = \"off\"\n"), std::string::npos)
       << *again;
   EXPECT_FALSE(with_change("[[port", change).has_value());
+  SpoofingChange elsewhere = change;
+  elsewhere.cluster = "router";
+  elsewhere.host_id.reset();
+  const auto moved =
+      with_change("[[port]]\nvm = \"web1\"\ncluster = \"web\"\nhost_id = 1\n", elsewhere).value_or("");
+  EXPECT_EQ(moved.find("host_id"), std::string::npos) << "a host id is a place in one cluster: " << moved;
   const auto off =
       with_change("[[port]]\nvm = \"web1\"\nmac_spoofing = \"on\"\nmax_macs = 3\nsticky = true\n",
                   {"web1", "", MacSpoofing::off, {}, {}});

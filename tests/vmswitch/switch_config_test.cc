@@ -59,7 +59,11 @@ const BadCase kBadCases[] = {
      "f:2: bridge is \"a/b\"; allowed: the name of a network interface, 1 to 15 characters"},
     {2, "bridge = \"br0\"\nunknown_port = \"deny\"",
      "f:3: unknown key \"unknown_port\" in [[switch]]; nearest known key: \"unknown_ports\" (known: bridge, "
-     "uplinks, unknown_ports, require_stopped or policy)"},
+     "uplinks, unknown_ports, require_stopped, policy or announce)"},
+    {2, "bridge = \"br0\"\nanounce = true",
+     "f:3: unknown key \"anounce\" in [[switch]]; nearest known key: \"announce\" (known: bridge, uplinks, "
+     "unknown_ports, require_stopped, policy or announce)"},
+    {2, "bridge = \"br0\"\nannounce = \"no\"", "f:3: announce must be true or false, not the text \"no\""},
     {2, "bridge = \"br0\"\nunknown_ports = \"drop\"",
      "f:3: unknown_ports is \"drop\"; allowed: \"deny\", \"sticky\" or \"allow\""},
     {2, "bridge = \"br0\"\npolicy = \"off\"", "f:3: policy is \"off\"; allowed: \"enforce\" or \"audit\""},
@@ -282,6 +286,7 @@ uplinks         = ["eno1"]      # every other port is a guest port
 unknown_ports   = "deny"        # deny | sticky | allow
 require_stopped = true
 policy          = "enforce"     # enforce | audit
+announce        = true
 
 [[cluster]]
 name  = "web"
@@ -343,6 +348,7 @@ TEST(SwitchConfig, LeftOutKeysHaveTheirDefaults) {
   EXPECT_EQ(config.ports[0], wanted);
   EXPECT_EQ(config.switches[0].unknown_ports, UnknownPorts::deny);
   EXPECT_TRUE(config.switches[0].require_stopped);
+  EXPECT_TRUE(config.switches[0].announce);
 }
 
 TEST(SwitchConfig, SpoofingOnHasNoLimitUnlessOneIsGiven) {

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The Wireshark dissector against frames of the C++ encoder: every field of every vector, as tshark shows it.
 
-tshark refuses Lua scripts to root, so it runs as nobody there. Usage: dissector_test.py FRAME_TOOL LUA_SCRIPT
+tshark refuses Lua scripts to root, so it runs as nobody there.
+Usage: dissector_test.py FRAME_TOOL LUA_SCRIPT ANNOUNCEMENT_VECTORS
 Exit 77 = skipped (no tshark)."""
 import os
 import shutil
@@ -13,7 +14,7 @@ import tempfile
 
 import oracle
 
-TOOL, SCRIPT = sys.argv[1:]
+TOOL, SCRIPT, ANNOUNCEMENTS = sys.argv[1:]
 NOBODY = 65534
 HEARTBEAT_FIELDS = {
     "type": 1, "sender": "sender", "incarnation": "incarnation", "sequence": "sequence", "flags": "flags",
@@ -32,10 +33,17 @@ OTHERS = ["magic", "version.major", "version.minor", "length", "key_id", "cluste
           "peer_count", "adapter_mac", "dedicated_ip", "dedicated_ipv6", "offer", "held.slot",
           "held.slot_count", "held.bucket_count", "held.bitmap", "appended", "damaged"]
 
+# of policy announcements, as their vectors' file describes them
+DECLARED = {"magic": "ONLP", "version.major": "1", "version.minor": "0", "length": "76", "host": "kvm7",
+            "bridge": "br0", "port": "tap-web1", "vm": "web1", "adapter": "net0", "mac": "52:54:00:00:00:01",
+            "mac_spoofing": "1", "host_id": "3", "audit": "0", "require_stopped": "1", "cluster": "web"}
+UNDECLARED = DECLARED | {"length": "43", "vm": "", "adapter": "", "mac": "", "mac_spoofing": "0",
+                         "host_id": "0", "audit": "1", "require_stopped": "0", "cluster": ""}
 
-def pcap(frames):
+
+def pcap(frames, ether_type="88b5"):
     data = struct.pack("<IHHiIII", 0xa1b2c3d4, 2, 4, 0, 0, 65535, 1)
-    ethernet = bytes.fromhex("03bf0a4d0064" "525400000001" "88b5")
+    ethernet = bytes.fromhex("03bf0a4d0064" "525400000001" + ether_type)
     for number, frame in enumerate(frames):
         packet = ethernet + frame
         data += struct.pack("<IIII", number, 0, len(packet), len(packet)) + packet
@@ -56,10 +64,10 @@ def tshark(capture, script, fields):
     return [dict(zip(fields, line.split("|"))) for line in done.stdout.splitlines()]
 
 
-def dissect(directory, frames, fields):
+def dissect(directory, frames, fields, ether_type="88b5"):
     capture = os.path.join(directory, "frames.pcap")
     with open(capture, "wb") as file:
-        file.write(pcap(frames))
+        file.write(pcap(frames, ether_type))
     script = shutil.copy(SCRIPT, directory)  # nobody may not be able to read the tree
     for path in (capture, script):
         os.chmod(path, 0o644)
@@ -108,6 +116,23 @@ def check_held(row, frame):
     expect("bitmaps", row["held.bitmap"].split(","), [oracle.bitmap(b).hex() for _, b in frame["slots"]])
 
 
+def check_announcements(directory):
+    with open(ANNOUNCEMENTS, encoding="ascii") as file:
+        vectors = dict(line.split() for line in file if not line.startswith("#"))
+    payloads = [bytes.fromhex(vectors[name]) for name in ("declared", "undeclared")]
+    field = b"\0\x09\0\2\xab\xcd"
+    newer = payloads[1][:6] + struct.pack("!H", len(payloads[1]) + len(field)) + payloads[1][8:] + field
+    names = ["policy." + name for name in [*DECLARED, "newer", "damaged"]]
+    rows = dissect(directory, payloads + [newer, payloads[0][:-1]], names, "88b6")
+    for row, wanted in zip(rows, (DECLARED, UNDECLARED)):
+        for name, value in wanted.items():
+            expect(name, row["policy." + name], value)
+        expect("nothing newer, nothing damaged", (row["policy.newer"], row["policy.damaged"]), ("", ""))
+    expect("a field of a newer version", rows[2]["policy.newer"], "abcd")
+    assert rows[3]["policy.damaged"], "a cut announcement is not called damaged"
+    return len(names)
+
+
 def main():
     if shutil.which("tshark") is None:
         print("skipped: tshark is not installed (apt-get install tshark)")
@@ -124,13 +149,14 @@ def main():
     with tempfile.TemporaryDirectory() as directory:
         os.chmod(directory, 0o755)
         rows = dissect(directory, payloads + [newer, cut], fields)
+        announced = check_announcements(directory)
     assert len(rows) == len(frames) + 2, f"{len(rows)} rows"
     for row, frame, data in zip(rows, frames, payloads):
         check_common(row, data)
         (check_heartbeat if frame["frame"] == "heartbeat" else check_held)(row, frame)
     expect("appended by a newer minor", rows[-2]["appended"], "abcd")
     assert rows[-1]["damaged"], "a cut frame is not called damaged"
-    print(f"{len(frames)} frames, {len(fields)} fields: tshark shows what was sent")
+    print(f"{len(frames)} frames, {len(fields) + announced} fields: tshark shows what was sent")
 
 
 main()

@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: Apache-2.0
--- Wireshark dissector of OpenNLB's heartbeats (EtherType 0x88B5). The format: docs/protocol/heartbeat.md.
--- Frames are signed, not encrypted, so no key is needed; whether the signature is good is not checked.
+-- Wireshark dissector of OpenNLB's heartbeats (EtherType 0x88B5) and policy announcements (0x88B6). The
+-- formats: docs/protocol/heartbeat.md and policy-announcement.md.
+-- Heartbeats are signed, not encrypted, so no key is needed; whether the signature is good is not checked.
 -- Use: wireshark -X lua_script:opennlb.lua, or copy this file into the personal plugin folder.
 
 local opennlb = Proto("opennlb", "OpenNLB Heartbeat")
@@ -200,3 +201,76 @@ function opennlb.dissector(tvb, pinfo, root)
 end
 
 DissectorTable.get("ethertype"):add(0x88b5, opennlb)
+
+-- Policy announcements.
+local policy = Proto("opennlb_policy", "OpenNLB Policy Announcement")
+local POLICY_HEADER_BYTES, FIELD_HEADER_BYTES = 8, 4
+
+local p = {
+  magic = ProtoField.string("opennlb.policy.magic", "Magic"),
+  major = ProtoField.uint8("opennlb.policy.version.major", "Version, major"),
+  minor = ProtoField.uint8("opennlb.policy.version.minor", "Version, minor"),
+  length = ProtoField.uint16("opennlb.policy.length", "Total length"),
+  host = ProtoField.string("opennlb.policy.host", "Hypervisor"),
+  bridge = ProtoField.string("opennlb.policy.bridge", "Bridge"),
+  port = ProtoField.string("opennlb.policy.port", "Port"),
+  vm = ProtoField.string("opennlb.policy.vm", "VM"),
+  adapter = ProtoField.string("opennlb.policy.adapter", "Adapter"),
+  mac = ProtoField.ether("opennlb.policy.mac", "MAC"),
+  cluster = ProtoField.string("opennlb.policy.cluster", "Cluster"),
+  spoofing = ProtoField.uint8("opennlb.policy.mac_spoofing", "MAC spoofing", base.DEC,
+                              {[0] = "off", "cluster", "on"}),
+  host_id = ProtoField.uint8("opennlb.policy.host_id", "Host id"),
+  audit = ProtoField.bool("opennlb.policy.audit", "Audit", 8, nil, 0x01),
+  require_stopped = ProtoField.bool("opennlb.policy.require_stopped", "Require stopped", 8, nil, 0x02),
+  newer = ProtoField.bytes("opennlb.policy.newer", "Field of a newer version"),
+}
+policy.fields = p
+local policy_damaged = ProtoExpert.new("opennlb.policy.damaged", "Damaged frame", expert.group.MALFORMED,
+                                       expert.severity.ERROR)
+policy.experts = {policy_damaged}
+
+local plain_fields = {p.host, p.bridge, p.port, p.vm, p.adapter, p.mac, nil, p.cluster}
+local SETTING = 7
+
+local function add_setting(tree, value)
+  if value:len() < 4 then return false end
+  add_rows(tree, value, 0, {{p.spoofing, 1}, {p.host_id, 1}})
+  tree:add(p.audit, value(2, 1))
+  tree:add(p.require_stopped, value(2, 1))
+  return true
+end
+
+-- One field at `at`; returns the offset behind it, or nil when it does not end within the frame.
+local function add_policy_field(tree, tvb, at, total)
+  if total - at < FIELD_HEADER_BYTES then return nil end
+  local kind, length = tvb(at, 2):uint(), tvb(at + 2, 2):uint()
+  local first = at + FIELD_HEADER_BYTES
+  if length > total - first then return nil end
+  if length > 0 then
+    local value = tvb(first, length)
+    if kind == SETTING then
+      if not add_setting(tree, value) then return nil end
+    else
+      tree:add(plain_fields[kind] or p.newer, value)
+    end
+  end
+  return first + length
+end
+
+function policy.dissector(tvb, pinfo, root)
+  if tvb:len() < POLICY_HEADER_BYTES or tvb(0, 4):string() ~= "ONLP" then return 0 end
+  pinfo.cols.protocol = "OpenNLB policy"
+  local tree = root:add(policy, tvb())
+  local at = add_rows(tree, tvb, 0, {{p.magic, 4}, {p.major, 1}, {p.minor, 1}, {p.length, 2}})
+  local total = tvb(6, 2):uint()
+  if total > tvb:len() or total < POLICY_HEADER_BYTES then
+    tree:add_proto_expert_info(policy_damaged, "stated length and real length differ")
+    return tvb:len()
+  end
+  while at and at < total do at = add_policy_field(tree, tvb, at, total) end
+  if not at then tree:add_proto_expert_info(policy_damaged, "a field ends outside the frame") end
+  return total
+end
+
+DissectorTable.get("ethertype"):add(0x88b6, policy)

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the guard of the hypervisor's switch tells this host about its port. It is quoted, it explains a
+// refusal, and a change of it is a reason to try again at once; whether a bind holds is the proof's to say.
+#include <nlohmann/json.hpp>
+
+#include "linux/switch_words.hh"
+#include "nlbd/daemon.hh"
+
+namespace nlb {
+namespace {
+
+constexpr Nanos kBetweenChanges = kSecond;  // on a switch without a guard anybody can send any number of them
+
+const char* name_of(wire::PortSpoofing spoofing) {
+  constexpr std::array names = {"off", "cluster", "on"};
+  return names[static_cast<std::size_t>(spoofing)];
+}
+
+}  // namespace
+
+void Daemon::on_switch() {
+  const std::lock_guard lock(mutex_);
+  switch_->read();
+  follow_switch();
+}
+
+// Also called at each tick, for what came too soon after another change.
+void Daemon::follow_switch() {
+  const Nanos now = boottime_now();
+  const auto heard = switch_->fresh(now);
+  if (!heard || (switch_policy_ && *switch_policy_ == heard->policy)) return;
+  if (switch_policy_ && now - switch_changed_at_ < kBetweenChanges) return;
+  const std::string before = switch_policy_ ? "; it was " + quote_of(*switch_policy_) : "";
+  const bool first = !switch_policy_;
+  switch_policy_ = heard->policy;
+  switch_changed_at_ = now;
+  events_.add(EventId::switch_policy, quote_of(heard->policy) + before,
+              {{"host", heard->policy.host},
+               {"port", heard->policy.port},
+               {"vm", heard->policy.vm},
+               {"mac_spoofing", name_of(heard->policy.mac_spoofing)}});
+  if (first) {  // it explains a refusal that was said without it
+    if (bind_ == BindState::refused) say_refusal();
+    return;
+  }
+  switch_changed_in_attempt_ = attempt_ != nullptr;
+  retry_bind_at_ = 0;
+  retry_bind();
+}
+
+// As it was found, with what the switch says now.
+BindOutcome Daemon::with_switch_words(const BindOutcome& found) const {
+  const auto heard = switch_->fresh(boottime_now());
+  if (!heard) return found;
+  const auto words =
+      nlb::with_switch_words({found.reason, found.evidence}, heard->policy, {config_.name, config_.id});
+  return {found.good, words.reason, words.evidence};
+}
+
+// The platform's remedy, unless the switch has named itself and is the one that drops.
+std::string Daemon::with_switch_remedy(BindReason reason, const std::string& of_platform) const {
+  const auto heard = switch_->fresh(boottime_now());
+  if (!heard || heard->policy.audit || !may_be_the_switch(reason)) return of_platform;
+  const auto exact = remedy_on_switch(heard->policy, {config_.name, config_.id});
+  if (exact.empty()) return of_platform;
+  return reason == BindReason::unproven ? exact + " " + of_platform : exact;
+}
+
+nlohmann::json Daemon::switch_json() const {
+  const Nanos now = boottime_now();
+  const auto heard = switch_->fresh(now);
+  if (!heard) return nullptr;
+  const auto& told = heard->policy;
+  return {{"host", told.host},
+          {"bridge", told.bridge},
+          {"port", told.port},
+          {"vm", told.vm},
+          {"adapter", told.adapter},
+          {"mac", told.mac.is_zero() ? "" : told.mac.text()},
+          {"mac_spoofing", name_of(told.mac_spoofing)},
+          {"cluster", told.cluster},
+          {"host_id", told.host_id},
+          {"policy", told.audit ? "audit" : "enforce"},
+          {"require_stopped", told.require_stopped},
+          {"age_ms", (now - heard->heard_at) / kMillisecond},
+          {"text", quote_of(told)}};
+}
+
+}  // namespace nlb
