@@ -41,9 +41,10 @@ std::string port_text(const Plan& plan, const Node& node) {
       fmt::format("\n[[port]]\nvm = \"{}\"\nadapter = \"net0\"\ninterface = \"{}\"\nmac = \"{}\"\n",
                   host ? machine_of(node.host_id) : node.name, node.port, node.mac);
   if (!host) return text;
+  text += fmt::format("mac_spoofing = \"{}\"\n", plan.mac_spoofing);
+  if (!plan.declare_cluster) return text;  // a switch that knows MACs alone, as Hyper-V's
   const auto address = node.addresses[0].substr(0, node.addresses[0].find('/'));
-  text += fmt::format("addresses = [\"{}\"]\nmac_spoofing = \"{}\"\n", address, plan.mac_spoofing);
-  if (plan.declare_cluster) text += fmt::format("cluster = \"web\"\nhost_id = {}\n", node.host_id);
+  text += fmt::format("addresses = [\"{}\"]\ncluster = \"web\"\nhost_id = {}\n", address, node.host_id);
   return text;
 }
 

@@ -53,10 +53,12 @@ TEST(Plan, TheGuardKnowsEveryPort) {
   const auto text = switch_configuration(plan);
   EXPECT_NE(text.find("uplinks = [\"gw\"]"), std::string::npos) << text;
   EXPECT_NE(text.find("vm = \"web3\"\nadapter = \"net0\"\ninterface = \"h3\""), std::string::npos) << text;
-  EXPECT_NE(text.find("mac_spoofing = \"off\"\ncluster = \"web\"\nhost_id = 3\n"), std::string::npos) << text;
+  EXPECT_NE(text.find("addresses = [\"10.77.0.13\"]\ncluster = \"web\"\nhost_id = 3\n"), std::string::npos)
+      << text;
   EXPECT_NE(text.find("vm = \"client1\""), std::string::npos) << text;
   plan.declare_cluster = plan.announce = false;
   EXPECT_EQ(switch_configuration(plan).find("cluster"), std::string::npos);
+  EXPECT_EQ(switch_configuration(plan).find("addresses"), std::string::npos);
   EXPECT_NE(switch_configuration(plan).find("announce = false\n"), std::string::npos);
 }
 

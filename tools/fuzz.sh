@@ -18,7 +18,7 @@ while IFS= read -r target; do
   mkdir -p "$corpus"
   echo "== $name"
   seeds=()
-  [ -d "fuzz/corpus/$name" ] && seeds=("fuzz/corpus/$name")
+  [ -d "fuzz/corpus/${name%_fuzz}" ] && seeds=("fuzz/corpus/${name%_fuzz}")
   log="build/fuzz/$name.log"
   if ! "$target" -max_total_time="${FUZZ_SECONDS:-20}" -timeout=5 -print_final_stats=1 \
     "$corpus" "${seeds[@]}" >"$log" 2>&1 </dev/null; then

@@ -24,7 +24,7 @@ BindOutcome BindAttempt::outcome() {
 }
 
 BindOutcome BindAttempt::run() {
-  BindOutcome outcome{true, BindReason::none, ""};
+  BindOutcome outcome{true, BindReason::none, "the path was not proven"};
   if (task_.prove) {
     const auto verdict = prove_path(task_.plan.interface, task_.path, task_.neighbours, stop_);
     if (stop_) return {false, BindReason::unproven, "given up"};
