@@ -61,9 +61,15 @@ std::string nearest(std::string_view word, const std::vector<std::string>& words
   return best;
 }
 
+const ConfigSection::Layer* ConfigSection::layer_of(std::string_view key) const {
+  const auto found = std::find_if(overlays_.rbegin(), overlays_.rend(),
+                                  [&](const Layer& layer) { return layer.table->find(key) != nullptr; });
+  return found == overlays_.rend() ? nullptr : &*found;
+}
+
 const TomlNode* ConfigSection::find(std::string_view key) const {
-  const auto* node = overlay_.table != nullptr ? overlay_.table->find(key) : nullptr;
-  return node != nullptr ? node : table_.find(key);
+  const auto* layer = layer_of(key);
+  return layer != nullptr ? layer->table->find(key) : table_.find(key);
 }
 
 const TomlNode* ConfigSection::take(std::string_view key) {
@@ -77,8 +83,8 @@ int ConfigSection::line_of(std::string_view key) const {
 }
 
 ProblemList& ConfigSection::problems_of(std::string_view key) const {
-  const bool on_top = overlay_.table != nullptr && overlay_.table->find(key) != nullptr;
-  return on_top ? *overlay_.problems : problems_;
+  const auto* layer = layer_of(key);
+  return layer != nullptr ? *layer->problems : problems_;
 }
 
 void ConfigSection::complain(std::string_view key, const std::string& message) {
@@ -154,7 +160,7 @@ void ConfigSection::require(std::string_view key, std::string_view allowed) {
 
 void ConfigSection::reject_unknown_keys() {
   reject_unknown_keys_of(table_, problems_);
-  if (overlay_.table != nullptr) reject_unknown_keys_of(*overlay_.table, *overlay_.problems);
+  for (const auto& layer : overlays_) reject_unknown_keys_of(*layer.table, *layer.problems);
 }
 
 void ConfigSection::reject_unknown_keys_of(const TomlNode& table, ProblemList& problems) const {

@@ -36,9 +36,9 @@ class ConfigSection {
   ConfigSection(const TomlNode& table, std::string title, ProblemList& problems)
       : table_(table), title_(std::move(title)), problems_(problems) {}
 
-  // A table of a second file on top of this one: its keys win, and complaints about them name that file.
-  // Before the first getter; both must outlive this.
-  void overlay(const TomlNode& table, ProblemList& problems) { overlay_ = Layer{&table, &problems}; }
+  // A table of another file on top of this one and of those laid before: its keys win, and complaints about
+  // them name that file. Before the first getter; both must outlive this.
+  void overlay(const TomlNode& table, ProblemList& problems) { overlays_.push_back({&table, &problems}); }
 
   [[nodiscard]] int line() const { return table_.line; }
   [[nodiscard]] int line_of(std::string_view key) const;  // the section's own where the key is absent
@@ -72,12 +72,13 @@ class ConfigSection {
     const TomlNode* table = nullptr;
     ProblemList* problems = nullptr;
   };
+  [[nodiscard]] const Layer* layer_of(std::string_view key) const;  // the topmost overlay that has the key
   [[nodiscard]] const TomlNode* find(std::string_view key) const;
   const TomlNode* take(std::string_view key);
   void reject_unknown_keys_of(const TomlNode& table, ProblemList& problems) const;
 
   const TomlNode& table_;
-  Layer overlay_;
+  std::vector<Layer> overlays_;  // the last one wins
   std::string title_;
   ProblemList& problems_;
   std::vector<std::string> known_;

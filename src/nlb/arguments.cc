@@ -179,6 +179,12 @@ class OptionTree {
     discover->add_flag("--write", result_.write,
                        "write it, in policy \"audit\"; never over an existing file");
     discover->add_option("--file", result_.file, "where to (/etc/opennlb/vmswitch.toml)");
+    vmswitch_request(*vmswitch, "libvirt-hook", "for /etc/libvirt/hooks/qemu.d; the domain's XML on stdin")
+        ->add_option("WORDS", result_.words, "DOMAIN OPERATION SUBOPERATION EXTRA")
+        ->required();
+    vmswitch_request(*vmswitch, "proxmox-hook", "for a hookscript of Proxmox VE")
+        ->add_option("WORDS", result_.words, "VMID PHASE")
+        ->required();
     auto* set =
         vmswitch_request(*vmswitch, "set", "\"Enable spoofing of MAC address\" of a stopped VM's adapter");
     set->add_option("VM[/ADAPTER]", given_.target, "the VM; with several adapters, which")->required();

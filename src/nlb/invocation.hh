@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <tl/expected.hpp>
+#include <vector>
 
 namespace nlb {
 
@@ -22,10 +23,11 @@ struct Invocation {
   bool wait = false;       // query --wait-converged, drainstop --wait
   bool follow = false;     // events --follow
   std::optional<double> timeout_s;
-  bool write = false;  // vmswitch discover --write
-  std::string file;    // keygen, key, vmswitch discover
-  std::string vip;     // ip2mac
-  std::string config;  // doctor
+  bool write = false;              // vmswitch discover --write
+  std::string file;                // keygen, key, vmswitch discover
+  std::string vip;                 // ip2mac
+  std::string config;              // doctor
+  std::vector<std::string> words;  // vmswitch libvirt-hook, proxmox-hook
 };
 
 // On failure or --help the text is already printed; the exit code is returned.

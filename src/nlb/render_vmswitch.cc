@@ -44,6 +44,8 @@ std::string limit_text(const json& port, const char* key, const char* unit) {
 void add_settings(TextTable& table, const json& port) {
   const std::string source = std::filesystem::path(field(port, "source")).filename().string();
   table.add({"  Enable spoofing of MAC address", spoofing_cell(port), "(" + source + ")"});
+  if (flag_field(port, "incoming"))
+    table.add({"  Live migration", Cell("comes from another host", Colour::yellow)});
   table.add({"  MAC address", field(port, "mac")});
   table.add({"  IP addresses", flag_field(port, "addresses_checked") ? Cell(field(port, "addresses"))
                                                                      : Cell("not checked", Colour::yellow)});
@@ -91,6 +93,8 @@ std::string render_switches(const json& answer, const Style& style) {
     out += "\n";
   }
   for (const auto& port : list_field(answer, "absent")) out += render_port(port, style) + "\n";
+  for (const auto& waiting : list_field(answer, "waiting"))
+    out += style.paint(words(waiting), Colour::bold) + "  has settings in vmswitch.d and does not run\n";
   for (const auto& problem : list_field(answer, "problems"))
     out += style.paint("Problem: ", Colour::red) + words(problem) + "\n";
   return out;

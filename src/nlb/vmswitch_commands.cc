@@ -2,10 +2,13 @@
 #include "nlb/vmswitch_commands.hh"
 
 #include <cstdlib>
+#include <iostream>
+#include <iterator>
 #include <map>
 
 #include "control/control.hh"
 #include "nlb/commands.hh"
+#include "nlb/machine_hook.hh"
 #include "nlb/output.hh"
 #include "nlb/render.hh"
 #include "nlb/render_vmswitch.hh"
@@ -53,6 +56,21 @@ int discover(const Invocation& invocation, const Style& style) {
   return print_answer(invocation, style, answer, render_discovery);
 }
 
+// Standard output stays empty: of "migrate" and "restore" libvirt would read the domain's XML from it.
+int run_hook(const Invocation& invocation, const std::string& command) {
+  const HookCall call{invocation.words, socket_path(invocation), ""};
+  std::vector<std::string> notes;
+  Result<void> done;
+  if (command == "libvirt-hook") {
+    const std::string xml{std::istreambuf_iterator<char>(std::cin), std::istreambuf_iterator<char>()};
+    done = run_libvirt_hook(call, xml, notes);
+  } else {
+    done = run_proxmox_hook(call, notes);
+  }
+  for (const auto& note : notes) std::cerr << "nlb: " << note << "\n";
+  return done ? kDone : print_failure(invocation, {done.error().message, kFailed});
+}
+
 Renderer renderer_of(const std::string& command) {
   static const std::map<std::string, Renderer> renderers = {
       {"show", render_switches}, {"clusters", render_clusters}, {"violations", render_violations}};
@@ -65,6 +83,7 @@ Renderer renderer_of(const std::string& command) {
 int run_vmswitch(const Invocation& invocation, const Style& style) {
   const std::string command = invocation.command.substr(std::string_view(kPrefix).size());
   if (command == "discover") return discover(invocation, style);
+  if (command.ends_with("-hook")) return run_hook(invocation, command);
   const auto path = socket_path(invocation);
   if (command == "events") {
     Invocation events = invocation;

@@ -118,7 +118,11 @@ namespace nlb {
   X(not_on_bridge, 1113, warning, "A configured interface is not on a guarded bridge.",                     \
     "attach the interface to a guarded bridge, or correct its [[port]]")                                    \
   X(not_in_force, 1114, error, "The policy is not in force as a whole.",                                    \
-    "the policy could not be put in force as a whole; it is tried again")
+    "the policy could not be put in force as a whole; it is tried again")                                   \
+  X(guest_refused, 1120, error, "The definition of a virtual machine cannot be followed.",                  \
+    "correct the named element (virsh edit); until then its settings are off, or its port is closed")       \
+  X(guest_attached, 1121, info, "A virtual machine was handed over by its manager.", "")                    \
+  X(guest_detached, 1122, info, "A virtual machine ended.", "")
 
 enum class Severity : uint8_t { info, warning, error };
 enum class EventId : uint8_t {

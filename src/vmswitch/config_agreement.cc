@@ -86,7 +86,8 @@ void judge_clusters(Declarations& declared) {
   }
 }
 
-void judge_membership(const Declarations& declared, Port& port) {
+// `whole`: nobody will say more of the port.
+void judge_membership(const Declarations& declared, Port& port, bool whole) {
   const auto& what = port.what;
   if (what.cluster.empty()) return;
   const auto* cluster = named(declared, what.cluster);
@@ -99,7 +100,7 @@ void judge_membership(const Declarations& declared, Port& port) {
         "cluster", "\"" + what.cluster + "\" is not declared; allowed: " +
                        (names.empty() ? "a [[cluster]] of this name, there is none" : joined(names)));
   }
-  if (cluster->vlan != what.vlan)
+  if (cluster->vlan != what.vlan && (whole || port.section.has("vlan")))
     port.section.complain("cluster", "\"" + what.cluster + "\" is in " + vlan_text(cluster->vlan) +
                                          ", the port in " + vlan_text(what.vlan) +
                                          "; allowed: a cluster of the port's VLAN");
@@ -108,7 +109,7 @@ void judge_membership(const Declarations& declared, Port& port) {
     port.section.complain("host_id", "does not go with cluster \"" + what.cluster + "\" of type \"" +
                                          name_of(cluster->type) + "\"; allowed: only with type \"nlb\"");
   if (!numbered) return;
-  if (!port.section.has("host_id") && what.mac_spoofing == MacSpoofing::cluster)
+  if (whole && !port.section.has("host_id") && what.mac_spoofing == MacSpoofing::cluster)
     port.section.complain("cluster",
                           "\"" + what.cluster + "\" needs a host id; allowed: also a line host_id = 1..64");
   if (what.host_id != 0 && cluster->hosts != 0 && (cluster->hosts & bit_of(what.host_id)) == 0)
@@ -239,7 +240,8 @@ void reject_contradictions(Declarations& declared) {
   judge_interfaces(declared);
   judge_port_addresses(declared);
   judge_host_ids(declared);
-  for (auto& port : declared.ports) judge_membership(declared, port);
+  for (auto& port : declared.ports) judge_membership(declared, port, true);
+  for (auto& port : declared.waiting) judge_membership(declared, port, false);
 }
 
 }  // namespace nlb::vmswitch

@@ -70,7 +70,7 @@ std::string read_vm(ConfigSection& section, const char* key) {
   return text.value_or("");
 }
 
-void read_membership(ConfigSection& section, GuestPort& port) {
+void read_membership(ConfigSection& section, GuestPort& port, PortKeys keys) {
   port.mac_spoofing = section
                           .choice<MacSpoofing>("mac_spoofing", {{"off", MacSpoofing::off},
                                                                 {"cluster", MacSpoofing::cluster},
@@ -78,6 +78,7 @@ void read_membership(ConfigSection& section, GuestPort& port) {
                           .value_or(port.mac_spoofing);
   port.cluster = read_cluster_name(section, "cluster").value_or("");
   port.host_id = static_cast<HostId>(section.number("host_id", 1, kMaxHosts).value_or(0));
+  if (keys == PortKeys::some) return;
   if (port.mac_spoofing == MacSpoofing::cluster && !section.has("cluster"))
     section.complain("mac_spoofing", "\"cluster\" needs a cluster; allowed: also a line cluster = \"NAME\"");
   else if (section.has("host_id") && !section.has("cluster"))
@@ -86,7 +87,7 @@ void read_membership(ConfigSection& section, GuestPort& port) {
 
 // What only an adapter with spoofing "on" has. Said in the file that chose another setting, it is a mistake;
 // left over in the main file while vmswitch.d chose another setting, it waits until the setting comes back.
-void read_learning(ConfigSection& section, GuestPort& port) {
+void read_learning(ConfigSection& section, GuestPort& port, PortKeys keys) {
   const bool on = port.mac_spoofing == MacSpoofing::on;
   const auto max_macs = section.number("max_macs", 0, kMaxLearnedMacs);
   const bool sticky = section.flag("sticky").value_or(false);
@@ -97,14 +98,15 @@ void read_learning(ConfigSection& section, GuestPort& port) {
   };
   port.max_macs = on ? max_macs.value_or(0) : 1;
   port.sticky = on && sticky;
+  if (keys == PortKeys::some && !section.has("mac_spoofing")) return;
   if (!on && max_macs && *max_macs != 1) reject("max_macs", "1, or no max_macs");
   if (!on && sticky) reject("sticky", "false, or no sticky");
-  if (port.sticky && port.max_macs == 0)
+  if (port.sticky && port.max_macs == 0 && keys != PortKeys::some)
     section.complain("sticky", "needs a limit; allowed: also a line max_macs = 1..4096");
 }
 
-void read_limits(ConfigSection& section, GuestPort& port) {
-  read_learning(section, port);
+void read_limits(ConfigSection& section, GuestPort& port, PortKeys keys) {
+  read_learning(section, port, keys);
   port.storm_limit_pps = section.number("storm_limit_pps", 0, kMaxStormPps).value_or(0);
   port.violation = section
                        .choice<ViolationAction>("violation", {{"drop", ViolationAction::drop},
@@ -168,22 +170,22 @@ DeclaredCluster read_declared_cluster(ConfigSection& section) {
   return cluster;
 }
 
-GuestPort read_port(ConfigSection& section) {
+GuestPort read_port(ConfigSection& section, PortKeys keys) {
   GuestPort port;
   section.require("vm", kVmAllowed);
   port.vm = read_vm(section, "vm");
   port.adapter = read_vm(section, "adapter");
-  section.require("interface", kInterfaceAllowed);
+  if (keys == PortKeys::all) section.require("interface", kInterfaceAllowed);
   port.interface = read_interface(section, "interface").value_or("");
-  section.require("mac", kMacAllowed);
+  if (keys == PortKeys::all) section.require("mac", kMacAllowed);
   port.mac = read_mac(section, "mac").value_or(MacAddress{});
   port.addresses_given = section.has("addresses");
   port.addresses = read_addresses(section, "addresses", kMaxAddresses);
-  read_membership(section, port);
+  read_membership(section, port, keys);
   port.vlan = read_vlan(section);
   port.dhcp_guard = section.flag("dhcp_guard").value_or(false);
   port.router_guard = section.flag("router_guard").value_or(false);
-  read_limits(section, port);
+  read_limits(section, port, keys);
   section.reject_unknown_keys();
   return port;
 }

@@ -20,11 +20,18 @@ struct Declarations {
   std::vector<Declared<GuardedSwitch>> switches;
   std::vector<Declared<DeclaredCluster>> clusters;
   std::vector<Declared<GuestPort>> ports;
+  std::vector<Declared<GuestPort>> waiting;  // for adapters that nobody has given an interface yet
 };
 
 // `section` is fresh: nothing was asked of it.
 [[nodiscard]] GuardedSwitch read_switch(ConfigSection& section);
 [[nodiscard]] DeclaredCluster read_declared_cluster(ConfigSection& section);
-[[nodiscard]] GuestPort read_port(ConfigSection& section);
+// How much of a port its table has to say.
+enum class PortKeys : uint8_t {
+  all,
+  running,  // interface and mac are the machine's
+  some,     // the rest comes from the machine's definition, when it starts
+};
+[[nodiscard]] GuestPort read_port(ConfigSection& section, PortKeys keys = PortKeys::all);
 
 }  // namespace nlb::vmswitch

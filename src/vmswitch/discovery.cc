@@ -8,13 +8,14 @@
 #include <filesystem>
 #include <fstream>
 #include <map>
-#include <optional>
 #include <set>
 #include <sstream>
 
 #include "base/net.hh"
 #include "control/config_values.hh"
 #include "vmswitch/override_file.hh"
+#include "vmswitch/port_table.hh"
+#include "vmswitch/proxmox_machine.hh"
 #include "vmswitch/switch_config.hh"
 
 namespace nlb::vmswitch {
@@ -79,52 +80,14 @@ void read_libvirt(const fs::path& path, Found& found) {
   }
 }
 
-// "net0: virtio=BC:24:11:00:00:01,bridge=vmbr0,firewall=1,tag=7"
-std::map<std::string, std::string> options_of(const std::string& line) {
-  std::map<std::string, std::string> options;
-  std::istringstream words(line);
-  for (std::string word; std::getline(words, word, ',');) {
-    const auto equals = word.find('=');
-    if (equals != std::string::npos) options[word.substr(0, equals)] = word.substr(equals + 1);
+void read_proxmox(const std::string& id, const std::string& root, Found& found) {
+  const auto machine = read_proxmox_machine(id, root);
+  if (!machine) return found.notes.push_back(machine.error().message);
+  for (const auto& adapter : machine->adapters) {
+    const auto* vlan = adapter.table.find("vlan");
+    keep(found, {adapter.vm, adapter.adapter, adapter.interface(), text_at(adapter.table, "mac"),
+                 adapter.bridge, static_cast<uint16_t>(vlan != nullptr ? vlan->integer : 0)});
   }
-  return options;
-}
-
-// The first option's name is the adapter's model, its value the MAC. With the firewall the tap is on a bridge
-// of its own, and a port fwpr…p… stands for it on the bridge that is named.
-void read_proxmox_adapter(const std::string& id, const std::string& vm, const std::string& key,
-                          const std::string& value, Found& found) {
-  const auto options = options_of(value);
-  const auto option = [&](const char* name) {
-    const auto it = options.find(name);
-    return it == options.end() ? std::string() : it->second;
-  };
-  FoundAdapter adapter;
-  adapter.vm = vm;
-  adapter.adapter = key;
-  adapter.bridge = option("bridge");
-  for (const auto& [name, text] : options)
-    if (MacAddress::parse(text)) adapter.mac = MacAddress::parse(text)->text();
-  const std::string number = key.substr(3);
-  adapter.interface = option("firewall") == "1" ? "fwpr" + id + "p" + number : "tap" + id + "i" + number;
-  adapter.vlan = static_cast<uint16_t>(parse_number(option("tag"), 4094).value_or(0));
-  if (!adapter.bridge.empty()) keep(found, adapter);
-}
-
-void read_proxmox(const fs::path& path, Found& found) {
-  const std::string id = path.stem().string();
-  std::vector<std::pair<std::string, std::string>> adapters;
-  std::string vm = id;
-  std::ifstream lines(path);
-  for (std::string line;
-       std::getline(lines, line) && !line.starts_with("[");) {  // snapshots follow in [NAME]
-    const auto colon = line.find(": ");
-    if (colon == std::string::npos) continue;
-    const std::string key = line.substr(0, colon), value = line.substr(colon + 2);
-    if (key == "name" && is_vm_name(value)) vm = value;
-    if (key.starts_with("net") && parse_number(key.substr(3), 31)) adapters.emplace_back(key, value);
-  }
-  for (const auto& [key, value] : adapters) read_proxmox_adapter(id, vm, key, value, found);
 }
 
 // Ports with a device behind them (a PCI function, say) are the way out; guests' have none.
@@ -165,7 +128,8 @@ std::string port_text(const FoundAdapter& adapter, bool only_one) {
 Discovery discover(const std::string& root) {
   Found found;
   for (const auto& path : files_in(root + "/etc/libvirt/qemu", ".xml")) read_libvirt(path, found);
-  for (const auto& path : files_in(root + "/etc/pve/qemu-server", ".conf")) read_proxmox(path, found);
+  for (const auto& path : files_in(root + "/etc/pve/qemu-server", ".conf"))
+    read_proxmox(path.stem().string(), root, found);
   std::set<std::string> bridges;
   std::map<std::string, int> adapters_of_vm;
   for (const auto& adapter : found.adapters) {

@@ -162,6 +162,13 @@ bool GuardMaps::holds(const Policy& policy) const {
                     equal);
 }
 
+bool GuardMaps::has_sent(uint32_t ifindex) const {
+  const nlb_guard_counter_key key = {ifindex, NLB_GUARD_TRANSMIT, NLB_GUARD_REASON_passed};
+  std::vector<nlb_guard_counter> by_processor(
+      static_cast<std::size_t>(std::max(libbpf_num_possible_cpus(), 1)));
+  return bpf_map_lookup_elem(counters_, &key, by_processor.data()) == 0;
+}
+
 std::vector<ReasonCount> GuardMaps::counters() const {
   std::vector<ReasonCount> all;
   std::vector<nlb_guard_counter> by_processor(

@@ -30,6 +30,8 @@ class GuardMaps {
   [[nodiscard]] bool holds(const Policy& policy) const;
 
   [[nodiscard]] std::vector<ReasonCount> counters() const;
+  // Whether a frame of the guest was let through, ever since the interface is there.
+  [[nodiscard]] bool has_sent(uint32_t ifindex) const;
   [[nodiscard]] std::optional<nlb_guard_port> port(uint32_t ifindex) const;
   [[nodiscard]] std::optional<nlb_guard_state> state(uint32_t ifindex) const;
   [[nodiscard]] std::vector<MacAddress> learned(uint32_t ifindex) const;

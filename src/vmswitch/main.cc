@@ -104,11 +104,16 @@ class MainLoop {
                           });
   }
   void wait_for_tick() {
-    timer_.expires_after(std::chrono::milliseconds(500));
-    timer_.async_wait([this](const boost::system::error_code& error) {
+    constexpr int kOften = 25;
+    const bool often = daemon_.has_incoming();
+    timer_.expires_after(std::chrono::milliseconds(often ? 500 / kOften : 500));
+    timer_.async_wait([this, often](const boost::system::error_code& error) {
       if (error) return;
-      daemon_.tick();
-      sd_notify(0, "WATCHDOG=1");
+      if (often) daemon_.watch_incoming();
+      if (!often || ++looks_ % kOften == 0) {
+        daemon_.tick();
+        sd_notify(0, "WATCHDOG=1");
+      }
       wait_for_tick();
     });
   }
@@ -118,13 +123,19 @@ class MainLoop {
   asio::signal_set signals_{io_, SIGTERM, SIGINT, SIGHUP};
   asio::posix::stream_descriptor links_, rules_, events_;
   asio::steady_timer timer_{io_};
+  unsigned looks_ = 0;
 };
 
 }  // namespace
 
 int main(int argc, char** argv) {
   const Options options = parse_options(argc, argv);
-  auto config = nlb::vmswitch::read_switch_config(options.paths.config);
+  using nlb::vmswitch::SwitchConfigResult;
+  auto texts = nlb::vmswitch::read_switch_texts(options.paths.config);
+  if (texts && !options.check_config)
+    texts->guests = nlb::vmswitch::read_guest_files(options.paths.runtime_directory);
+  auto config =
+      texts ? nlb::vmswitch::parse_switch_config(*texts) : SwitchConfigResult(tl::unexpected(texts.error()));
   if (!config) {
     for (const auto& problem : config.error()) std::fprintf(stderr, "%s\n", problem.text().c_str());
     return kBadConfiguration;
@@ -136,7 +147,7 @@ int main(int argc, char** argv) {
 
   std::signal(SIGPIPE, SIG_IGN);
   spdlog::set_pattern("[%l] %v");  // events carry the time at which they happened
-  SwitchDaemon daemon(options.paths, std::move(*config), options.may_use_tcx);
+  SwitchDaemon daemon(options.paths, std::move(*texts), std::move(*config), options.may_use_tcx);
   if (auto done = options.release ? daemon.release() : daemon.start(); !done) {
     std::fprintf(stderr, "nlb-vmswitch: %s\n", done.error().message.c_str());
     return kFailed;
@@ -149,6 +160,8 @@ int main(int argc, char** argv) {
     std::fprintf(stderr, "nlb-vmswitch: %s\n", control.error().message.c_str());
     return kFailed;
   }
+  if (auto done = daemon.follow_guest_files(); !done)
+    std::fprintf(stderr, "nlb-vmswitch: %s\n", done.error().message.c_str());
   sd_notify(0, "READY=1\nSTATUS=policy in force");
   MainLoop(daemon).run();
   sd_notify(0, "STOPPING=1");

@@ -12,71 +12,9 @@
 
 #include "control/toml_document.hh"
 #include "datapath/file_descriptor.hh"
+#include "vmswitch/port_table.hh"
 
 namespace nlb::vmswitch {
-namespace {
-
-// Texts of these files are names and addresses: without control characters, which the reader refuses.
-std::string quoted(const std::string& text) {
-  std::string out = "\"";
-  for (const char c : text) {
-    if (c == '"' || c == '\\') out += '\\';
-    out += c;
-  }
-  return out + "\"";
-}
-
-std::string value_text(const TomlNode& node) {
-  switch (node.kind) {
-    case TomlNode::Kind::text:
-      return quoted(node.text);
-    case TomlNode::Kind::integer:
-      return std::to_string(node.integer);
-    case TomlNode::Kind::boolean:
-      return node.integer != 0 ? "true" : "false";
-    case TomlNode::Kind::array: {
-      std::string list;
-      for (const auto& item : node.items) list += (list.empty() ? "" : ", ") + value_text(item);
-      return "[" + list + "]";
-    }
-    default:
-      return "";
-  }
-}
-
-TomlNode text_node(const std::string& key, const std::string& text) {
-  TomlNode node;
-  node.kind = TomlNode::Kind::text;
-  node.key = key;
-  node.text = text;
-  return node;
-}
-
-void put(TomlNode& table, const TomlNode& value) {
-  const auto found = std::find_if(table.items.begin(), table.items.end(),
-                                  [&](const TomlNode& item) { return item.key == value.key; });
-  if (found == table.items.end())
-    table.items.push_back(value);
-  else
-    *found = value;
-}
-
-std::string text_at(const TomlNode& table, const char* key) {
-  const auto* node = table.find(key);
-  return node != nullptr ? node->text : "";
-}
-
-// vm and adapter first, as a person would write it.
-std::string port_text(const TomlNode& table) {
-  std::string text = "\n[[port]]\n";
-  for (const char* key : {"vm", "adapter"})
-    if (const auto* node = table.find(key)) text += std::string(key) + " = " + value_text(*node) + "\n";
-  for (const auto& item : table.items)
-    if (item.key != "vm" && item.key != "adapter") text += item.key + " = " + value_text(item) + "\n";
-  return text;
-}
-
-}  // namespace
 
 Result<std::string> with_change(const std::string& text, const SpoofingChange& change) {
   const auto document = parse_toml(text);
@@ -104,13 +42,7 @@ Result<std::string> with_change(const std::string& text, const SpoofingChange& c
   if (change.cluster && text_at(*table, "cluster") != *change.cluster)
     std::erase_if(table->items, [](const TomlNode& item) { return item.key == "host_id"; });
   if (change.cluster) put(*table, text_node("cluster", *change.cluster));
-  if (change.host_id) {
-    TomlNode number;
-    number.kind = TomlNode::Kind::integer;
-    number.key = "host_id";
-    number.integer = *change.host_id;
-    put(*table, number);
-  }
+  if (change.host_id) put(*table, number_node("host_id", *change.host_id));
   std::string out = "# Written by `nlb vmswitch set`; wins over vmswitch.toml, key by key.\n";
   for (const auto& one : tables) out += port_text(one);
   return out;

@@ -84,13 +84,24 @@ static_assert(static_cast<int>(MacSpoofing::on) == NLB_GUARD_SPOOFING_ON);
 static_assert(static_cast<int>(ViolationAction::report) == NLB_GUARD_VIOLATION_REPORT);
 static_assert(static_cast<int>(ViolationAction::shutdown) == NLB_GUARD_VIOLATION_SHUTDOWN);
 
-// A guest port that no [[port]] names; nothing for "deny", unless that would drop in audit.
-std::optional<nlb_guard_port> unknown_value(const GuardedSwitch& guarded) {
+nlb_guard_port nameless_value(nlb_guard_spoofing spoofing) {
   nlb_guard_port value{};
   value.role = NLB_GUARD_ROLE_GUEST;
   value.flags = NLB_GUARD_PORT_ANY_LINK_LOCAL;
   value.violation = NLB_GUARD_VIOLATION_DROP;
-  value.spoofing = NLB_GUARD_SPOOFING_ON;
+  value.spoofing = static_cast<__u8>(spoofing);
+  return value;
+}
+
+// Without a policy a port passes nothing; in audit nothing may be dropped.
+std::optional<nlb_guard_port> closed_value(const GuardedSwitch& guarded) {
+  if (guarded.policy == SwitchPolicy::enforce) return std::nullopt;
+  return nameless_value(NLB_GUARD_SPOOFING_OFF);
+}
+
+// A guest port that no [[port]] names.
+std::optional<nlb_guard_port> unknown_value(const GuardedSwitch& guarded) {
+  nlb_guard_port value = nameless_value(NLB_GUARD_SPOOFING_ON);
   switch (guarded.unknown_ports) {
     case UnknownPorts::allow:
       return value;
@@ -101,9 +112,7 @@ std::optional<nlb_guard_port> unknown_value(const GuardedSwitch& guarded) {
     case UnknownPorts::deny:
       break;
   }
-  if (guarded.policy == SwitchPolicy::enforce) return std::nullopt;
-  value.spoofing = NLB_GUARD_SPOOFING_OFF;
-  return value;
+  return closed_value(guarded);
 }
 
 constexpr uint32_t kElsewhere = 0;  // the interface index of a port that is not here
@@ -115,7 +124,8 @@ class Compiler {
     for (bridge_ = 1; bridge_ <= config_.switches.size(); ++bridge_) {
       for (const auto& cluster : config_.clusters) add_cluster(cluster);
       for (const auto& port : config_.ports)
-        if (!is_here(port, present)) add_guest_addresses(kElsewhere, port, cluster_of(config_, port));
+        if (!is_here(port, present) && port.refused.empty())
+          add_guest_addresses(kElsewhere, port, cluster_of(config_, port));
     }
     for (const auto& port : present)
       if (const auto* guarded = switch_of(config_, port.bridge)) {
@@ -127,7 +137,7 @@ class Compiler {
 
  private:
   [[nodiscard]] bool is_here(const GuestPort& guest, const std::vector<BridgePort>& present) const {
-    return std::any_of(present.begin(), present.end(), [&](const BridgePort& port) {
+    return !guest.incoming && std::any_of(present.begin(), present.end(), [&](const BridgePort& port) {
       return port.interface == guest.interface && switch_of(config_, port.bridge) != nullptr;
     });
   }
@@ -144,10 +154,12 @@ class Compiler {
     if (is_uplink(guarded, port.interface)) {
       value.emplace();
       value->role = NLB_GUARD_ROLE_UPLINK;
+    } else if (guest != nullptr && !guest->refused.empty()) {
+      value = closed_value(guarded);
     } else if (guest != nullptr) {
       const auto* cluster = cluster_of(config_, *guest);
       value = guest_value(*guest, cluster, cluster != nullptr ? numbers_.of(cluster->name) : uint16_t{0});
-      add_guest_addresses(port.ifindex, *guest, cluster);
+      if (!guest->incoming) add_guest_addresses(port.ifindex, *guest, cluster);
     } else {
       value = unknown_value(guarded);
     }

@@ -7,8 +7,8 @@
 #include <nlohmann/json.hpp>
 
 #include "control/config_section.hh"
-#include "control/config_text.hh"
 #include "nlbd/answer.hh"
+#include "vmswitch/machine_definition.hh"
 #include "vmswitch/switch_daemon.hh"
 
 namespace nlb::vmswitch {
@@ -40,6 +40,21 @@ std::string no_such_port(const SwitchConfig& config, const std::string& vm, cons
          (names.empty() ? "; none is declared" : "; nearest: \"" + nearest(vm, names) + "\"");
 }
 
+// A machine that does not run, as if it had been handed over.
+SwitchConfigResult config_with(const GuestMachine& machine, SwitchTexts texts) {
+  texts.guests.push_back({machine.name + ".toml", machine.text()});
+  return parse_switch_config(texts);
+}
+
+std::string complaints_of(const GuestMachine& machine, const SwitchTexts& texts) {
+  const auto config = config_with(machine, texts);
+  if (!config) return text_of(config.error());
+  std::string said;
+  for (const auto& complaint : config->complaints)
+    if (complaint.vm == machine.name) said += (said.empty() ? "" : "\n") + complaint.text;
+  return said;
+}
+
 std::string must_be_stopped(const GuestPort& port, const RunState& state) {
   return port.title() + " runs (" + state.evidence +
          "). \"Enable spoofing of MAC address\" changes only while the VM is stopped: stop " + port.vm +
@@ -65,15 +80,24 @@ Json SwitchDaemon::set(const Json& request) {
       return failure("host_id is " + std::to_string(id) + "; allowed: 1..64", 2);
     wanted.host_id = static_cast<HostId>(id);
   }
-  const auto ports = adapters_of(config_, wanted.vm, wanted.adapter);
-  if (ports.empty()) return failure(no_such_port(config_, wanted.vm, wanted.adapter), 2);
+  auto ports = adapters_of(config_, wanted.vm, wanted.adapter);
+  SwitchConfig with_stopped;
+  std::optional<GuestMachine> stopped;
+  if (adapters_of(config_, wanted.vm, "").empty()) stopped = defined_machine(wanted.vm);
+  if (stopped) {
+    with_stopped = config_with(*stopped, texts_).value_or(SwitchConfig{});
+    ports = adapters_of(with_stopped, wanted.vm, wanted.adapter);
+  }
+  if (ports.empty())
+    return failure(no_such_port(stopped ? with_stopped : config_, wanted.vm, wanted.adapter), 2);
   if (ports.size() > 1) return failure(wanted.vm + " has several adapters, name one: " + titles(ports), 2);
   const GuestPort port = *ports.front();
   wanted.adapter = port.adapter;
-  return change(wanted, port, request.value("live", false));
+  return change(wanted, port, stopped, request.value("live", false));
 }
 
-Json SwitchDaemon::change(const SpoofingChange& wanted, const GuestPort& port, bool live) {
+Json SwitchDaemon::change(const SpoofingChange& wanted, const GuestPort& port,
+                          const std::optional<GuestMachine>& stopped, bool live) {
   const auto* status = status_of(port.interface);
   const auto* guarded = status != nullptr ? switch_of(config_, status->at.bridge) : nullptr;
   const bool stop_first = guarded == nullptr || guarded->require_stopped;
@@ -81,24 +105,26 @@ Json SwitchDaemon::change(const SpoofingChange& wanted, const GuestPort& port, b
   if (state.running && stop_first && !live) return failure(must_be_stopped(port, state), 1);
 
   const std::string path = override_path(paths_.config, wanted.vm);
-  const auto main = read_config_text(paths_.config);
-  auto overrides = read_overrides(paths_.config);
-  if (!main) return failure(paths_.config + ": " + main.error().message, 1);
-  if (!overrides) return failure(text_of(overrides.error()), 1);
-  auto mine = std::find_if(overrides->begin(), overrides->end(),
+  auto texts = read_switch_texts(paths_.config);
+  if (!texts) return failure(text_of(texts.error()), 1);
+  texts->guests = texts_.guests;
+  auto& overrides = texts->overrides;
+  auto mine = std::find_if(overrides.begin(), overrides.end(),
                            [&](const ConfigText& text) { return text.path == path; });
-  const bool was_there = mine != overrides->end();
+  const bool was_there = mine != overrides.end();
   const std::string before = was_there ? mine->text : "";
   auto text = with_change(before, wanted);
   if (!text) return failure(path + ": " + text.error().message, 1);
   if (was_there)
     mine->text = *text;
   else
-    overrides->push_back({path, *text});
-  auto fresh = parse_switch_config({paths_.config, *main}, *overrides);
+    overrides.push_back({path, *text});
+  auto fresh = parse_switch_config(*texts);
   if (!fresh) return failure("nothing was changed: " + text_of(fresh.error()), 2);
+  if (const auto said = stopped ? complaints_of(*stopped, *texts) : ""; !said.empty())
+    return failure("nothing was changed: " + said, 2);
   if (auto done = write_atomically(path, *text); !done) return failure(done.error().message, 1);
-  if (auto done = use(std::move(*fresh)); !done) {
+  if (auto done = use(std::move(*texts), std::move(*fresh)); !done) {
     std::error_code ignored;
     if (!was_there)
       std::filesystem::remove(path, ignored);

@@ -78,8 +78,8 @@ void SwitchDaemon::add_kernel_state(Json& port, const PortStatus* status) const 
   port["learned"] = texts(enforcement_->maps().learned(ifindex));
 }
 
-Json SwitchDaemon::guest_json(const GuestPort& port) const {
-  const auto running = run_state(port, config_, enforcement_->links_now());
+Json SwitchDaemon::guest_json(const GuestPort& port, TapHolders& holders) const {
+  const auto running = run_state(port, config_, enforcement_->links_now(), holders);
   Json json = {{"vm", port.vm},
                {"adapter", port.adapter},
                {"interface", port.interface},
@@ -102,6 +102,8 @@ Json SwitchDaemon::guest_json(const GuestPort& port) const {
                {"recover_s", port.recover_s},
                {"source", port.source}};
   add_kernel_state(json, status_of(port.interface));
+  if (!port.refused.empty()) json["obstacle"] = port.refused;
+  if (port.incoming) json["incoming"] = true;
   return json;
 }
 
@@ -111,7 +113,7 @@ Json SwitchDaemon::unknown_json(const PortStatus& status) const {
   return json;
 }
 
-Json SwitchDaemon::switch_json(const GuardedSwitch& guarded) const {
+Json SwitchDaemon::switch_json(const GuardedSwitch& guarded, TapHolders& holders) const {
   Json json = {{"bridge", guarded.bridge},
                {"uplinks", guarded.uplinks},
                {"unknown_ports", name_of(guarded.unknown_ports)},
@@ -129,7 +131,7 @@ Json SwitchDaemon::switch_json(const GuardedSwitch& guarded) const {
   for (const auto& status : enforcement_->ports()) {
     if (status.at.bridge != guarded.bridge) continue;
     const auto* guest = config_.port_on(status.at.interface);
-    Json port = guest != nullptr && !status.uplink ? guest_json(*guest) : unknown_json(status);
+    Json port = guest != nullptr && !status.uplink ? guest_json(*guest, holders) : unknown_json(status);
     if (port["role"] == "unknown" && guarded.unknown_ports == UnknownPorts::allow && status.ready)
       port["state"] = "open";
     json["ports"].push_back(std::move(port));
@@ -138,16 +140,20 @@ Json SwitchDaemon::switch_json(const GuardedSwitch& guarded) const {
 }
 
 Json SwitchDaemon::show() {
+  TapHolders holders;
   Json answer = {{"schema", 1},
                  {"file", paths_.config},
                  {"version", NLB_VERSION},
                  {"switches", Json::array()},
                  {"absent", Json::array()},
+                 {"waiting", Json::array()},
                  {"problems", problems()},
                  {"events_lost", enforcement_->maps().events_lost()}};
-  for (const auto& guarded : config_.switches) answer["switches"].push_back(switch_json(guarded));
+  for (const auto& guarded : config_.switches) answer["switches"].push_back(switch_json(guarded, holders));
   for (const auto& port : config_.ports)
-    if (status_of(port.interface) == nullptr) answer["absent"].push_back(guest_json(port));
+    if (status_of(port.interface) == nullptr) answer["absent"].push_back(guest_json(port, holders));
+  for (const auto& port : config_.waiting) answer["waiting"].push_back(port.title());
+  for (const auto& complaint : config_.complaints) answer["problems"].push_back(complaint.text);
   return answer;
 }
 
@@ -183,8 +189,8 @@ Json SwitchDaemon::clusters() {
 
 Json SwitchDaemon::answer(const Json& request, bool may_change) {
   const std::string command = request.value("command", "");
-  if ((command == "set" || command == "reload") && !may_change)
-    return failure("`" + command + "` needs root or the daemon's own user", 4);
+  const bool changes = command == "set" || command == "reload" || command == "attach" || command == "detach";
+  if (changes && !may_change) return failure("`" + command + "` needs root or the daemon's own user", 4);
   if (command == "reload") {
     auto done = reload();
     if (!done) return failure(done.error().message, done.error().code == 2 ? 2 : 1);
@@ -201,6 +207,8 @@ Json SwitchDaemon::answer(const Json& request, bool may_change) {
   if (auto looked = look_again(); !looked)
     return failure("the policy is not in force as a whole: " + looked.error().message, 1);
   if (command == "set") return set(request);
+  if (command == "attach") return attach(request);
+  if (command == "detach") return detach(request);
   if (command == "show") return show();
   if (command == "clusters") return clusters();
   if (command == "violations") {

@@ -10,6 +10,8 @@
 #include "control/config_text.hh"
 #include "vmswitch/config_agreement.hh"
 #include "vmswitch/config_sections.hh"
+#include "vmswitch/guest_machine.hh"
+#include "vmswitch/port_table.hh"
 
 namespace nlb::vmswitch {
 namespace {
@@ -41,11 +43,6 @@ struct PortTable {
   std::string vm, adapter;
 };
 
-std::string text_at(const TomlNode& table, std::string_view key) {
-  const auto* node = table.find(key);
-  return node != nullptr && node->kind == TomlNode::Kind::text ? node->text : "";
-}
-
 std::vector<PortTable> port_tables(const std::vector<const TomlNode*>& tables, ProblemList& problems) {
   std::vector<PortTable> result;
   for (const auto* table : tables)
@@ -61,24 +58,55 @@ void limit(std::vector<const TomlNode*>& tables, std::size_t most, const char* h
   tables.resize(most);
 }
 
+// An adapter of a running machine, below what the files say of it. Problems of keys that a file lays over it
+// are collected here too, and not with the file: the file alone is good.
+struct GuestLayer {
+  explicit GuestLayer(const GuestAdapter& of) : adapter(of), own(of.element) {}
+  [[nodiscard]] std::vector<ConfigProblem> problems() const {
+    auto all = own.sorted();
+    for (const auto& list : above)
+      for (auto& problem : list.sorted()) all.push_back(problem);
+    return all;
+  }
+  const GuestAdapter& adapter;
+  ProblemList own;
+  std::deque<ProblemList> above;
+};
+
+// One adapter and what lies over it, from the bottom up.
+struct Layered {
+  PortTable base;
+  std::vector<PortTable> over;
+  GuestLayer* guest = nullptr;  // whose machine runs; else the files' own
+  bool of_override = false;     // vmswitch.d alone declares it
+  std::string adapter;
+};
+
 class Reader {
  public:
-  Reader(const ConfigText& main, const std::vector<ConfigText>& overrides) {
-    files_.emplace_back(main);
-    for (const auto& text : overrides) files_.emplace_back(text);
+  // `guests` must outlive this.
+  Reader(const SwitchTexts& texts, const std::vector<GuestAdapter>& guests) {
+    files_.emplace_back(texts.main);
+    for (const auto& text : texts.overrides) files_.emplace_back(text);
+    for (const auto& guest : guests) guests_.emplace_back(guest);
   }
 
   SwitchConfigResult read() {
     read_main();
+    for (auto& guest : guests_) add_guest(guest);
     for (std::size_t i = 1; i < files_.size(); ++i) read_override(files_[i]);
-    for (const auto& port : ports_) declare_port(port.first, port.second);
+    for (const auto& port : ports_) declare_port(port);
     reject_contradictions(declared_);
     std::vector<ConfigProblem> all;
     for (const auto& file : files_)
       for (auto& problem : file.problems.sorted()) all.push_back(problem);
+    for (const auto& guest : guests_)
+      for (auto& problem : guest.problems()) all.push_back(problem);
     if (!all.empty()) return tl::unexpected(all);
     return finished();
   }
+  // In the order in which they were given.
+  [[nodiscard]] const std::deque<GuestLayer>& guests() const { return guests_; }
 
  private:
   void read_main() {
@@ -104,7 +132,35 @@ class Reader {
       auto what = read_declared_cluster(section);
       declared_.clusters.push_back({std::move(what), section});
     }
-    for (auto& port : port_tables(ports, file.problems)) ports_.push_back({port, std::nullopt});
+    for (auto& port : port_tables(ports, file.problems))
+      ports_.push_back({port, {}, nullptr, false, port.adapter});
+  }
+
+  // Under the main file's [[port]] of the same adapter; a VM with one adapter need not name it there.
+  void add_guest(GuestLayer& guest) {
+    const auto& adapter = guest.adapter;
+    const PortTable table{&adapter.table, &guest.own, adapter.vm, adapter.adapter};
+    const auto machine_has = std::count_if(guests_.begin(), guests_.end(), [&](const GuestLayer& other) {
+      return other.adapter.vm == adapter.vm;
+    });
+    for (auto& port : ports_) {
+      const bool nameless = port.adapter.empty() && machine_has == 1;
+      if (port.guest != nullptr || port.base.vm != adapter.vm) continue;
+      if (port.adapter != adapter.adapter && !nameless) continue;
+      const PortTable top = std::exchange(port.base, table);
+      port.guest = &guest;
+      port.adapter = adapter.adapter;
+      return lay_on(port, top);
+    }
+    if (ports_.size() >= kMaxPorts)
+      guest.own.add(0, "there are " + std::to_string(kMaxPorts) + " ports already; allowed: no more");
+    else
+      ports_.push_back({table, {}, &guest, false, adapter.adapter});
+  }
+
+  static void lay_on(Layered& port, PortTable top) {
+    if (port.guest != nullptr) top.problems = &port.guest->above.emplace_back(top.problems->file());
+    port.over.push_back(top);
   }
 
   // A file of vmswitch.d speaks of one VM, the one that it is named after.
@@ -135,18 +191,18 @@ class Reader {
   void lay_over(const PortTable& top) {
     std::vector<Layered*> same_vm, same_adapter;
     for (auto& port : ports_) {
-      if (port.first.vm != top.vm) continue;
+      if (port.base.vm != top.vm || port.of_override) continue;
       same_vm.push_back(&port);
-      if (port.first.adapter == top.adapter) same_adapter.push_back(&port);
+      if (port.adapter == top.adapter) same_adapter.push_back(&port);
     }
     const auto& found = same_adapter.empty() && top.adapter.empty() ? same_vm : same_adapter;
     if (found.size() == 1) {
-      found.front()->second = top;
+      lay_on(*found.front(), top);
     } else if (found.empty()) {
-      ports_.push_back({top, std::nullopt});
+      ports_.push_back({top, {}, nullptr, true, top.adapter});
     } else {
       std::vector<std::string> names;
-      for (const auto* port : found) names.push_back("\"" + port->first.adapter + "\"");
+      for (const auto* port : found) names.push_back("\"" + port->adapter + "\"");
       top.problems->add(top.table->line, "vm \"" + top.vm +
                                              "\" has several adapters, none is named; allowed: also a line "
                                              "adapter = " +
@@ -154,13 +210,17 @@ class Reader {
     }
   }
 
-  void declare_port(const PortTable& base, const std::optional<PortTable>& top) {
-    ConfigSection section(*base.table, "[[port]]", *base.problems);
-    if (top) section.overlay(*top->table, *top->problems);
-    auto port = read_port(section);
-    port.source =
-        section.has("mac_spoofing") ? section.problems_of("mac_spoofing").file() : base.problems->file();
-    declared_.ports.push_back({std::move(port), section});
+  void declare_port(const Layered& layered) {
+    ConfigSection section(*layered.base.table, "[[port]]", *layered.base.problems);
+    for (const auto& top : layered.over) section.overlay(*top.table, *top.problems);
+    const bool waits = layered.of_override && !section.has("interface") && !section.has("mac");
+    auto port = read_port(section, waits                      ? PortKeys::some
+                                   : layered.guest != nullptr ? PortKeys::running
+                                                              : PortKeys::all);
+    port.incoming = layered.guest != nullptr && layered.guest->adapter.incoming;
+    port.source = section.has("mac_spoofing") ? section.problems_of("mac_spoofing").file()
+                                              : layered.base.problems->file();
+    (waits ? declared_.waiting : declared_.ports).push_back({std::move(port), section});
   }
 
   SwitchConfig finished() const {
@@ -169,13 +229,91 @@ class Reader {
     for (const auto& one : declared_.switches) config.switches.push_back(one.what);
     for (const auto& one : declared_.clusters) config.clusters.push_back(one.what);
     for (const auto& one : declared_.ports) config.ports.push_back(one.what);
+    for (const auto& one : declared_.waiting) config.waiting.push_back(one.what);
     return config;
   }
 
-  using Layered = std::pair<PortTable, std::optional<PortTable>>;
-  std::deque<OpenFile> files_;  // a deque: sections hold references into it
+  std::deque<OpenFile> files_;  // deques: sections hold references into them
+  std::deque<GuestLayer> guests_;
   std::deque<Layered> ports_;
   Declarations declared_;
+};
+
+// The machines that run, laid under the files. One whose definition contradicts the files or a machine before
+// it loses first what lifts the guard (its other settings only close), then its way in and out.
+class GuestLayering {
+ public:
+  GuestLayering(const SwitchTexts& texts, const SwitchConfig& files_alone) : texts_(texts) {
+    for (const auto& text : texts.guests) {
+      const auto machine = read_guest_machine(text);
+      for (const auto& problem : machine.problems) complaints_.push_back({machine.name, problem});
+      for (const auto& adapter : machine.adapters) add(files_alone, adapter);
+    }
+  }
+
+  SwitchConfig result() {
+    for (;;) {
+      Reader reader(texts_, guests_);
+      if (auto config = reader.read()) return with_refused(std::move(*config));
+      std::vector<GuestAdapter> lowered;
+      for (const auto& guest : reader.guests()) {
+        const auto problems = guest.problems();
+        for (const auto& problem : problems) complaints_.push_back({guest.adapter.vm, problem.text()});
+        if (problems.empty())
+          lowered.push_back(guest.adapter);
+        else
+          lower(guest.adapter, problems.front().text(), lowered);
+      }
+      guests_ = std::move(lowered);
+    }
+  }
+
+ private:
+  // An adapter on a bridge that is not guarded is none of ours, unless somebody thinks that it is.
+  void add(const SwitchConfig& files_alone, const GuestAdapter& adapter) {
+    const auto& switches = files_alone.switches;
+    const bool guarded = adapter.bridge.empty() ||
+                         std::any_of(switches.begin(), switches.end(),
+                                     [&](const GuardedSwitch& one) { return one.bridge == adapter.bridge; });
+    if (!guarded && adapter.has_settings())
+      complaints_.push_back({adapter.vm, adapter.element + ": bridge " + adapter.bridge +
+                                             " is not guarded; allowed: an adapter on a guarded bridge"});
+    if (!guarded) return;
+    if (adapter.refused.empty()) return guests_.push_back(adapter);
+    complaints_.push_back({adapter.vm, adapter.refused});
+    refused_.push_back(adapter);
+  }
+
+  void lower(GuestAdapter adapter, const std::string& why, std::vector<GuestAdapter>& lowered) {
+    const auto lifted = std::erase_if(adapter.table.items, [](const TomlNode& item) {
+      return item.key == "mac_spoofing" || item.key == "cluster" || item.key == "host_id" ||
+             item.key == "max_macs" || item.key == "sticky";
+    });
+    if (lifted != 0) return lowered.push_back(std::move(adapter));
+    adapter.refused = why;
+    refused_.push_back(std::move(adapter));
+  }
+
+  SwitchConfig with_refused(SwitchConfig config) const {
+    for (const auto& adapter : refused_) {
+      if (adapter.interface().empty() || config.port_on(adapter.interface()) != nullptr) continue;
+      GuestPort port;
+      port.vm = adapter.vm;
+      port.adapter = adapter.adapter;
+      port.interface = adapter.interface();
+      port.source = adapter.element;
+      port.refused = adapter.refused;
+      config.ports.push_back(std::move(port));
+    }
+    for (const auto& complaint : complaints_)
+      if (std::find(config.complaints.begin(), config.complaints.end(), complaint) == config.complaints.end())
+        config.complaints.push_back(complaint);
+    return config;
+  }
+
+  const SwitchTexts& texts_;
+  std::vector<GuestAdapter> guests_, refused_;
+  std::vector<GuestComplaint> complaints_;
 };
 
 tl::unexpected<std::vector<ConfigProblem>> unreadable(const std::string& path, const std::string& why) {
@@ -196,8 +334,14 @@ const GuestPort* SwitchConfig::port_on(std::string_view interface) const {
   return found == ports.end() ? nullptr : &*found;
 }
 
+SwitchConfigResult parse_switch_config(const SwitchTexts& texts) {
+  auto files_alone = Reader(texts, {}).read();
+  if (!files_alone || texts.guests.empty()) return files_alone;
+  return GuestLayering(texts, *files_alone).result();
+}
+
 SwitchConfigResult parse_switch_config(const ConfigText& main, const std::vector<ConfigText>& overrides) {
-  return Reader(main, overrides).read();
+  return parse_switch_config({main, overrides, {}});
 }
 
 std::string overrides_directory(const std::string& config_path) {
@@ -224,12 +368,18 @@ tl::expected<std::vector<ConfigText>, std::vector<ConfigProblem>> read_overrides
   return texts;
 }
 
-SwitchConfigResult read_switch_config(const std::string& path) {
-  const auto text = read_config_text(path);
-  if (!text) return unreadable(path, text.error().message);
-  const auto overrides = read_overrides(path);
+tl::expected<SwitchTexts, std::vector<ConfigProblem>> read_switch_texts(const std::string& config_path) {
+  auto text = read_config_text(config_path);
+  if (!text) return unreadable(config_path, text.error().message);
+  auto overrides = read_overrides(config_path);
   if (!overrides) return tl::unexpected(overrides.error());
-  return parse_switch_config({path, *text}, *overrides);
+  return SwitchTexts{{config_path, std::move(*text)}, std::move(*overrides), {}};
+}
+
+SwitchConfigResult read_switch_config(const std::string& path) {
+  const auto texts = read_switch_texts(path);
+  if (!texts) return tl::unexpected(texts.error());
+  return parse_switch_config(*texts);
 }
 
 const char* name_of(UnknownPorts value) {

@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // What an administrator declared about the guarded switches of a hypervisor: bridges, clusters that guests
-// may form, and the guests' ports. Two sources: vmswitch.toml, and the directory vmswitch.d beside it, one
-// file a VM, written by `nlb vmswitch set`. A key that a file of vmswitch.d gives to a port wins over the
-// main file's, key by key; each port remembers who set it.
+// may form, and the guests' ports. Three sources: the directory vmswitch.d, one file a VM, written by
+// `nlb vmswitch set`; vmswitch.toml beside it; and the definitions of running machines (guest_machine.hh).
+// The first that gives a key to a port wins, key by key; each port remembers who set it.
+//
+// The files are an administrator's: one problem in them, and all of them are refused. A machine's definition
+// is written by whoever may define machines, and may not stop the switch: what is wrong with it costs that
+// machine its settings, or closes its port.
 #pragma once
 
 #include <string>
@@ -62,10 +66,18 @@ struct GuestPort {
   bool sticky = false;
   ViolationAction violation = ViolationAction::drop;
   uint32_t recover_s = 300;
-  std::string source;  // the file that says mac_spoofing, or declares the port
+  std::string source;     // the file that says mac_spoofing, or declares the port
+  std::string refused;    // why its machine's definition cannot be followed: the port stays closed; else ""
+  bool incoming = false;  // it still runs on another host: its addresses are not here yet
 
   [[nodiscard]] std::string title() const { return adapter.empty() ? vm : vm + "/" + adapter; }
   bool operator==(const GuestPort&) const = default;
+};
+
+// What is wrong with the definition of a running machine.
+struct GuestComplaint {
+  std::string vm, text;
+  bool operator==(const GuestComplaint&) const = default;
 };
 
 struct SwitchConfig {
@@ -73,6 +85,8 @@ struct SwitchConfig {
   std::vector<GuardedSwitch> switches;
   std::vector<DeclaredCluster> clusters;
   std::vector<GuestPort> ports;
+  std::vector<GuestPort> waiting;  // settings in vmswitch.d for adapters that nobody has given an interface
+  std::vector<GuestComplaint> complaints;
 
   [[nodiscard]] const DeclaredCluster* cluster(std::string_view name) const;
   [[nodiscard]] const GuestPort* port_on(std::string_view interface) const;
@@ -83,11 +97,20 @@ struct ConfigText {
   std::string path, text;
 };
 
+struct SwitchTexts {
+  ConfigText main;
+  std::vector<ConfigText> overrides;  // the files of vmswitch.d
+  std::vector<ConfigText> guests;     // of running machines, those that started first before the others
+};
+
 using SwitchConfigResult = tl::expected<SwitchConfig, std::vector<ConfigProblem>>;
-// All problems of all files, not only the first. `overrides`: the files of vmswitch.d.
+// All problems of all files, not only the first.
+[[nodiscard]] SwitchConfigResult parse_switch_config(const SwitchTexts& texts);
 [[nodiscard]] SwitchConfigResult parse_switch_config(const ConfigText& main,
                                                      const std::vector<ConfigText>& overrides);
-// The file and vmswitch.d beside it; an absent directory is an empty one.
+// The file and vmswitch.d beside it; an absent directory is an empty one. Without the machines that run.
+[[nodiscard]] tl::expected<SwitchTexts, std::vector<ConfigProblem>> read_switch_texts(
+    const std::string& config_path);
 [[nodiscard]] SwitchConfigResult read_switch_config(const std::string& path);
 // The texts as they are now, so that a change can be tried before it is written.
 [[nodiscard]] tl::expected<std::vector<ConfigText>, std::vector<ConfigProblem>> read_overrides(

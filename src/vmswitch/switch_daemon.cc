@@ -67,8 +67,11 @@ EventId event_of(Finding::Kind kind) {
 
 }  // namespace
 
-SwitchDaemon::SwitchDaemon(SwitchPaths paths, SwitchConfig config, bool may_use_tcx)
-    : paths_(std::move(paths)), config_(std::move(config)), may_use_tcx_(may_use_tcx) {}
+SwitchDaemon::SwitchDaemon(SwitchPaths paths, SwitchTexts texts, SwitchConfig config, bool may_use_tcx)
+    : paths_(std::move(paths)),
+      texts_(std::move(texts)),
+      config_(std::move(config)),
+      may_use_tcx_(may_use_tcx) {}
 
 Result<void> SwitchDaemon::lock_bridges(const SwitchConfig& config) {
   for (const auto& guarded : config.switches) {
@@ -147,6 +150,7 @@ Result<void> SwitchDaemon::look_again() {
   }
   for (const auto& finding : *findings) tell(finding);
   tell_misplaced_ports();
+  tell_guest_complaints();
   announce();
   return {};
 }
@@ -170,6 +174,16 @@ void SwitchDaemon::tell_misplaced_ports() {
     if (!misplaced_.contains(problem)) events_.add(EventId::not_on_bridge, problem);
   }
   misplaced_ = std::move(now);
+}
+
+void SwitchDaemon::tell_guest_complaints() {
+  std::set<std::string> now;
+  for (const auto& complaint : config_.complaints) {
+    now.insert(complaint.text);
+    if (!guest_complaints_.contains(complaint.text))
+      events_.add(EventId::guest_refused, complaint.text, {{"vm", complaint.vm}});
+  }
+  guest_complaints_ = std::move(now);
 }
 
 void SwitchDaemon::on_change() {
@@ -270,7 +284,7 @@ void SwitchDaemon::watch_shut_ports() {
   }
 }
 
-Result<void> SwitchDaemon::use(SwitchConfig config) {
+Result<void> SwitchDaemon::use(SwitchTexts texts, SwitchConfig config) {
   if (auto locked = lock_bridges(config); !locked) return locked;
   const SwitchConfig before = std::exchange(config_, std::move(config));
   numbers_.follow(config_.clusters);
@@ -282,20 +296,33 @@ Result<void> SwitchDaemon::use(SwitchConfig config) {
     static_cast<void>(look_again());
     return done;
   }
+  texts_ = std::move(texts);
   std::erase_if(locks_, [&](const auto& lock) { return switch_of(config_, lock.first) == nullptr; });
   return {};
 }
 
 Result<void> SwitchDaemon::reload() {
-  auto fresh = read_switch_config(paths_.config);
+  auto texts = read_switch_texts(paths_.config);
   const std::lock_guard lock(mutex_);
-  Result<void> done = fresh ? use(std::move(*fresh)) : fail(text_of(fresh.error()), 2);
+  if (texts) texts->guests = read_guest_files(paths_.runtime_directory);
+  auto fresh = texts ? parse_switch_config(*texts) : SwitchConfigResult(tl::unexpected(texts.error()));
+  Result<void> done = fresh ? use(std::move(*texts), std::move(*fresh)) : fail(text_of(fresh.error()), 2);
   if (done)
     events_.add(EventId::reloaded, paths_.config);
   else
     events_.add(EventId::reload_refused, done.error().message);
   events_.write_lines();
   return done;
+}
+
+Result<void> SwitchDaemon::follow_guest_files() {
+  const std::lock_guard lock(mutex_);
+  SwitchTexts texts = texts_;
+  texts.guests = read_guest_files(paths_.runtime_directory);
+  auto config = parse_switch_config(texts);
+  if (!config) return fail(text_of(config.error()), 2);
+  if (*config == config_) return {};
+  return use(std::move(texts), std::move(*config));
 }
 
 }  // namespace nlb::vmswitch

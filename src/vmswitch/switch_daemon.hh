@@ -7,6 +7,7 @@
 #include <memory>
 #include <mutex>
 #include <nlohmann/json_fwd.hpp>
+#include <optional>
 #include <set>
 #include <string>
 
@@ -14,6 +15,7 @@
 #include "nlbd/event_log.hh"
 #include "vmswitch/enforcement.hh"
 #include "vmswitch/event_ring.hh"
+#include "vmswitch/guest_machine.hh"
 #include "vmswitch/override_file.hh"
 #include "vmswitch/policy_announcer.hh"
 #include "vmswitch/violation_log.hh"
@@ -28,7 +30,8 @@ struct SwitchPaths {
 
 class SwitchDaemon {
  public:
-  SwitchDaemon(SwitchPaths paths, SwitchConfig config, bool may_use_tcx);
+  // `config` is what `texts` say.
+  SwitchDaemon(SwitchPaths paths, SwitchTexts texts, SwitchConfig config, bool may_use_tcx);
 
   // The policy is in force when this returns without an error.
   [[nodiscard]] Result<void> start();
@@ -38,7 +41,12 @@ class SwitchDaemon {
   void on_change();  // the kernel said that something is otherwise
   void on_events();  // violations wait in the ring
   void tick();
+  // A machine that comes in by live migration runs here from its first frame on; that is looked for often.
+  [[nodiscard]] bool has_incoming();
+  void watch_incoming();
   [[nodiscard]] Result<void> reload();
+  // Machines that were handed over while nobody answered on the control socket.
+  [[nodiscard]] Result<void> follow_guest_files();
   [[nodiscard]] const BridgeMonitor& monitor() const { return *monitor_; }
   [[nodiscard]] int events_fd() const { return ring_->fd(); }
 
@@ -51,6 +59,7 @@ class SwitchDaemon {
   void announce();
   void tell(const Finding& finding);
   void tell_misplaced_ports();
+  void tell_guest_complaints();
   void read_events();
   void read_counters();
   void forget_gone_ports();
@@ -58,14 +67,14 @@ class SwitchDaemon {
   void watch_shut_ports();
   void save_numbers() const;
   [[nodiscard]] Result<void> lock_bridges(const SwitchConfig& config);
-  [[nodiscard]] Result<void> use(SwitchConfig config);
+  [[nodiscard]] Result<void> use(SwitchTexts texts, SwitchConfig config);
   [[nodiscard]] PortIdentity identity_of(uint32_t ifindex) const;
 
   // switch_answers.cc
   [[nodiscard]] Json show();
   [[nodiscard]] Json clusters();
-  [[nodiscard]] Json switch_json(const GuardedSwitch& guarded) const;
-  [[nodiscard]] Json guest_json(const GuestPort& port) const;
+  [[nodiscard]] Json switch_json(const GuardedSwitch& guarded, TapHolders& holders) const;
+  [[nodiscard]] Json guest_json(const GuestPort& port, TapHolders& holders) const;
   [[nodiscard]] Json unknown_json(const PortStatus& status) const;
   [[nodiscard]] Json cluster_json(const DeclaredCluster& cluster) const;
   void add_kernel_state(Json& port, const PortStatus* status) const;
@@ -74,9 +83,18 @@ class SwitchDaemon {
 
   // spoofing_change.cc
   [[nodiscard]] Json set(const Json& request);
-  [[nodiscard]] Json change(const SpoofingChange& wanted, const GuestPort& port, bool live);
+  [[nodiscard]] Json change(const SpoofingChange& wanted, const GuestPort& port,
+                            const std::optional<GuestMachine>& stopped, bool live);
+
+  // guest_change.cc
+  [[nodiscard]] bool has_arrived(const GuestAdapter& adapter);
+  [[nodiscard]] Json attach(const Json& request);
+  [[nodiscard]] Json detach(const Json& request);
+  [[nodiscard]] Json keep(const GuestMachine& machine, const std::string& text, SwitchTexts texts,
+                          SwitchConfig config);
 
   SwitchPaths paths_;
+  SwitchTexts texts_;  // that config_ was made of
   SwitchConfig config_;
   bool may_use_tcx_;
   ClusterNumbers numbers_;
@@ -90,6 +108,8 @@ class SwitchDaemon {
   std::map<uint32_t, PortIdentity> identities_;  // of ports that are or were here
   std::set<uint32_t> shut_down_;                 // told of
   std::set<std::string> misplaced_;              // told of
+  std::set<std::string> guest_complaints_;       // told of
+  std::set<std::string> expected_;               // machines that will come from another host
   std::string not_in_force_;                     // why, or ""
   std::mutex mutex_;
 };

@@ -55,25 +55,25 @@ std::optional<RunState> managed_state(const std::string& vm, const std::string& 
   return std::nullopt;
 }
 
-bool names_tap(const fs::path& fdinfo, const std::string& interface) {
+std::string tap_in(const fs::path& fdinfo) {
   std::ifstream lines(fdinfo);
-  for (std::string line; std::getline(lines, line);) {
-    if (!line.starts_with("iff:")) continue;
-    std::istringstream words(line.substr(4));
-    std::string name;
-    return words >> name && name == interface;
-  }
-  return false;
+  std::string name;
+  for (std::string line; name.empty() && std::getline(lines, line);)
+    if (line.starts_with("iff:")) std::istringstream(line.substr(4)) >> name;
+  return name;
 }
 
 bool is_number(const std::string& text) {
   return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
 }
 
+}  // namespace
+
 // Descriptors of /dev/net/tun say in their fdinfo which interface they are ("iff:").
-std::optional<std::string> tap_holder(const std::string& interface, const std::string& root) {
+void TapHolders::read() {
+  is_read_ = true;
   std::error_code error;
-  for (fs::directory_iterator process(root + "/proc", error), end; !error && process != end;
+  for (fs::directory_iterator process(root_ + "/proc", error), end; !error && process != end;
        process.increment(error)) {
     const std::string pid = process->path().filename();
     if (!is_number(pid)) continue;
@@ -83,22 +83,32 @@ std::optional<std::string> tap_holder(const std::string& interface, const std::s
       std::error_code unreadable;
       const auto target = fs::read_symlink(fd->path(), unreadable).string();
       if (unreadable || !target.starts_with("/dev/net/tun")) continue;
-      if (names_tap(process->path() / "fdinfo" / fd->path().filename(), interface)) return pid;
+      const auto name = tap_in(process->path() / "fdinfo" / fd->path().filename());
+      if (!name.empty()) pids_.emplace(name, pid);
     }
   }
-  return std::nullopt;
 }
 
-}  // namespace
+std::optional<std::string> TapHolders::pid_of(const std::string& interface) {
+  if (!is_read_) read();
+  const auto found = pids_.find(interface);
+  return found == pids_.end() ? std::nullopt : std::optional(found->second);
+}
 
 RunState run_state(const GuestPort& port, const SwitchConfig& config, const std::vector<Link>& links,
                    const std::string& root) {
+  TapHolders holders(root);
+  return run_state(port, config, links, holders, root);
+}
+
+RunState run_state(const GuestPort& port, const SwitchConfig& config, const std::vector<Link>& links,
+                   TapHolders& holders, const std::string& root) {
   if (auto managed = managed_state(port.vm, root)) return *managed;
   const auto link =
       std::find_if(links.begin(), links.end(), [&](const Link& one) { return one.name == port.interface; });
   if (link == links.end()) return {false, port.interface + " does not exist"};
   if (link->kind == "tun") {
-    const auto pid = tap_holder(port.interface, root);
+    const auto pid = holders.pid_of(port.interface);
     if (pid) return {true, "process " + *pid + " holds " + port.interface + " open"};
     return {false, "no process holds " + port.interface + " open"};
   }

@@ -67,9 +67,8 @@ def octets(mac):
     return bytes.fromhex(mac.replace(":", ""))
 
 
-def sh(*words, check=True):
-    done = subprocess.run(list(map(str, words)), capture_output=True, text=True, check=False,
-                          stdin=subprocess.DEVNULL)
+def sh(*words, check=True, given=""):
+    done = subprocess.run(list(map(str, words)), capture_output=True, text=True, check=False, input=given)
     if check and done.returncode != 0:
         raise Failure(f"{' '.join(map(str, words))}: exit {done.returncode}: {done.stderr}{done.stdout}")
     return done
@@ -91,13 +90,13 @@ def in_namespace(namespace, act):
 class Tap:
     """A packet socket on one interface of a namespace: sends numbered frames, counts what comes in."""
 
-    def __init__(self, namespace, interface):
-        self.socket = in_namespace(namespace, lambda: self.opened(interface))
+    def __init__(self, namespace, interface, ether_type=ETHER_TYPE):
+        self.socket = in_namespace(namespace, lambda: self.opened(interface, ether_type))
 
     @staticmethod
-    def opened(interface):
-        one = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ETHER_TYPE))
-        one.bind((interface, ETHER_TYPE))
+    def opened(interface, ether_type):
+        one = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ether_type))
+        one.bind((interface, ether_type))
         # promiscuous: a guest that looks at everything it can get (SOL_PACKET, struct packet_mreq)
         index = socket.if_nametoindex(interface)
         one.setsockopt(263, 1, struct.pack("IHH8s", index, 1, 0, bytes(8)))
@@ -180,6 +179,7 @@ class Bridge:
         self.config = self.directory / "vmswitch.toml"
         self.socket = self.directory / "run/control.sock"
         self.daemon, self.log = None, None
+        self.wrapper = []  # before the command that starts nlb-vmswitch
         self.directory.mkdir()
         self.config.write_text(CONFIG)
         for namespace in (self.switch, self.outside):
@@ -226,8 +226,8 @@ class Bridge:
         """nlb-vmswitch as a service runs: by `ip netns exec`, with a /sys of its own."""
         self.log = open(self.directory / "log", "a", encoding="utf-8")
         self.daemon = subprocess.Popen(
-            ["ip", "netns", "exec", self.switch, self.daemon_path, "--config", str(self.config),
-             "--runtime-dir", str(self.directory / "run"), *words],
+            [*self.wrapper, "ip", "netns", "exec", self.switch, self.daemon_path,
+             "--config", str(self.config), "--runtime-dir", str(self.directory / "run"), *words],
             stdout=self.log, stderr=self.log, stdin=subprocess.DEVNULL)
         wait_for("nlb-vmswitch answers", lambda: self.ask("show", check=False).returncode == 0, 10)
 

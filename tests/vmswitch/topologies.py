@@ -51,7 +51,7 @@ def chain(run):
     for where, guarded, text in (
             ("vmbr", "fwpr1", CONFIG.replace('interface = "tap1"', 'interface = "fwpr1"')),
             ("fwbr", "tap1", CONFIG + '[[switch]]\nbridge = "fwbr1"\nuplinks = ["fwln1"]\n')):
-        with run.case(f"along a chain of bridges, guarded at {where}: its own frames pass, spoofed ones do not"):
+        with run.case(f"a chain of bridges, guarded at {where}: its own frames pass, spoofed ones do not"):
             if where == "vmbr":
                 for line in lines:
                     bridge.inside("ip", *line.split())
@@ -61,8 +61,8 @@ def chain(run):
             bridge.ask("reload")
             need(bridge.port(guarded)["state"] == "guarded", bridge.port(guarded))
             tap = bridge.guest(1)
-            seen = passed([bridge.guest(2)], [(tap, mac_of(1), BROADCAST, "a"), (tap, FOREIGN, BROADCAST, "b"),
-                                              (tap, mac_of(2), BROADCAST, "c")])
+            seen = passed([bridge.guest(2)], [(tap, mac_of(1), BROADCAST, "a"),
+                                              (tap, FOREIGN, BROADCAST, "b"), (tap, mac_of(2), BROADCAST, "c")])
             need(seen == {"a"}, f"arrived: {seen}")
             back = passed([bridge.guest(1)], [(bridge.guest(2), mac_of(2), mac_of(1), "d"),
                                               (bridge.guest(2), mac_of(2), FOREIGN, "e")])
