@@ -62,7 +62,8 @@ def chain(run):
             need(bridge.port(guarded)["state"] == "guarded", bridge.port(guarded))
             tap = bridge.guest(1)
             seen = passed([bridge.guest(2)], [(tap, mac_of(1), BROADCAST, "a"),
-                                              (tap, FOREIGN, BROADCAST, "b"), (tap, mac_of(2), BROADCAST, "c")])
+                                              (tap, FOREIGN, BROADCAST, "b"),
+                                              (tap, mac_of(2), BROADCAST, "c")])
             need(seen == {"a"}, f"arrived: {seen}")
             back = passed([bridge.guest(1)], [(bridge.guest(2), mac_of(2), mac_of(1), "d"),
                                               (bridge.guest(2), mac_of(2), FOREIGN, "e")])
