@@ -35,6 +35,37 @@ TEST_F(Convergence, OneHostServesAloneAfterItHasListened) {
   EXPECT_EQ(world.host(1).state(), core::HostState::converged);
 }
 
+TEST_F(Convergence, WhoHearsNobodyServesOnlyWhileTheGatewayAnswers) {
+  world.add_gateway();
+  three_hosts();
+  world.kill_host(2);
+  world.kill_host(3);
+  world.run_for(kD + 3 * 50 * kMillisecond);
+  EXPECT_EQ(world.host(1).state(), core::HostState::converged) << "the gateway tells that it is not cut off";
+  full_cover();
+  world.cut_both(1, 0);
+  world.run_for(2 * kD + 100 * kMillisecond);
+  EXPECT_NE(world.host(1).state(), core::HostState::converged);
+  EXPECT_TRUE(world.acceptors(0, 5).empty());
+  world.heal();
+  world.run_for(kD / 2);
+  EXPECT_EQ(world.host(1).state(), core::HostState::converged);
+  full_cover();
+}
+
+TEST_F(Convergence, WhoIsCutOffFromAllSaysThatItServesNobody) {
+  world.add_gateway();
+  three_hosts();
+  for (HostId other : std::initializer_list<HostId>{0, 1, 2}) world.cut_both(3, other);
+  world.run_for(2 * kD + 200 * kMillisecond);
+  EXPECT_TRUE(world.converged({1, 2}));
+  EXPECT_NE(world.host(3).state(), core::HostState::converged);
+  EXPECT_FALSE(world.host(3).ownership().owns_anything());
+  full_cover();
+  world.heal();
+  ASSERT_TRUE(world.run_until_converged({1, 2, 3}, 2 * kSecond));
+}
+
 TEST_F(Convergence, ThreeHostsShareEveryBucket) {
   three_hosts();
   full_cover();
@@ -285,6 +316,7 @@ TEST(RandomFaults, SafetyThenSettle) {
     World world(seed, 50, 10);
     world.trace = std::getenv("NLB_TRACE") != nullptr;
     world.protects_daemonless = false;
+    if (seed % 2 == 0) world.add_gateway();
     std::mt19937_64 rng(seed * 77);
     const HostId count = static_cast<HostId>(2 + seed % 4);
     std::set<HostId> all;
@@ -306,7 +338,7 @@ TEST(RandomFaults, SafetyThenSettle) {
           if (a != b) world.cut(a, b);
           break;
         case 1:
-          if (a != b) world.cut_both(a, b);
+          world.cut_both(a, a != b ? b : HostId{0});  // 0: the gateway, where there is one
           break;
         case 2:
           world.heal();

@@ -18,6 +18,7 @@ core::Settings World::settings(HostId id, uint8_t weight) {
   settings.offers.fill(weight);
   settings.dedicated_ip = IpAddress::v4(0x0a4d000au + id);
   settings.adapter_mac = MacAddress{{0x52, 0x54, 0, 0, 0, id}};
+  settings.gateway = gateway_;
   return settings;
 }
 
@@ -81,6 +82,10 @@ void World::cut_both(HostId a, HostId b) {
   cut(b, a);
 }
 
+void World::add_gateway() {
+  gateway_ = IpAddress::v4(0x0a4d0001);
+}
+
 void World::heal() {
   cuts_.clear();
   healed_at_ = now_;
@@ -131,8 +136,8 @@ void World::perform(HostId id, core::Actions actions) {
   if (actions.lease) node.lease = *actions.lease;
   for (const auto& message : actions.sends) send(id, message);
   for (const auto& probe : actions.probes) {
-    const auto& target = nodes_[probe.peer];
-    if (target.kernel_alive && !cuts_.contains({id, probe.peer}) && !cuts_.contains({probe.peer, id}))
+    const bool answers = probe.peer == 0 || nodes_[probe.peer].kernel_alive;
+    if (answers && !cuts_.contains({id, probe.peer}) && !cuts_.contains({probe.peer, id}))
       perform(id, node.host->on_kernel_answer(probe.address, now_));
   }
   if (actions.scan) {

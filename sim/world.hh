@@ -47,6 +47,8 @@ class World {
   void cut(HostId from, HostId to);  // one way
   void cut_both(HostId a, HostId b);
   void heal();
+  // Everybody has a gateway, which hosts reach unless they are cut from it (as host 0).
+  void add_gateway();
   void set_loss(double probability) { loss_ = probability; }
   void set_delay(Nanos low, Nanos high) { delay_low_ = low, delay_high_ = high; }
   void run_for(Nanos duration);
@@ -94,6 +96,7 @@ class World {
   [[nodiscard]] core::SlotBuckets live(HostId id, uint64_t& count) const;
 
   std::mt19937_64 rng_;
+  IpAddress gateway_;  // unspecified = there is none
   uint32_t period_ms_, tolerance_;
   Nanos now_ = kSecond;
   uint64_t order_ = 0;

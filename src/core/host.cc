@@ -86,6 +86,12 @@ Actions Host::on_dedicated_address(const IpAddress& address, Nanos now) {
   return finish(now);
 }
 
+Actions Host::on_gateway(const IpAddress& address, Nanos now) {
+  if (!(address == settings_.gateway)) gateway_answered_at_ = 0;
+  settings_.gateway = address;
+  return finish(now);
+}
+
 Actions Host::on_restart_hold(uint16_t seconds, Nanos now) {
   settings_.restart_hold_s = seconds;
   return finish(now);
@@ -229,6 +235,7 @@ void Host::evaluate(Nanos now) {
   judge_refusal(now, circle);
   name_the_different(circle);
   judge_reception(now, circle);
+  ask_gateway(now, circle);
   if (self().active) {
     settle_view(now, circle);
     advance_phase(now, circle);
@@ -321,7 +328,7 @@ void Host::judge_reception(Nanos now, const Circle& circle) {
   if (filtered != rx_filtered_) {
     rx_filtered_ = filtered;
     say_soon_ = true;
-    note(Notice::Kind::rx_filtered, 0,
+    note(filtered ? Notice::Kind::rx_filtered : Notice::Kind::rx_heard, 0,
          filtered ? "peers are heard, but nothing sent to the cluster MAC arrives"
                   : "the cluster MAC is heard again");
   }
@@ -376,9 +383,12 @@ void Host::tend_ghosts(Nanos now) {
 }
 
 Actions Host::on_kernel_answer(const IpAddress& address, Nanos now) {
-  const bool asked = std::any_of(ghosts_.begin(), ghosts_.end(), [&](const auto& entry) {
-    return entry.second.probed && entry.second.address == address;
-  });
+  const bool is_gateway = address == settings_.gateway;
+  const bool was_silent = is_gateway && !gateway_answers(now);
+  if (is_gateway) gateway_answered_at_ = now;
+  const bool asked = was_silent || std::any_of(ghosts_.begin(), ghosts_.end(), [&](const auto& entry) {
+                       return entry.second.probed && entry.second.address == address;
+                     });
   if (!asked) return {};  // any ARP on the segment comes by here: it must cost nothing
   for (auto& [id, ghost] : ghosts_) {
     if (!ghost.probed || !(ghost.address == address)) continue;

@@ -27,6 +27,7 @@ struct Settings {
   std::array<uint8_t, kMaxRules> offers{};
   IpAddress dedicated_ip;
   MacAddress adapter_mac;
+  IpAddress gateway;  // asked before this host serves alone; unspecified = nobody is asked
   uint16_t restart_hold_s = 10;
 };
 
@@ -37,8 +38,9 @@ struct Send {
   wire::Frame frame;
 };
 
-struct KernelProbe {  // an ARP question to a silent peer's kernel; answered by on_kernel_answer()
-  HostId peer = 0;
+// An ARP question to a silent peer's kernel, or to the gateway; answered by on_kernel_answer().
+struct KernelProbe {
+  HostId peer = 0;  // 0 = the gateway
   IpAddress address;
   MacAddress mac;
 };
@@ -57,8 +59,10 @@ struct Notice {  // something a person may want to know
     duplicate_id,
     daemon_late,
     rx_filtered,
+    rx_heard,
     kernel_of_peer_lives,
     kernel_of_peer_gone,
+    gateway_silent,
     nobody_owns,
     drained,
   };
@@ -111,6 +115,7 @@ class Host {
   Actions on_bind(bool bound, const std::string& reason,
                   Nanos now);  // cluster MAC and VIPs are (not) in force
   Actions on_dedicated_address(const IpAddress& address, Nanos now);
+  Actions on_gateway(const IpAddress& address, Nanos now);
   Actions on_restart_hold(uint16_t seconds, Nanos now);
   Actions on_adapter_mac(const MacAddress& mac, Nanos now);  // where peers ask our kernel
   Actions on_carrier(bool carrier, Nanos now);
@@ -186,6 +191,8 @@ class Host {
   [[nodiscard]] bool shut_out_by_a_peer(const Circle& circle) const;
   [[nodiscard]] bool yields_to_a_better_view(const Circle& circle) const;
   [[nodiscard]] bool may_serve_alone(Nanos now, const Circle& circle) const;
+  void ask_gateway(Nanos now, const Circle& circle);
+  [[nodiscard]] bool gateway_answers(Nanos now) const;
   [[nodiscard]] SlotTables compute_tables(HostSet members) const;
 
   // host_frames.cc: what is heard and said
@@ -240,6 +247,8 @@ class Host {
   Nanos standstill_after_ = -1;  // the last turn before one that was noticed
   bool say_soon_ = false;
   uint32_t ticks_ = 0;
+  Nanos gateway_answered_at_ = 0, gateway_asked_since_ = 0, next_gateway_probe_ = 0;
+  bool gateway_missed_ = false;  // for D; said
   Nanos heard_by_cluster_mac_at_ = 0, company_since_ = 0;
   bool rx_filtered_ = false;
 

@@ -9,6 +9,7 @@
 namespace nlb::core {
 namespace {
 
+constexpr int kGatewayProbes = 5;              // within D
 constexpr Nanos kUnprobedHold = 10 * kSecond;  // a ghost without an address: as long as a planned restart
 
 std::string members_text(HostSet members) {
@@ -119,8 +120,35 @@ bool Host::yields_to_a_better_view(const Circle& circle) const {
   return yields;
 }
 
+// Who hears nobody may be the one that is cut off, with its link up: then it reaches no client either. The
+// gateway tells. It is asked while nobody else can, and its answer counts for D.
+void Host::ask_gateway(Nanos now, const Circle& circle) {
+  if (settings_.gateway.is_unspecified() || !bound_ || !carrier_ || circle.mutual != 0 || !self().active) {
+    gateway_asked_since_ = 0;
+    gateway_missed_ = false;
+    return;
+  }
+  if (gateway_asked_since_ == 0) gateway_asked_since_ = now;
+  if (now >= next_gateway_probe_) {
+    constexpr MacAddress everyone{{0xff, 0xff, 0xff, 0xff, 0xff, 0xff}};
+    out_.probes.push_back({0, settings_.gateway, everyone});
+    next_gateway_probe_ = now + std::max(period(), silence_limit() / kGatewayProbes);
+  }
+  const bool missed = now - gateway_asked_since_ >= silence_limit() && !gateway_answers(now);
+  if (missed && !gateway_missed_)
+    note(Notice::Kind::gateway_silent, 0,
+         "no other host is heard, and the gateway " + settings_.gateway.text() +
+             " does not answer: this host may be the one that is cut off, and serves nobody");
+  gateway_missed_ = missed;
+}
+
+bool Host::gateway_answers(Nanos now) const {
+  return settings_.gateway.is_unspecified() ||
+         (gateway_answered_at_ != 0 && now - gateway_answered_at_ < silence_limit());
+}
+
 bool Host::may_serve_alone(Nanos now, const Circle& circle) const {
-  if (!carrier_ || !bound_ || now - listening_since_ < silence_limit()) return false;
+  if (!carrier_ || !bound_ || now - listening_since_ < silence_limit() || !gateway_answers(now)) return false;
   bool company = false;  // somebody who is in a view is heard: first form a common one
   for_each_host(circle.heard & circle.compatible,
                 [&](HostId id) { company = company || peers_[id].heartbeat.phase != 0; });
@@ -129,6 +157,8 @@ bool Host::may_serve_alone(Nanos now, const Circle& circle) const {
 
 void Host::settle_view(Nanos now, const Circle& circle) {
   if (shut_out_by_a_peer(circle)) return go_alone("the others have formed a view without this host");
+  if (gateway_missed_ && std::popcount(view_.members) == 1 && phase_ != Phase::none)
+    return go_alone("nobody is heard, and the gateway does not answer");
   if (yields_to_a_better_view(circle) && ownership_.owns_anything()) {
     note(Notice::Kind::view_changed, 0, "owns nothing until it has joined the larger view in earshot");
     ownership_.clear();

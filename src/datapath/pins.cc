@@ -6,6 +6,7 @@
 #include <sys/mount.h>
 #include <sys/vfs.h>
 
+#include <algorithm>
 #include <filesystem>
 
 namespace nlb {
@@ -36,6 +37,14 @@ std::vector<std::string> map_names_in(const std::string& directory) {
 }
 
 }  // namespace
+
+std::string pin_directory_of(const std::string& runtime_directory) {
+  std::string name = fs::absolute(runtime_directory).lexically_normal().string();
+  while (!name.empty() && name.back() == '/') name.pop_back();
+  name.erase(0, name.find_first_not_of('/'));
+  std::replace(name.begin(), name.end(), '/', '-');
+  return std::string(kUsualMount) + "/opennlb/" + name;
+}
 
 bool make_pin_directory(const std::string& directory) {
   if (directory.empty()) return false;

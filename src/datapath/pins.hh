@@ -9,6 +9,8 @@
 
 namespace nlb {
 
+// Everything derives from the runtime directory: two daemons never meet.
+[[nodiscard]] std::string pin_directory_of(const std::string& runtime_directory);
 // False when no bpffs is there and none can be mounted.
 [[nodiscard]] bool make_pin_directory(const std::string& directory);
 [[nodiscard]] MapSet pinned_maps(const std::string& directory);

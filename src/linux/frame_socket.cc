@@ -198,10 +198,4 @@ Result<std::unique_ptr<FrameSocket>> FrameSocket::open(const std::string& interf
   return socket;
 }
 
-Nanos boottime_now() {
-  timespec now{};
-  clock_gettime(CLOCK_BOOTTIME, &now);
-  return now.tv_sec * kSecond + now.tv_nsec;
-}
-
 }  // namespace nlb

@@ -12,6 +12,7 @@
 
 #include "base/net.hh"
 #include "base/result.hh"
+#include "linux/clock.hh"
 
 namespace nlb {
 
@@ -60,7 +61,5 @@ struct ArpMessage {
   IpAddress sender, target;
 };
 [[nodiscard]] std::optional<ArpMessage> parse_arp(std::span<const uint8_t> payload);
-
-[[nodiscard]] Nanos boottime_now();
 
 }  // namespace nlb

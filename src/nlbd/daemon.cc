@@ -8,11 +8,12 @@
 
 #include <algorithm>
 #include <bit>
-#include <chrono>
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
 
+#include "datapath/pins.hh"
+#include "linux/clock.hh"
 #include "linux/neighbour.hh"
 #include "nlbd/local_config.hh"
 #include "wire/codec.hh"
@@ -20,25 +21,8 @@
 namespace nlb {
 namespace {
 
-constexpr std::size_t kHistorySize = 64;
 constexpr Nanos kKeyGrace = 60 * kSecond;
 constexpr uint16_t kArpEtherType = 0x0806;
-constexpr const char* kBpffs = "/sys/fs/bpf/opennlb/";
-
-int64_t unix_ms() {
-  return std::chrono::duration_cast<std::chrono::milliseconds>(
-             std::chrono::system_clock::now().time_since_epoch())
-      .count();
-}
-
-// Everything derives from the runtime directory: two instances in two network namespaces never meet.
-std::string pin_directory_of(const std::string& runtime_directory) {
-  std::string name = std::filesystem::absolute(runtime_directory).lexically_normal().string();
-  while (!name.empty() && name.back() == '/') name.pop_back();
-  name.erase(0, name.find_first_not_of('/'));
-  std::replace(name.begin(), name.end(), '/', '-');
-  return kBpffs + name;
-}
 
 uint64_t new_incarnation() {
   std::ifstream random("/dev/urandom", std::ios::binary);
@@ -86,6 +70,7 @@ core::Settings Daemon::settings_of(const Config& config) const {
   settings.offers = offers_now();
   settings.dedicated_ip = dedicated_ip_;
   settings.adapter_mac = replace_ ? masked_mac(config.vips.front().address, config.id) : own_mac_;
+  settings.gateway = gateway_to_ask();
   settings.restart_hold_s = static_cast<uint16_t>(config.restart_hold_s);
   return settings;
 }
@@ -202,6 +187,20 @@ IpAddress Daemon::dedicated_address() const {
   return IpAddress::v4(0);
 }
 
+// Whoever says that a segment may be empty, or that nothing is to be proven, is not asked for a gateway
+// either.
+IpAddress Daemon::gateway_to_ask() const {
+  const bool asked = config_.prove_path && config_.on_unproven == OnUnproven::refuse;
+  return asked && facts_.gateway ? *facts_.gateway : IpAddress{};
+}
+
+void Daemon::follow_gateway() {
+  const IpAddress now_there = gateway_to_ask();
+  protocol_->call([&](core::Host& host, Nanos now) {
+    return host.settings().gateway == now_there ? core::Actions{} : host.on_gateway(now_there, now);
+  });
+}
+
 // Peers ask our kernel at this address, guard and filter mend ARP with it: all follow when it changes.
 void Daemon::follow_dedicated_address() {
   const IpAddress now_there = dedicated_address();
@@ -278,6 +277,7 @@ void Daemon::on_link_change() {
     protocol_->call([&](core::Host& host, Nanos now) { return host.on_carrier(carrier_, now); });
   }
   follow_dedicated_address();
+  follow_gateway();
   notice_vips_by_hand();
   if (bind_ != BindState::bound) return;
   const auto intact = verify_bound(bind_plan_of(config_));
@@ -315,6 +315,7 @@ void Daemon::tick() {
   events_.write_lines();
   if (interface_gone_) return on_link_change();
   const std::lock_guard lock(mutex_);
+  notice_resume();
   follow_switch();
   retry_bind();
   const auto missing = datapath_->repair();
@@ -477,86 +478,6 @@ void Daemon::stop_for_restart() {
   events_.add(EventId::stopped, "planned restart: filter, VIPs and MAC stay, connections are held");
   protocol_.reset();
   events_.write_lines();
-}
-
-void Daemon::record_view_change(const core::Notice& notice) {
-  const std::lock_guard lock(history_mutex_);
-  if (history_.empty() || history_.back().duration_ms >= 0) {
-    history_.push_back(
-        {unix_ms(), notice.view, notice.members, last_cause_.empty() ? notice.text : last_cause_, -1});
-    if (history_.size() > kHistorySize) history_.pop_front();
-  }
-  last_cause_.clear();
-  auto& record = history_.back();
-  record.view = notice.view;
-  record.members = notice.members;
-  if (notice.kind != core::Notice::Kind::converged) return;
-  record.duration_ms = unix_ms() - record.time_ms;
-  ++convergence_count_;
-}
-
-void Daemon::on_notice(const core::Notice& notice) {
-  using Kind = core::Notice::Kind;
-  const std::string peer = notice.peer == 0 ? "" : "host " + std::to_string(notice.peer) + ": ";
-  const auto add = [&](EventId id) {
-    std::map<std::string, std::string> fields;
-    if (notice.peer != 0) fields["peer"] = std::to_string(notice.peer);
-    events_.add(id, peer + notice.text, fields);
-  };
-  switch (notice.kind) {
-    case Kind::state_changed:
-      add(EventId::state_changed);
-      break;
-    case Kind::view_changed:
-      record_view_change(notice);
-      add(EventId::view_changed);
-      break;
-    case Kind::converged:
-      record_view_change(notice);
-      add(EventId::converged);
-      break;
-    case Kind::peer_silent:
-      last_cause_ = peer + "silent";
-      add(EventId::peer_silent);
-      break;
-    case Kind::peer_evicted:
-      last_cause_ = peer + "evicted";
-      add(EventId::peer_evicted);
-      break;
-    case Kind::peer_joined:
-      last_cause_ = peer + "joins";
-      add(EventId::peer_joined);
-      break;
-    case Kind::peer_left:
-      last_cause_ = peer + notice.text;
-      add(EventId::peer_leaving);
-      break;
-    case Kind::peer_refused:
-    case Kind::config_mismatch:
-      add(EventId::config_mismatch);
-      break;
-    case Kind::duplicate_id:
-      add(EventId::duplicate_host_id);
-      break;
-    case Kind::daemon_late:
-      add(EventId::daemon_late);
-      break;
-    case Kind::rx_filtered:
-      add(EventId::receive_filtered);
-      break;
-    case Kind::kernel_of_peer_lives:
-      add(EventId::kernel_of_peer_lives);
-      break;
-    case Kind::kernel_of_peer_gone:
-      add(EventId::kernel_of_peer_gone);
-      break;
-    case Kind::nobody_owns:
-      add(EventId::nobody_owns);
-      break;
-    case Kind::drained:
-      add(EventId::drained);
-      break;
-  }
 }
 
 }  // namespace nlb

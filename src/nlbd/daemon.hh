@@ -93,6 +93,8 @@ class Daemon {
   void use_new_keys();  // accepts all at once, signs with the newest after a grace
   [[nodiscard]] IpAddress dedicated_address() const;
   void follow_dedicated_address();
+  [[nodiscard]] IpAddress gateway_to_ask() const;
+  void follow_gateway();
   void sync_filter();  // opens or closes the filter to what the host's state and the bind allow
 
   // daemon_bind.cc
@@ -107,6 +109,7 @@ class Daemon {
   void say_refusal();
   void retry_bind();
   void check_path_again();
+  void notice_resume();
   void judge_check(const BindOutcome& outcome);
   void notice_vips_by_hand();
   [[nodiscard]] BindOutcome bind_trouble() const;
@@ -152,6 +155,7 @@ class Daemon {
   std::vector<MacStrategy> strategies_left_;
   std::optional<BindOutcome> first_refusal_;
   Nanos retry_bind_at_ = 0;
+  Nanos last_tick_ = 0, last_wall_ = 0;
   int check_failures_ = 0;
   std::set<IpAddress> vips_by_hand_;
   std::optional<core::AddressConflict> conflict_;
@@ -173,6 +177,7 @@ class Daemon {
   std::mutex mutex_;
   std::mutex history_mutex_;
   std::deque<ConvergenceRecord> history_;
+  Nanos convergence_began_at_ = 0;
   uint64_t convergence_count_ = 0;
   std::string last_cause_;
   std::array<uint64_t, wire::kRefusalCount> refused_reported_{};

@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <array>
 
+#include "linux/clock.hh"
 #include "linux/neighbour.hh"
 #include "linux/platform.hh"
 #include "linux/switch_words.hh"
@@ -20,6 +21,7 @@ namespace nlb {
 namespace {
 
 constexpr Nanos kRetry = 3 * kSecond;
+constexpr Nanos kAway = 3 * kSecond;              // between two looks, which are due each half second
 constexpr int kFailuresBeforeUnbind = 2;          // of a proof that is repeated while bound
 constexpr Nanos kConflictSilence = 10 * kSecond;  // between two events about one stranger (DEFEND_INTERVAL)
 constexpr Nanos kConflictRemembered = 60 * kSecond;
@@ -206,6 +208,19 @@ void Daemon::check_path_again() {
   task.bind = false;
   task.unproven_is_good = true;
   attempt_ = std::make_unique<BindAttempt>(std::move(task), bind_fd_.get());
+}
+
+// A machine that was suspended or moved may be behind another switch now. Its clock stood still or went on;
+// the wall clock is only a hint here, and a step of it costs one proof.
+void Daemon::notice_resume() {
+  const Nanos boot = boottime_now(), wall = unix_ms() * kMillisecond;
+  const Nanos slept = boot - last_tick_, skipped = wall - last_wall_ - slept;
+  const bool first = last_tick_ == 0;
+  last_tick_ = boot;
+  last_wall_ = wall;
+  if (first || (slept < kAway && skipped < kAway)) return;
+  spdlog::info("this host was away for a while: the path is proven anew");
+  check_path_again();
 }
 
 void Daemon::judge_check(const BindOutcome& outcome) {

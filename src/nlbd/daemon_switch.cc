@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the guard of the hypervisor's switch tells this host about its port. It is quoted, it explains a
-// refusal, and a change of it is a reason to try again at once; whether a bind holds is the proof's to say.
+// refusal, and a change of it is a reason to try again at once, or to prove the path anew; whether a bind
+// holds is the proof's to say.
 #include <nlohmann/json.hpp>
 
 #include "linux/switch_words.hh"
@@ -46,6 +47,7 @@ void Daemon::follow_switch() {
   switch_changed_in_attempt_ = attempt_ != nullptr;
   retry_bind_at_ = 0;
   retry_bind();
+  check_path_again();
 }
 
 // As it was found, with what the switch says now.

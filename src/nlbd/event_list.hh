@@ -92,6 +92,12 @@ namespace nlb {
     "The guard of the hypervisor's switch told what this host's port allows, for the first time or "        \
     "otherwise than before. A host that is refused tries again at once.",                                   \
     "")                                                                                                     \
+  X(gateway_silent, 1029, warning,                                                                          \
+    "No other host is heard, and the gateway does not answer: this host may be the one that is cut off, "   \
+    "and serves nobody.",                                                                                   \
+    "look at this host's port and at the gateway; where the gateway never answers ARP, on_unproven = "      \
+    "\"bind\" in [host] does without it")                                                                   \
+  X(receive_works, 1030, info, "Frames to the cluster MAC arrive again.", "")                               \
   /* nlb-vmswitch */                                                                                        \
   X(switch_started, 1100, info, "nlb-vmswitch runs.", "")                                                   \
   X(switch_stopped, 1101, info, "nlb-vmswitch ends.", "the policy stays in force")                          \

@@ -4,34 +4,17 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
-#include <chrono>
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <sstream>
 
 #include "datapath/pins.hh"
+#include "linux/clock.hh"
 #include "linux/frame_socket.hh"
 
 namespace nlb::vmswitch {
 namespace {
-
-constexpr const char* kBpffs = "/sys/fs/bpf/opennlb/";
-
-int64_t unix_ms() {
-  return std::chrono::duration_cast<std::chrono::milliseconds>(
-             std::chrono::system_clock::now().time_since_epoch())
-      .count();
-}
-
-// Everything derives from the runtime directory: two daemons never meet.
-std::string pin_directory_of(const std::string& runtime_directory) {
-  std::string name = std::filesystem::absolute(runtime_directory).lexically_normal().string();
-  while (!name.empty() && name.back() == '/') name.pop_back();
-  name.erase(0, name.find_first_not_of('/'));
-  std::replace(name.begin(), name.end(), '/', '-');
-  return kBpffs + name;
-}
 
 std::string numbers_file(const SwitchPaths& paths) {
   return paths.runtime_directory + "/clusters";

@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: Apache-2.0
+// The two clocks: what is decided rests on the first, what people read on the second.
+#pragma once
+
+#include <cstdint>
+
+#include "base/net.hh"
+
+namespace nlb {
+
+[[nodiscard]] Nanos boottime_now();  // CLOCK_BOOTTIME: goes on while the machine is suspended, is never set
+[[nodiscard]] int64_t unix_ms();     // the wall clock; may be set forwards and backwards
+
+}  // namespace nlb
