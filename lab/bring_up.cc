@@ -17,6 +17,8 @@ constexpr int kWrongUsage = 2, kNotPermitted = 4;
 
 Result<void> prepare(const Plan& plan) {
   if (geteuid() != 0) return fail("network namespaces need root; run it with sudo", kNotPermitted);
+  if (plan.machines && plan.hosts > kMaxLabMachines)
+    return fail(fmt::format("--vm: at most {} hosts", kMaxLabMachines), kWrongUsage);
   for (const auto& weight : plan.weights) {
     const bool number =
         !weight.empty() && weight.size() <= 3 && weight.find_first_not_of("0123456789") == std::string::npos;
@@ -64,7 +66,8 @@ Result<void> lay_out(const Plan& plan) {
 std::string summary_of(const Plan& plan) {
   const std::string guard =
       plan.mac_spoofing.empty() ? "" : fmt::format(", guarded switch: MAC spoofing {}", plan.mac_spoofing);
-  return fmt::format("{} hosts, {} client(s), VIP {} ({}){}", plan.hosts, plan.clients, kVip,
+  return fmt::format("{} {}, {} client(s), VIP {} ({}){}", plan.hosts,
+                     plan.machines ? "virtual machines" : "hosts", plan.clients, kVip,
                      plan.stand_in ? "stand-in: host 1 alone has it" : plan.mode, guard);
 }
 
