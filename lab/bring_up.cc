@@ -7,6 +7,7 @@
 #include <filesystem>
 
 #include "lab/hosts.hh"
+#include "lab/machine.hh"
 #include "lab/network.hh"
 #include "lab/topology.hh"
 
@@ -60,7 +61,10 @@ Result<void> bring_up(const Plan& plan, int timeout_s) {
 
 Result<void> lay_out(const Plan& plan) {
   if (auto prepared = prepare(plan); !prepared) return prepared;
-  return build(plan);
+  if (auto built = build(plan); !built) return built;
+  for (unsigned host = 1; plan.machines && host <= plan.hosts; ++host)
+    if (auto booted = wait_booted(host, kBootSeconds); !booted) return booted;
+  return {};
 }
 
 std::string summary_of(const Plan& plan) {

@@ -28,8 +28,6 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr int kBootSeconds = 120;  // of a guest; several boot at once under TCG
-
 std::string pid_file(unsigned host, const std::string& program) {
   return fmt::format("{}/{}.pid", runtime_directory(host), program);
 }
@@ -234,17 +232,26 @@ Result<void> start_host(const Plan& plan, unsigned host) {
   return plan.stand_in ? start_stand_in(host) : start_nlbd(host);
 }
 
-Result<void> restart_nlbd(const Plan& plan, unsigned host) {
+Result<void> stop_nlbd(unsigned host) {
   if (is_machine(host)) {
-    const auto done = in_machine(host, {"restart"});
+    const auto done = in_machine(host, {"stop"});
     return done ? Result<void>{} : tl::unexpected<Error>(done.error());
   }
   const auto process = nlbd_of(host);
-  if (process && is_alive(*process)) {
-    send_signal(*process, SIGTERM);
-    if (!wait_gone(*process, 10000))
-      return fail(fmt::format("host{}: nlbd did not end within 10 s of SIGTERM", host));
-  }
+  if (!process || !is_alive(*process)) return {};
+  send_signal(*process, SIGTERM);
+  if (wait_gone(*process, 10000)) return {};
+  return fail(fmt::format("host{}: nlbd did not end within 10 s of SIGTERM", host));
+}
+
+std::string which_nlbd(unsigned host) {
+  if (is_machine(host)) return in_machine(host, {"which"}).value_or("");
+  const auto process = nlbd_of(host);
+  return process && is_alive(*process) ? fmt::format("{} {}", process->pid, process->start_ticks) : "";
+}
+
+Result<void> restart_nlbd(const Plan& plan, unsigned host) {
+  if (auto stopped = stop_nlbd(host); !stopped) return stopped;
   return start_host(plan, host);
 }
 

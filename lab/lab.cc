@@ -266,6 +266,7 @@ void add_story(CLI::App& app, StoryOptions& options, int& result) {
   command->add_option("--mac-strategy", options.mac_strategy)
       ->check(CLI::IsMember({"auto", "add", "replace"}))
       ->capture_default_str();
+  command->add_flag("--vm", options.machines, "with virtual machines");
   command->add_flag("--as-windows", options.as_windows, "let the five symptoms really happen");
   command->add_flag("--json", options.json, "the claims as JSON");
   command->add_flag("--keep", options.keep, "leave the lab up");

@@ -19,8 +19,9 @@ namespace nlb::lab {
 
 [[nodiscard]] Result<void> plug_in_tap(const Node& node);  // before the machine starts
 [[nodiscard]] Result<void> power_on(const Node& node);     // returns before the guest has booted
+inline constexpr int kBootSeconds = 120;                   // several boot at once under TCG
 [[nodiscard]] Result<void> wait_booted(unsigned host, int timeout_s);
-// What the guest's own init does: "service", "nlbd", "restart", "signal KILL", … (lab/guest/host.sh).
+// What the guest's own init does: "service", "nlbd", "stop", "signal KILL", … (lab/guest/host.sh).
 [[nodiscard]] Result<std::string> in_machine(unsigned host, const std::vector<std::string>& words);
 [[nodiscard]] Result<Finished> run_in_machine(unsigned host, const std::vector<std::string>& command);
 

@@ -18,8 +18,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr int kRebootSeconds = 120;  // of a guest under TCG beside others
-
 Result<void> need_host(const Node& node) {
   if (node.host_id == 0) return fail(fmt::format("{} is not a host", node.name));
   return {};
@@ -90,7 +88,7 @@ Result<void> reboot(const Plan& plan, const Node& node) {
   if (auto host = need_host(node); !host) return host;
   if (fs::exists(dead_marker(node.host_id)))
     return fail(fmt::format("{} is off; `nlb lab vm start {}` boots it", node.name, node.name));
-  if (is_machine(node.host_id)) return reboot_machine(node.host_id, kRebootSeconds);
+  if (is_machine(node.host_id)) return reboot_machine(node.host_id, kBootSeconds);
   end_all_in(node.network);
   if (auto forgotten = forget_kernel_state(plan, node.host_id); !forgotten) return forgotten;
   if (auto renewed = renew_network(plan, node); !renewed) return renewed;

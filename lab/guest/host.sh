@@ -8,7 +8,8 @@
 # and says what is to be done:
 #   boot     everything, then wait for the power button (/run/power: off or reboot)
 #   service, nlbd    start it, if it does not run
-#   restart  a planned restart of nlbd
+#   stop     nlbd by SIGTERM
+#   which    prints a name of the nlbd that runs: its process and the boot
 #   signal NAME   to nlbd: KILL, STOP, CONT
 #   state    prints how nlbd and the service are: running, paused or dead
 # nlbd is started at boot once it has been enabled ($state/enabled).
@@ -32,7 +33,7 @@ state_of() { # NAME
 start() { # NAME COMMAND…
   name=$1
   shift
-  runs "$name" && return
+  runs "$name" && return 0
   setsid "$@" </dev/null >>"$home/$name.log" 2>&1 &
   echo $! >"/run/$name.pid"
 }
@@ -44,11 +45,11 @@ start_nlbd() {
 }
 
 end() { # NAME: as an init system does it
-  runs "$1" || return
+  runs "$1" || return 0
   kill -CONT "$(cat "/run/$1.pid")"
   kill -TERM "$(cat "/run/$1.pid")"
   for _ in $(seq 100); do
-    runs "$1" || return
+    runs "$1" || return 0
     usleep 100000
   done
   kill -KILL "$(cat "/run/$1.pid")"
@@ -107,10 +108,8 @@ case ${1:-boot} in
   boot) boot ;;
   service) start_service ;;
   nlbd) touch "$state/enabled" && start_nlbd ;;
-  restart)
-    end nlbd
-    start_nlbd
-    ;;
+  stop) end nlbd ;;
+  which) ! runs nlbd || echo "$(cat /run/nlbd.pid) $(cat /proc/sys/kernel/random/boot_id)" ;;
   signal) runs nlbd && kill -"$2" "$(cat /run/nlbd.pid)" ;;
   state) echo "$(state_of nlbd) $(state_of service)" ;;
 esac
