@@ -3,10 +3,10 @@
 PREFIX ?= /usr
 NINJA  ?= ninja
 
-.PHONY: help deps build demo test check check-lint check-sanitizers fuzz bench format install clean
+.PHONY: help deps build demo lab-vm test check check-lint check-sanitizers fuzz bench format install clean
 
 help:
-	@echo "make deps | build | demo | test | check | bench | fuzz | format | install DESTDIR=… | clean"
+	@echo "make deps | build | demo | lab-vm | test | check | bench | fuzz | format | install DESTDIR=… | clean"
 
 deps:
 	@tools/deps.sh
@@ -18,6 +18,13 @@ build:
 
 demo: build
 	@tools/demo.sh
+
+# The lab with real virtual machines behind a guarded switch; it stays up.
+lab-vm: build
+	@build/bin/nlb lab down
+	@build/bin/nlb lab up --vm --mac-spoofing cluster
+	@build/bin/nlb lab status
+	@echo "try: build/bin/nlb lab exec host1 -- nlb display; build/bin/nlb lab vm stop web2; build/bin/nlb lab down"
 
 test: build
 	@tools/run-tests.sh

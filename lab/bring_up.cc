@@ -7,6 +7,7 @@
 #include <filesystem>
 
 #include "lab/hosts.hh"
+#include "lab/machine.hh"
 #include "lab/network.hh"
 #include "lab/topology.hh"
 
@@ -17,6 +18,8 @@ constexpr int kWrongUsage = 2, kNotPermitted = 4;
 
 Result<void> prepare(const Plan& plan) {
   if (geteuid() != 0) return fail("network namespaces need root; run it with sudo", kNotPermitted);
+  if (plan.machines && plan.hosts > kMaxLabMachines)
+    return fail(fmt::format("--vm: at most {} hosts", kMaxLabMachines), kWrongUsage);
   for (const auto& weight : plan.weights) {
     const bool number =
         !weight.empty() && weight.size() <= 3 && weight.find_first_not_of("0123456789") == std::string::npos;
@@ -58,13 +61,17 @@ Result<void> bring_up(const Plan& plan, int timeout_s) {
 
 Result<void> lay_out(const Plan& plan) {
   if (auto prepared = prepare(plan); !prepared) return prepared;
-  return build(plan);
+  if (auto built = build(plan); !built) return built;
+  for (unsigned host = 1; plan.machines && host <= plan.hosts; ++host)
+    if (auto booted = wait_booted(host, kBootSeconds); !booted) return booted;
+  return {};
 }
 
 std::string summary_of(const Plan& plan) {
   const std::string guard =
       plan.mac_spoofing.empty() ? "" : fmt::format(", guarded switch: MAC spoofing {}", plan.mac_spoofing);
-  return fmt::format("{} hosts, {} client(s), VIP {} ({}){}", plan.hosts, plan.clients, kVip,
+  return fmt::format("{} {}, {} client(s), VIP {} ({}){}", plan.hosts,
+                     plan.machines ? "virtual machines" : "hosts", plan.clients, kVip,
                      plan.stand_in ? "stand-in: host 1 alone has it" : plan.mode, guard);
 }
 

@@ -12,6 +12,7 @@
 
 #include "lab/guarded_switch.hh"
 #include "lab/hosts.hh"
+#include "lab/machine.hh"
 #include "lab/network.hh"
 #include "lab/power.hh"
 #include "lab/process.hh"
@@ -37,6 +38,13 @@ Result<ProcessId> running_nlbd(const Node& node) {
 }
 
 Result<int64_t> signal_nlbd(const Node& node, int signal) {
+  if (is_machine(node.host_id)) {
+    const int64_t instant = now_ns();
+    const char* name = signal == SIGKILL ? "KILL" : signal == SIGSTOP ? "STOP" : "CONT";
+    if (auto done = in_machine(node.host_id, {"signal", name}); !done)
+      return fail(fmt::format("{}: nlbd does not run; `nlb lab start {}` starts it", node.name, node.name));
+    return instant;
+  }
   const auto process = running_nlbd(node);
   if (!process) return tl::unexpected<Error>(process.error());
   const int64_t instant = now_ns();
@@ -75,15 +83,25 @@ Result<int64_t> lose(const Node& node, const std::string& argument) {
 Result<int64_t> stand_still(const Node& node, bool still) {
   if (node.host_id == 0) return fail(fmt::format("{} is not a host", node.name));
   const int64_t instant = now_ns();
+  if (is_machine(node.host_id)) {
+    if (auto done = freeze_machine(node.host_id, still); !done) return tl::unexpected<Error>(done.error());
+    return instant;
+  }
   if (auto lost = lose(node, still ? "100" : "0"); !lost) return lost;
   for (const auto& process : processes_in({node.network})) send_signal(process, still ? SIGSTOP : SIGCONT);
   return instant;
 }
 
+// A guest sees its link go; a namespace's veth follows its peer by itself.
+Result<void> set_link(const Node& node, bool up) {
+  if (auto done = set_port(node, up); !done) return done;
+  return is_machine(node.host_id) ? set_machine_carrier(node.host_id, up) : Result<void>{};
+}
+
 Result<int64_t> heal(const Node& node) {
   if (auto removed = remove_loss(node); !removed) return tl::unexpected<Error>(removed.error());
   const int64_t instant = now_ns();
-  if (auto up = set_port(node, true); !up) return tl::unexpected<Error>(up.error());
+  if (auto up = set_link(node, true); !up) return tl::unexpected<Error>(up.error());
   return instant;
 }
 
@@ -108,7 +126,7 @@ void kill_recorded() {
     wait_gone(*guard, 2000);
   }
   for (unsigned host = 1; host <= kMaxLabHosts; ++host) {
-    for (const auto* program : {"nlbd", "service"}) {
+    for (const auto* program : {"qemu", "relay", "nlbd", "service"}) {
       const auto process = read_pid_file(fmt::format("{}/{}.pid", runtime_directory(host), program));
       if (!process) continue;
       send_signal(*process, SIGKILL);
@@ -152,7 +170,7 @@ Result<int64_t> inject(const Plan& plan, const std::string& fault, const Node& n
   if (fault == "heal") return heal(node);
   if (fault == "cut") {
     const int64_t instant = now_ns();
-    if (auto down = set_port(node, false); !down) return tl::unexpected<Error>(down.error());
+    if (auto down = set_link(node, false); !down) return tl::unexpected<Error>(down.error());
     return instant;
   }
   return fail(fmt::format("{} is unknown; faults are kill, pause, resume, cut, heal, loss", fault), 2);

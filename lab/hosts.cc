@@ -21,6 +21,8 @@
 #include <sstream>
 #include <thread>
 
+#include "lab/machine.hh"
+
 namespace nlb::lab {
 namespace {
 
@@ -72,6 +74,15 @@ Result<void> start_nlbd(unsigned host) {
   return write_pid_file(pid_file(host, "nlbd"), *started);
 }
 
+// The guest's init starts nlbd from now on by itself.
+Result<void> start_machine(unsigned host) {
+  if (auto on = power_on(host_node(host)); !on) return on;
+  if (auto booted = wait_booted(host, kBootSeconds); !booted) return booted;
+  for (const auto* what : {"service", "nlbd"})
+    if (auto done = in_machine(host, {what}); !done) return tl::unexpected<Error>(done.error());
+  return {};
+}
+
 Result<void> start_stand_in(unsigned host) {
   if (host != 1) return {};
   return must_run(
@@ -95,11 +106,25 @@ std::optional<Answer> ask_state(unsigned host) {
   return answer;
 }
 
+bool nlbd_lives(unsigned host) {
+  if (is_machine(host)) return machine_report(host).nlbd != MachineProcess::dead;
+  const auto process = nlbd_of(host);
+  return process && is_alive(*process);
+}
+
+bool nlbd_is_stopped(unsigned host) {
+  if (is_machine(host)) {
+    const auto report = machine_report(host);
+    return report.frozen || report.nlbd == MachineProcess::paused;
+  }
+  const auto process = nlbd_of(host);
+  return process && is_stopped(*process);
+}
+
 // Hosts that somebody took out of the cluster on purpose are not waited for.
 bool was_taken_out(unsigned host, const std::optional<Answer>& answer) {
   if (answer) return answer->state == "stopped" || answer->state == "suspended";
-  const auto process = nlbd_of(host);
-  return process && is_stopped(*process);
+  return nlbd_is_stopped(host);
 }
 
 // False: not yet. An error: it will never be.
@@ -109,13 +134,14 @@ Result<bool> all_agree(const Plan& plan, bool everyone) {
   bool silent = false;
   for (unsigned host = 1; host <= plan.hosts; ++host) {
     if (std::filesystem::exists(dead_marker(host))) continue;
-    const auto process = nlbd_of(host);
-    if (!process || !is_alive(*process)) {
+    // A machine that answers is not asked how it is: that takes a process in the guest.
+    auto answer = is_machine(host) ? ask_state(host) : std::nullopt;
+    if (!answer && !nlbd_lives(host) && !nlbd_is_stopped(host)) {
       if (!everyone) continue;
       return fail(fmt::format("host{}: nlbd has ended; the end of {}:\n{}next: `nlb lab down`", host,
                               log_of(host), log_tail(host, 15)));
     }
-    const auto answer = is_stopped(*process) ? std::nullopt : ask_state(host);
+    if (!answer && !is_machine(host) && !nlbd_is_stopped(host)) answer = ask_state(host);
     if (!everyone && was_taken_out(host, answer)) continue;
     if (!everyone && answer && answer->state == "draining") {
       ++draining;
@@ -179,10 +205,12 @@ Result<void> write_host_files(const Plan& plan, unsigned host) {
   file << configuration_of(plan, host);
   file.close();
   if (!file) return fail(path + ": cannot be written");
+  if (plan.machines) return write_machine_files(plan, host);
   return {};
 }
 
 Result<void> start_service(unsigned host) {
+  if (is_machine(host)) return power_on(host_node(host));  // its init starts the service
   const auto running = read_pid_file(pid_file(host, "service"));
   if (running && is_alive(*running)) return {};
   const auto log = runtime_directory(host) + "/service.log";
@@ -199,17 +227,31 @@ Result<void> start_service(unsigned host) {
 }
 
 Result<void> start_host(const Plan& plan, unsigned host) {
+  if (is_machine(host)) return start_machine(host);
   if (auto started = start_service(host); !started) return started;
   return plan.stand_in ? start_stand_in(host) : start_nlbd(host);
 }
 
-Result<void> restart_nlbd(const Plan& plan, unsigned host) {
-  const auto process = nlbd_of(host);
-  if (process && is_alive(*process)) {
-    send_signal(*process, SIGTERM);
-    if (!wait_gone(*process, 10000))
-      return fail(fmt::format("host{}: nlbd did not end within 10 s of SIGTERM", host));
+Result<void> stop_nlbd(unsigned host) {
+  if (is_machine(host)) {
+    const auto done = in_machine(host, {"stop"});
+    return done ? Result<void>{} : tl::unexpected<Error>(done.error());
   }
+  const auto process = nlbd_of(host);
+  if (!process || !is_alive(*process)) return {};
+  send_signal(*process, SIGTERM);
+  if (wait_gone(*process, 10000)) return {};
+  return fail(fmt::format("host{}: nlbd did not end within 10 s of SIGTERM", host));
+}
+
+std::string which_nlbd(unsigned host) {
+  if (is_machine(host)) return in_machine(host, {"which"}).value_or("");
+  const auto process = nlbd_of(host);
+  return process && is_alive(*process) ? fmt::format("{} {}", process->pid, process->start_ticks) : "";
+}
+
+Result<void> restart_nlbd(const Plan& plan, unsigned host) {
+  if (auto stopped = stop_nlbd(host); !stopped) return stopped;
   return start_host(plan, host);
 }
 
@@ -248,9 +290,20 @@ Result<void> wait_answering(unsigned host, int timeout_s) {
   return {};
 }
 
-HostReport report_of(const Plan& plan, unsigned host) {
-  HostReport report;
-  report.dead = std::filesystem::exists(dead_marker(host));
+namespace {
+
+// Whether the port at the switch is up and somebody is behind it.
+void look_at_machine(HostReport& report, unsigned host) {
+  const auto seen = machine_report(host);
+  report.dead = report.dead || !seen.on;
+  report.nlbd = seen.nlbd != MachineProcess::dead;
+  report.paused = seen.nlbd == MachineProcess::paused || seen.frozen;
+  report.service = seen.service != MachineProcess::dead;
+  const auto link = run({"ip", "-n", kSwitch, "-o", "link", "show", host_node(host).port});
+  report.carrier = link && link->output.find("LOWER_UP") != std::string::npos;
+}
+
+void look_at_namespace(HostReport& report, unsigned host) {
   const auto service = read_pid_file(pid_file(host, "service"));
   report.service = service && is_alive(*service);
   const auto daemon = nlbd_of(host);
@@ -258,6 +311,14 @@ HostReport report_of(const Plan& plan, unsigned host) {
   report.paused = report.nlbd && is_stopped(*daemon);
   const auto link = run({"ip", "-n", host_node(host).network, "-o", "link", "show", "eth0"});
   report.carrier = link && link->output.find("LOWER_UP") != std::string::npos;
+}
+
+}  // namespace
+
+HostReport report_of(const Plan& plan, unsigned host) {
+  HostReport report;
+  report.dead = std::filesystem::exists(dead_marker(host));
+  is_machine(host) ? look_at_machine(report, host) : look_at_namespace(report, host);
   if (report.nlbd && !report.paused && !plan.stand_in) {
     if (const auto answer = ask_state(host)) {
       report.state = answer->state;

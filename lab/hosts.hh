@@ -17,6 +17,9 @@ namespace nlb::lab {
 // The service behind the VIP; then what does not run of service and nlbd.
 [[nodiscard]] Result<void> start_service(unsigned host);
 [[nodiscard]] Result<void> start_host(const Plan& plan, unsigned host);
+[[nodiscard]] Result<void> stop_nlbd(unsigned host);  // by SIGTERM, and the wait for its end
+// A name for the nlbd that runs, another one after each start; "" when none runs.
+[[nodiscard]] std::string which_nlbd(unsigned host);
 // SIGTERM to nlbd (a planned restart), the wait for its end, and a new one.
 [[nodiscard]] Result<void> restart_nlbd(const Plan& plan, unsigned host);
 // Until the hosts report `converged` in one view of just them. `everyone`: every host but those that are dead

@@ -16,10 +16,12 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
+#include "lab/agent.hh"
 #include "lab/bring_up.hh"
 #include "lab/faults.hh"
 #include "lab/guarded_switch.hh"
 #include "lab/hosts.hh"
+#include "lab/machine.hh"
 #include "lab/network.hh"
 #include "lab/plan.hh"
 #include "lab/power.hh"
@@ -46,15 +48,12 @@ int complain(const Error& error, int exit_code = kFailed) {
 struct UpOptions {
   Plan plan;
   std::string weights;
-  bool virtual_machines = false;
-  int timeout_s = 30;
+  int timeout_s = 0;  // 0: what such a lab needs
 };
 
 int up(UpOptions options) {
   if (!options.weights.empty()) options.plan.weights = CLI::detail::split(options.weights, ',');
-  if (options.virtual_machines)
-    return complain({"--vm comes with a later release; the lab of namespaces is `nlb lab up`", 0},
-                    kWrongUsage);
+  if (options.timeout_s == 0) options.timeout_s = options.plan.machines ? 90 : 30;
   const auto began = std::chrono::steady_clock::now();
   if (auto done = bring_up(options.plan, options.timeout_s); !done)
     return complain(done.error(), done.error().code != 0 ? done.error().code : kFailed);
@@ -144,6 +143,10 @@ int exec_in(int argc, char** argv) {
   if (argc > first && std::strcmp(argv[first], "--") == 0) ++first;
   if (argc <= first) return complain({"exec: say NODE -- COMMAND", 0}, kWrongUsage);
   return with_node(argv[2], [&](const Plan&, const Node& node) {
+    if (is_machine(node.host_id)) {
+      const auto code = exec_in_machine(node.host_id, {argv + first, argv + argc});
+      return code ? *code : complain(code.error());
+    }
     if (auto entered = enter_network(node.network); !entered) return complain(entered.error());
     put_own_directory_on_path();
     if (node.host_id != 0) setenv("NLB_SOCKET", control_socket(node.host_id).c_str(), 1);
@@ -241,7 +244,7 @@ void add_up(CLI::App& app, UpOptions& options, int& result) {
       ->add_option("--mac-spoofing", plan.mac_spoofing,
                    "guard the switch, with this setting of the hosts' ports; without it any MAC passes")
       ->check(CLI::IsMember({"off", "cluster", "on"}));
-  command->add_flag("--vm", options.virtual_machines, "real virtual machines");
+  command->add_flag("--vm", plan.machines, "hosts are virtual machines (QEMU)");
   command->add_option("--affinity", plan.affinity)
       ->check(CLI::IsMember({"none", "single", "network"}))
       ->capture_default_str();
@@ -253,8 +256,7 @@ void add_up(CLI::App& app, UpOptions& options, int& result) {
       ->check(CLI::Range(3, 100))
       ->capture_default_str();
   command->add_flag("--ip-forward", plan.ip_forward, "hosts forward, as Docker machines do");
-  command->add_option("--timeout", options.timeout_s, "seconds to wait for convergence")
-      ->capture_default_str();
+  command->add_option("--timeout", options.timeout_s, "seconds to wait for convergence (30; with --vm 90)");
   command->add_flag("--stand-in", plan.stand_in)->group("");  // tests of the lab itself
   command->callback([&options, &result] { result = up(options); });
 }
@@ -264,6 +266,7 @@ void add_story(CLI::App& app, StoryOptions& options, int& result) {
   command->add_option("--mac-strategy", options.mac_strategy)
       ->check(CLI::IsMember({"auto", "add", "replace"}))
       ->capture_default_str();
+  command->add_flag("--vm", options.machines, "with virtual machines");
   command->add_flag("--as-windows", options.as_windows, "let the five symptoms really happen");
   command->add_flag("--json", options.json, "the claims as JSON");
   command->add_flag("--keep", options.keep, "leave the lab up");
@@ -312,6 +315,21 @@ void add_node_commands(CLI::App& app, NodeOptions& options, int& result) {
       ->capture_default_str();
   machine->callback([&] { result = switch_machine(options.kind, options.node, options.timeout_s); });
   app.add_subcommand("exec", "run a command in a node: exec NODE -- COMMAND");  // handled before the parser
+}
+
+struct MachineOptions {
+  std::string network, socket;
+  unsigned host_id = 1;
+};
+
+void add_machine_ends(CLI::App& app, MachineOptions& options, int& result) {
+  auto* agent = app.add_subcommand("agent", "in a guest: runs what `lab exec` asks for")->group("");
+  agent->add_option("--network", options.network)->required();
+  agent->callback([&] { result = serve_agent(options.network); });
+  auto* relay = app.add_subcommand("relay", "the control socket of a guest's nlbd")->group("");
+  relay->add_option("--host-id", options.host_id)->required();
+  relay->add_option("--socket", options.socket)->required();
+  relay->callback([&] { result = serve_relay(options.host_id, options.socket); });
 }
 
 struct ToolOptions {
@@ -414,11 +432,13 @@ int lab_main(int argc, char** argv) {
   StoryOptions story_options;
   NodeOptions node_options;
   ToolOptions tool_options;
+  MachineOptions machine_options;
   add_up(app, up_options, result);
   add_story(app, story_options, result);
   add_node_commands(app, node_options, result);
   add_tools(app, tool_options, result);
   add_forger(app, tool_options.forge, result);
+  add_machine_ends(app, machine_options, result);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& problem) {

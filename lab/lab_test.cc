@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // The lab's arithmetic: addresses, configuration, answers, and what exactly a gap is.
 #include <gtest/gtest.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <array>
+#include <thread>
 
+#include "lab/agent_frames.hh"
 #include "lab/gap.hh"
 #include "lab/guarded_switch.hh"
 #include "lab/plan.hh"
@@ -128,6 +132,48 @@ TEST(StreamByte, ShiftedDataIsNoticed) {
     for (uint64_t at = 0; at < 10'000; ++at) equal += stream_byte(at) == stream_byte(at + shift) ? 1U : 0U;
     EXPECT_LT(equal, 5'000U) << "shift " << shift;
   }
+}
+
+// ---- what the agent of a guest and its caller say to each other ----
+
+class AgentFrames : public ::testing::Test {
+ protected:
+  void SetUp() override { ASSERT_EQ(socketpair(AF_UNIX, SOCK_STREAM, 0, ends_.data()), 0); }
+  void TearDown() override {
+    for (const int end : ends_) close(end);
+  }
+  void say(const std::string& bytes) { ASSERT_TRUE(write_all(ends_[0], bytes.data(), bytes.size())); }
+  std::array<int, 2> ends_{-1, -1};
+};
+
+TEST_F(AgentFrames, CarryAnyBytesOfAnyLengthUpToTheLimit) {
+  for (const std::size_t size : {std::size_t{0}, std::size_t{1}, std::size_t{70'000}, kMaxFrameBytes}) {
+    const std::string sent(size, '\0');
+    std::thread writer([&] { EXPECT_TRUE(write_frame(ends_[0], FrameKind::output, sent)); });
+    const auto frame = read_frame(ends_[1]);
+    writer.join();
+    ASSERT_TRUE(frame);
+    EXPECT_EQ(frame->kind, FrameKind::output);
+    EXPECT_EQ(frame->bytes, sent);
+  }
+}
+
+TEST_F(AgentFrames, ComeInPieces) {
+  const std::string whole = frame_of(FrameKind::exit, "127");
+  say(whole.substr(0, 3));
+  std::thread late([&] { say(whole.substr(3)); });
+  const auto frame = read_frame(ends_[1]);
+  late.join();
+  ASSERT_TRUE(frame);
+  EXPECT_EQ(frame->bytes, "127");
+}
+
+TEST_F(AgentFrames, EndWithTheConnectionAndAtALengthThatIsNone) {
+  say(std::string("O\x7f\xff\xff\xff", 5));
+  EXPECT_FALSE(read_frame(ends_[1]));
+  say(frame_of(FrameKind::output, "cut off").substr(0, 8));
+  shutdown(ends_[0], SHUT_WR);
+  EXPECT_FALSE(read_frame(ends_[1]));
 }
 
 }  // namespace

@@ -145,6 +145,7 @@ Result<void> save_plan(const Plan& plan) {
                                {"declare_cluster", plan.declare_cluster},
                                {"announce", plan.announce},
                                {"proof", plan.proof},
+                               {"machines", plan.machines},
                                {"stand_in", plan.stand_in}};
   std::ofstream file(plan_file());
   file << json.dump(2) << '\n';
@@ -173,6 +174,7 @@ Result<Plan> load_plan() {
   plan.declare_cluster = json.value("declare_cluster", plan.declare_cluster);
   plan.announce = json.value("announce", plan.announce);
   plan.proof = json.value("proof", plan.proof);
+  plan.machines = json.value("machines", plan.machines);
   plan.stand_in = json.value("stand_in", plan.stand_in);
   return plan;
 }

@@ -22,6 +22,7 @@ inline constexpr const char* kGateway = "10.77.0.1";
 inline constexpr const char* kSwitch = "nlb-switch";
 inline constexpr const char* kBridge = "nlbsw0";
 inline constexpr unsigned kHttpPort = 80, kUdpPort = 7007;
+inline constexpr unsigned kMaxLabMachines = 8;
 inline constexpr unsigned kMaxLabHosts = 64, kMaxLabClients = 50, kMaxClientAddresses = 60000;
 
 struct Plan {
@@ -39,6 +40,7 @@ struct Plan {
   bool declare_cluster = true;  // the guard knows the cluster
   bool announce = true;         // the guard tells its guests their policy
   bool proof = true;            // hosts prove the path before they bind
+  bool machines = false;        // hosts are virtual machines
   bool stand_in = false;  // no nlbd: host 1 alone has the VIP, added by hand (for tests of the lab itself)
 };
 

@@ -8,6 +8,7 @@
 #include <fstream>
 
 #include "lab/hosts.hh"
+#include "lab/machine.hh"
 #include "lab/network.hh"
 #include "lab/process.hh"
 #include "lab/topology.hh"
@@ -34,6 +35,7 @@ void end_all_in(const std::string& network) {
 // What a kernel forgets when it boots: everything but the disk, of which only the configuration is rewritten.
 Result<void> forget_kernel_state(const Plan& plan, unsigned host) {
   std::error_code error;
+  if (is_machine(host)) return write_host_files(plan, host);  // the rest is in the guest's memory
   fs::remove_all(pin_directory(host), error);
   fs::remove_all(runtime_directory(host), error);
   return write_host_files(plan, host);
@@ -53,7 +55,7 @@ void kill_all_in(const std::vector<std::string>& networks) {
 Result<void> cut_power(const Node& node) {
   if (auto host = need_host(node); !host) return host;
   if (auto down = set_port(node, false); !down) return down;
-  kill_all_in({node.network});
+  is_machine(node.host_id) ? power_off(node.host_id) : kill_all_in({node.network});
   std::ofstream(dead_marker(node.host_id)) << "dead\n";
   return {};
 }
@@ -61,10 +63,14 @@ Result<void> cut_power(const Node& node) {
 Result<void> shut_down(const Node& node) {
   if (auto host = need_host(node); !host) return host;
   if (fs::exists(dead_marker(node.host_id))) return fail(fmt::format("{} is off already", node.name));
-  end_all_in(node.network);
+  Result<void> done;
+  if (is_machine(node.host_id))
+    done = press_power_button(node.host_id);
+  else
+    end_all_in(node.network);
   std::ofstream(dead_marker(node.host_id)) << "off\n";
   unplug(node);
-  return {};
+  return done;
 }
 
 Result<void> start_node(const Plan& plan, const Node& node) {
@@ -73,6 +79,7 @@ Result<void> start_node(const Plan& plan, const Node& node) {
     unplug(node);
     if (auto forgotten = forget_kernel_state(plan, node.host_id); !forgotten) return forgotten;
     if (auto plugged = plug_in(plan, node); !plugged) return plugged;
+    fs::remove(dead_marker(node.host_id));
   }
   return start_host(plan, node.host_id);
 }
@@ -81,6 +88,7 @@ Result<void> reboot(const Plan& plan, const Node& node) {
   if (auto host = need_host(node); !host) return host;
   if (fs::exists(dead_marker(node.host_id)))
     return fail(fmt::format("{} is off; `nlb lab vm start {}` boots it", node.name, node.name));
+  if (is_machine(node.host_id)) return reboot_machine(node.host_id, kBootSeconds);
   end_all_in(node.network);
   if (auto forgotten = forget_kernel_state(plan, node.host_id); !forgotten) return forgotten;
   if (auto renewed = renew_network(plan, node); !renewed) return renewed;

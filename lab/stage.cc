@@ -11,6 +11,7 @@
 #include <thread>
 
 #include "lab/guarded_switch.hh"
+#include "lab/machine.hh"
 
 namespace nlb::lab {
 namespace {
@@ -71,6 +72,7 @@ void print_folded(const std::string& line, const std::string& indent) {
 }  // namespace
 
 Finished Stage::on(const Node& node, const std::vector<std::string>& command) const {
+  if (is_machine(node.host_id)) return finished(run_in_machine(node.host_id, command));
   return finished(run(command, "", node.network));
 }
 

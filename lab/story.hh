@@ -14,6 +14,7 @@ namespace nlb::lab {
 struct StoryOptions {
   std::string mac_strategy = "auto";  // auto, add or replace
   bool as_windows = false;
+  bool machines = false;  // hosts are virtual machines
   bool json = false;
   bool keep = false;  // leave the lab up at the end
 };

@@ -13,6 +13,7 @@
 #include <thread>
 
 #include "lab/guarded_switch.hh"
+#include "lab/machine.hh"
 #include "lab/network.hh"
 #include "lab/process.hh"
 
@@ -76,6 +77,7 @@ Result<void> make_network(const Plan& plan, const Node& node) {
 }  // namespace
 
 Result<void> plug_in(const Plan& plan, const Node& node) {
+  if (plan.machines && node.host_id != 0) return plug_in_tap(node);
   if (auto made = make_network(plan, node); !made) return made;
   auto wired = ip_in(kSwitch, fmt::format("link add {0} type veth peer name eth0 address {1} netns {2}\n"
                                           "link set {0} master {3}\nlink set {0} up\n",
@@ -86,7 +88,7 @@ Result<void> plug_in(const Plan& plan, const Node& node) {
 
 void unplug(const Node& node) {
   (void)run({"ip", "-n", kSwitch, "link", "del", node.port});
-  remove_network(node.network);
+  if (network_exists(node.network)) remove_network(node.network);
   wait_port_gone(node);
 }
 

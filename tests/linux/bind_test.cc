@@ -266,7 +266,7 @@ TEST_F(BindTest, FailureKeepsWhatAnEarlierDaemonLeft) {
 
 TEST_F(BindTest,
        DriverRefusal) {  // no fake: the macvlan's parent already carries the MAC, and it has no filter
-  sh("ip link set veth0 name parent; ip link set parent down; ip link set parent address " +
+  sh("ip link set veth0 down; ip link set veth0 name parent; ip link set parent address " +
      kClusterMac.text() + "; ip link set parent up; ip link add veth0 link parent address " + kOwnMac.text() +
      " type macvlan mode bridge; ip link set veth0 up");
   wait_for_link_local("parent");

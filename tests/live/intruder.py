@@ -56,14 +56,13 @@ def daemon(*words):
 
 
 def keepalived(lab, vrid, address):
-    path = Path(lab.root) / "keepalived.conf"
+    path = Path(lab.root) / "switch/keepalived.conf"  # in a directory that goes with the lab
     path.write_text("global_defs {\n  vrrp_garp_master_refresh 1\n}\n"
                     "vrrp_instance intruder {\n  state MASTER\n  interface eth0\n"
                     f"  virtual_router_id {vrid}\n"
                     "  priority 255\n  advert_int 0.2\n  version 3\n  use_vmac\n  vmac_xmit_base\n"
                     f"  virtual_ipaddress {{\n    {address}/24\n  }}\n}}\n")
-    return daemon("keepalived", "-n", "-l", "-f", str(path), "-p", f"{lab.root}/keepalived.pid", "-r",
-                  f"{lab.root}/vrrp.pid")
+    return daemon("keepalived", "-n", "-l", "-f", str(path), "-p", f"{path}.pid", "-r", f"{path}.vrrp")
 
 
 # ---- the attacks: each acts until its block ends ----

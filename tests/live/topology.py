@@ -61,7 +61,7 @@ def scenario(run):
         need_no_failure(lab.load(300))
 
     with run.case("wrong usage is refused in a sentence"):
-        for words, exit_code in ((("up", "--mac-spoofing", "off"), 2), (("fault", "kill", "host9"), 2),
+        for words, exit_code in ((("up", "--mac-spoofing", "maybe"), 2), (("fault", "kill", "host9"), 2),
                                  (("fault", "break", "host1"), 2), (("up",), 1)):
             done = lab.lab(*words, check=False)
             need(done.returncode == exit_code and done.stderr.strip(), f"{words}: {done}")
