@@ -179,7 +179,9 @@ HookState PortHooks::state(uint32_t transmit, uint32_t receive) const {
   now.receive = tcx_receive || is_first_filter(index_, TcDirection::egress, receive);
   if (tcx_transmit || tcx_receive) {
     now.kind = HookKind::tcx;
-  } else if (now.transmit || now.receive) {
+  } else if (now.receive) {  // no other qdisc has an egress; asking lists those of all ports
+    now.kind = HookKind::clsact;
+  } else if (now.transmit) {
     const auto standing = ingress_qdisc(index_);
     now.kind = standing && *standing == IngressQdisc::ingress ? HookKind::ingress_qdisc : HookKind::clsact;
   }
