@@ -141,6 +141,19 @@ void GuardMaps::forget_port(uint32_t ifindex) {
   forget_where([&](uint32_t one) { return one == ifindex; });
 }
 
+// Deleted first, given back then: for a moment a place too few, never one too many.
+void GuardMaps::age_learned(uint64_t since) {
+  for (const auto& key : keys_of<nlb_guard_learned_key>(learned_)) {
+    nlb_guard_learned seen{};
+    auto value = port(key.ifindex);
+    if (!value || (value->flags & NLB_GUARD_PORT_STICKY) != 0) continue;
+    if (bpf_map_lookup_elem(learned_, &key, &seen) != 0 || seen.last_ns >= since) continue;
+    if (bpf_map_delete_elem(learned_, &key) != 0) continue;
+    ++value->macs_forgotten;
+    bpf_map_update_elem(ports_, &key.ifindex, &*value, BPF_EXIST);
+  }
+}
+
 void GuardMaps::forget_others(const std::set<uint32_t>& here) {
   forget_where([&](uint32_t one) { return !here.contains(one); });
 }

@@ -36,6 +36,9 @@ class GuardMaps {
   [[nodiscard]] std::optional<nlb_guard_state> state(uint32_t ifindex) const;
   [[nodiscard]] std::vector<MacAddress> learned(uint32_t ifindex) const;
   // What was counted, learned and reported of ports that are not among these.
+  // Sources of a port under `on` that were not seen since `since` (CLOCK_MONOTONIC, ns); sticky ports keep
+  // theirs.
+  void age_learned(uint64_t since);
   void forget_others(const std::set<uint32_t>& here);
   // Opens a port again that a violation has shut down.
   [[nodiscard]] Result<void> recover(uint32_t ifindex, Nanos now);

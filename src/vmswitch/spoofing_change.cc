@@ -62,7 +62,32 @@ std::string must_be_stopped(const GuestPort& port, const RunState& state) {
          "; or add --live, which takes effect at once and is recorded";
 }
 
+std::string setting_of(const GuestPort& port) {
+  std::string text = name_of(port.mac_spoofing);
+  if (port.mac_spoofing != MacSpoofing::cluster) return text;
+  text += " (" + port.cluster;
+  if (port.host_id != 0) text += ", host id " + std::to_string(port.host_id);
+  return text + ")";
+}
+
 }  // namespace
+
+// Whoever changed it, and by which way: `set`, an edited file and a reload, or a machine's definition. A
+// change while the machine runs is on record.
+void SwitchDaemon::tell_spoofing_changes(const SwitchConfig& before) {
+  for (const auto& port : config_.ports) {
+    const auto former = std::find_if(before.ports.begin(), before.ports.end(), [&](const GuestPort& one) {
+      return one.vm == port.vm && one.adapter == port.adapter;
+    });
+    if (former == before.ports.end() || setting_of(*former) == setting_of(port)) continue;
+    const auto state = run_state(port, config_, enforcement_->links_now());
+    events_.add(state.running ? EventId::spoofing_changed_live : EventId::spoofing_changed,
+                "\"Enable spoofing of MAC address\" of " + port.title() + " is " + setting_of(port) +
+                    ", it was " + setting_of(*former) + ", by " + port.source +
+                    (state.running ? "; changed live (" + state.evidence + ")" : ""),
+                {{"vm", port.vm}, {"adapter", port.adapter}, {"mac_spoofing", name_of(port.mac_spoofing)}});
+  }
+}
 
 Json SwitchDaemon::set(const Json& request) {
   SpoofingChange wanted;
@@ -135,9 +160,6 @@ Json SwitchDaemon::change(const SpoofingChange& wanted, const GuestPort& port,
   const std::string what = "\"Enable spoofing of MAC address\" of " + port.title() + " is " +
                            name_of(wanted.mac_spoofing) + ", it was " + name_of(port.mac_spoofing);
   const bool was_live = state.running;
-  events_.add(was_live ? EventId::spoofing_changed_live : EventId::spoofing_changed,
-              what + (was_live ? "; changed live (" + state.evidence + ")" : ""),
-              {{"vm", port.vm}, {"adapter", port.adapter}, {"mac_spoofing", name_of(wanted.mac_spoofing)}});
   return {{"schema", 1},
           {"message", what + (was_live ? ". Changed while it runs; this is recorded." : ".")},
           {"source", path},

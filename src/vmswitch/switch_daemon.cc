@@ -4,6 +4,7 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <ctime>
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
@@ -15,6 +16,8 @@
 
 namespace nlb::vmswitch {
 namespace {
+
+constexpr Nanos kLearnedAge = 300 * kSecond;  // the ageing time of bridges
 
 std::string numbers_file(const SwitchPaths& paths) {
   return paths.runtime_directory + "/clusters";
@@ -187,6 +190,7 @@ void SwitchDaemon::tick() {
   static_cast<void>(look_again());
   read_events();
   read_counters();
+  age_learned_addresses();
   watch_shut_ports();
   events_.write_lines();
 }
@@ -211,6 +215,14 @@ void SwitchDaemon::read_events() {
                  {"reason", reason_name(event.reason)},
                  {"address", fault_address(event)}});
   }
+}
+
+// As the tables of switches: an address that was not used for five minutes gives its place to another.
+void SwitchDaemon::age_learned_addresses() {
+  timespec now{};
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  const Nanos since = now.tv_sec * kSecond + now.tv_nsec - kLearnedAge;
+  if (since > 0) enforcement_->maps().age_learned(static_cast<uint64_t>(since));
 }
 
 void SwitchDaemon::read_counters() {
@@ -280,6 +292,7 @@ Result<void> SwitchDaemon::use(SwitchTexts texts, SwitchConfig config) {
     return done;
   }
   texts_ = std::move(texts);
+  tell_spoofing_changes(before);
   std::erase_if(locks_, [&](const auto& lock) { return switch_of(config_, lock.first) == nullptr; });
   return {};
 }

@@ -62,6 +62,7 @@ class SwitchDaemon {
   void tell_guest_complaints();
   void read_events();
   void read_counters();
+  void age_learned_addresses();
   void forget_gone_ports();
   void save_violations();
   void watch_shut_ports();
@@ -83,6 +84,7 @@ class SwitchDaemon {
 
   // spoofing_change.cc
   [[nodiscard]] Json set(const Json& request);
+  void tell_spoofing_changes(const SwitchConfig& before);
   [[nodiscard]] Json change(const SpoofingChange& wanted, const GuestPort& port,
                             const std::optional<GuestMachine>& stopped, bool live);
 

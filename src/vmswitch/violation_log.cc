@@ -80,7 +80,28 @@ std::string describe(const nlb_guard_event& event, const PortIdentity& who) {
       address, reason_text(event.reason), reason_name(event.reason), address == mac ? "" : ", MAC " + mac);
 }
 
+// Taps of libvirt have another name with each start of their machine: without a bound the log would grow with
+// every reboot.
+void ViolationLog::make_room() {
+  while (entries_.size() >= kMostEntries) {
+    const auto oldest = std::min_element(entries_.begin(), entries_.end(), [](const auto& a, const auto& b) {
+      return a.second.last_ms < b.second.last_ms;
+    });
+    entries_.erase(oldest);
+  }
+}
+
+// Counts of interfaces that are long gone are added up under index 0, which is none.
+void ViolationLog::Entry::fold_lives() {
+  while (packets.size() > kMostLives) {
+    const auto eldest = packets.upper_bound(0);
+    packets[0] += eldest->second;
+    packets.erase(eldest);
+  }
+}
+
 ViolationLog::Entry& ViolationLog::entry_of(uint16_t reason, const PortIdentity& who, int64_t unix_ms) {
+  if (!entries_.contains({who.interface, reason})) make_room();
   const auto [found, is_new] = entries_.try_emplace({who.interface, reason});
   if (is_new) found->second.first_ms = found->second.last_ms = unix_ms;
   found->second.who = who;
@@ -101,6 +122,7 @@ bool ViolationLog::on_event(const nlb_guard_event& event, const PortIdentity& wh
   entry.last_ms = std::max(entry.last_ms, unix_ms);
   auto& packets = entry.packets[event.ifindex];
   packets = std::max<uint64_t>(packets, 1);  // the counter follows
+  entry.fold_lives();
   changed_ = true;
   return to_be_told;
 }
@@ -113,6 +135,7 @@ void ViolationLog::on_count(uint32_t ifindex, uint16_t reason, uint64_t packets,
   if (packets <= known) return;
   entry.last_ms = std::max(entry.last_ms, unix_ms);
   known = packets;
+  entry.fold_lives();
   changed_ = true;
 }
 

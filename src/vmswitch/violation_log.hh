@@ -48,7 +48,10 @@ class ViolationLog {
     bool dropped = true;
     int64_t first_ms = 0, last_ms = 0;
     std::map<uint32_t, uint64_t> packets;  // by interface index
+    void fold_lives();
   };
+  static constexpr std::size_t kMostEntries = 1000, kMostLives = 16;
+  void make_room();
   Entry& entry_of(uint16_t reason, const PortIdentity& who, int64_t unix_ms);
   std::map<std::pair<std::string, uint16_t>, Entry> entries_;  // (interface, reason)
   bool changed_ = false;

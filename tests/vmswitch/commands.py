@@ -67,6 +67,13 @@ def changed(run):
         bridge.ask("set", "web1", "--mac-spoofing", "off", "--live")
         need(bridge.port("tap1")["mac_spoofing"] == "off", "not in force")
         need(any(event["name"] == "spoofing_changed_live" for event in bridge.events()), "not recorded")
+    with run.case("an edited file and a reload change it, too, and that is recorded with the file"):
+        bridge.config.write_text(CONFIG.replace('interface = "tap2"', 'interface = "tap2"\nmac_spoofing = "on"'))
+        bridge.ask("reload")
+        told = [event["text"] for event in bridge.events() if event["name"] == "spoofing_changed_live"]
+        need("of web2 is on, it was off" in told[-1] and "vmswitch.toml" in told[-1], told)
+        bridge.config.write_text(CONFIG)
+        bridge.ask("reload")
     with run.case("several adapters and none named: exit 2 and the list; an unknown VM: the nearest"):
         refused(bridge.ask("set", "db1", "--mac-spoofing", "on", check=False), 2, "db1/net0", "db1/net1")
         refused(bridge.ask("set", "db1/net7", "--mac-spoofing", "on", check=False), 2, "db1/net0")

@@ -424,6 +424,22 @@ TEST_F(EnforcementTest, AViolationShutsThePortUntilItIsRecovered) {
   EXPECT_TRUE(passes(*two_, kGuest2, kBroadcast, *one_));
 }
 
+class LearnedMacs : public EnforcementTest, public ::testing::WithParamInterface<bool> {};
+INSTANTIATE_TEST_SUITE_P(Are, LearnedMacs, ::testing::Bool(),
+                         [](const auto& kind) { return kind.param ? "sticky" : "ageing"; });
+
+TEST_P(LearnedMacs, GiveTheirPlaceWhenTheyAreNotUsedAnyMore) {
+  const bool sticky = GetParam();
+  configure(std::string(kConfig) + "mac_spoofing = \"on\"\nmax_macs = 2\n" +
+            (sticky ? "sticky = true\n" : ""));
+  start();
+  EXPECT_TRUE(passes(*two_, kOther, kBroadcast, *one_)) << "its own MAC has the other place";
+  EXPECT_FALSE(passes(*two_, kNobody, kBroadcast, *one_));
+  guard_->maps().age_learned(UINT64_MAX);  // as long after
+  EXPECT_EQ(passes(*two_, kNobody, kBroadcast, *one_), !sticky);
+  EXPECT_EQ(passes(*two_, kOther, kBroadcast, *one_), sticky) << "a place is not given twice";
+}
+
 // A host with many machines: the look after one more has joined, which attaches programs, writes its policy
 // and opens the gate for it. Best of several, as a shared machine is slow at times.
 class ManyPorts : public EnforcementTest, public ::testing::WithParamInterface<bool> {};
@@ -439,7 +455,7 @@ TEST_P(ManyPorts, TheTwoHundredthPortCostsNoMoreThanTwiceTheSecond) {
   std::string text = kConfig, text_of_two, batch;
   for (int i = 1; i <= ports; ++i) {
     const std::string name = "vm" + std::to_string(i);
-    char mac[18];
+    char mac[32];
     std::snprintf(mac, sizeof mac, "52:54:00:02:00:%02x", static_cast<unsigned>(i));
     if (i == 2) text_of_two = text;
     text += "[[port]]\nvm = \"" + name + "\"\ninterface = \"" + name + "\"\nmac = \"" + mac + "\"\n";

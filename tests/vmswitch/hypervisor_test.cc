@@ -88,6 +88,21 @@ TEST(ViolationLog, NamesTheIpAddressWhenThatIsAtFault) {
       "list (arp_address, MAC 52:00:00:00:00:00)");
 }
 
+TEST(ViolationLog, DoesNotGrowWithEveryRestartOfAMachine) {
+  ViolationLog log;
+  for (uint32_t ifindex = 1; ifindex <= 3000; ++ifindex) {
+    const PortIdentity who{"web1", "net0", "vnet" + std::to_string(ifindex)};
+    log.on_count(ifindex, NLB_GUARD_REASON_source_spoofed, 1, who, ifindex);
+    log.on_count(ifindex, NLB_GUARD_REASON_arp_mac, 2, kWho, ifindex);
+  }
+  EXPECT_EQ(log.json().size(), 1000U);
+  EXPECT_LT(log.text().size(), 400'000U);
+  for (const auto& one : log.json())
+    if (one["reason"] == "arp_mac") {
+      EXPECT_EQ(one["count"], 6000) << "all lives are counted";
+    }
+}
+
 // A VM that starts anew has another interface index, whose counters begin at zero.
 TEST(ViolationLog, AddsUpOverTheLivesOfAPortAndOfTheDaemon) {
   ViolationLog log;
