@@ -68,7 +68,8 @@ def changed(run):
         need(bridge.port("tap1")["mac_spoofing"] == "off", "not in force")
         need(any(event["name"] == "spoofing_changed_live" for event in bridge.events()), "not recorded")
     with run.case("an edited file and a reload change it, too, and that is recorded with the file"):
-        bridge.config.write_text(CONFIG.replace('interface = "tap2"', 'interface = "tap2"\nmac_spoofing = "on"'))
+        port = 'interface = "tap2"\n'
+        bridge.config.write_text(CONFIG.replace(port, port + 'mac_spoofing = "on"\n'))
         bridge.ask("reload")
         told = [event["text"] for event in bridge.events() if event["name"] == "spoofing_changed_live"]
         need("of web2 is on, it was off" in told[-1] and "vmswitch.toml" in told[-1], told)
