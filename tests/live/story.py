@@ -8,7 +8,7 @@ from live import Failure, main, need
 
 
 def tell(lab, *words):
-    done = lab.lab("story", "--json", *words, check=False, timeout=280)
+    done = lab.lab("story", "--json", *words, check=False, timeout=400)
     try:
         return done.returncode, json.loads(done.stdout)["claims"]
     except (ValueError, KeyError) as problem:
