@@ -51,9 +51,9 @@ bench: build
 format:
 	git ls-files '*.c' '*.h' '*.cc' '*.hh' | xargs -r clang-format-14 -style=file -i
 
+# What was built: programs, manuals, the journal's catalog, hooks of libvirt and Proxmox VE.
 install:
-	install -D -m 755 build/bin/nlbd $(DESTDIR)$(PREFIX)/sbin/nlbd
-	install -D -m 755 build/bin/nlb $(DESTDIR)$(PREFIX)/bin/nlb
+	@DESTDIR="$(DESTDIR)" cmake --install build --prefix $(PREFIX) >/dev/null
 	install -d -m 755 $(DESTDIR)/etc/opennlb
 
 clean:
