@@ -75,7 +75,8 @@ std::vector<Saying> read_ipv4(Octets packet) {
   const uint8_t protocol = packet[9];
   if (protocol == 1 && payload[0] == 5) said.push_back(saying::Redirects{});
   if (payload.size() < 2) return said;
-  if (protocol == 17 && number(payload, 0, 2) == 67) said.push_back(saying::ServesDhcp{});
+  if (protocol == 17 && payload.size() >= 4 && (number(payload, 0, 2) == 67 || number(payload, 2, 2) == 68))
+    said.push_back(saying::ServesDhcp{});
   if (protocol == 112) said.push_back(saying::AdvertisesVirtualRouter{payload[1], false});
   return said;
 }
