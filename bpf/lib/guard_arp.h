@@ -18,10 +18,13 @@ struct nlb_guard_arp { /* RFC 826, IPv4 over Ethernet */
 };
 NLB_GUARD_ASSERT(sizeof(struct nlb_guard_arp) == 28);
 
+/* Hardware 6 is IEEE 802: nobody sends it, but Linux reads it as Ethernet. */
 static nlb_inline int nlb_guard_read_arp(const struct nlb_guard_frame* frame, struct nlb_guard_arp* arp) {
   if (bpf_skb_load_bytes(frame->skb, frame->network_offset, arp, sizeof(*arp))) return 0;
-  return arp->hardware == bpf_htons(1) && arp->protocol == bpf_htons(ETH_P_IP) && arp->hardware_bytes == 6 &&
-         arp->protocol_bytes == 4;
+  if (arp->hardware != bpf_htons(1) &&
+      (arp->hardware != bpf_htons(6) || frame->port->role != NLB_GUARD_ROLE_UPLINK))
+    return 0;
+  return arp->protocol == bpf_htons(ETH_P_IP) && arp->hardware_bytes == 6 && arp->protocol_bytes == 4;
 }
 
 static nlb_inline int nlb_guard_same_ipv4(const void* a, const void* b) {

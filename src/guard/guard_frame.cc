@@ -42,15 +42,20 @@ bool says_mac(const MacAddress& target) {
          std::any_of(target.octets.begin(), target.octets.end(), [](uint8_t octet) { return octet != 0xff; });
 }
 
+bool is_ipv4_over(uint16_t hardware, Octets arp) {
+  return arp.size() >= 28 && number(arp, 0, 2) == hardware && number(arp, 2, 4) == 0x08000604;
+}
 bool is_ipv4_over_ethernet(Octets arp) {
-  return arp.size() >= 28 && number(arp, 0, 4) == 0x00010800 && number(arp, 4, 2) == 0x0604;
+  return is_ipv4_over(1, arp);
 }
 
 std::vector<Saying> read_arp(Octets arp) {
-  if (!is_ipv4_over_ethernet(arp)) return {saying::Broken{NLB_GUARD_REASON_arp_malformed, false}};
+  std::vector<Saying> said;
+  if (!is_ipv4_over_ethernet(arp)) said.push_back(saying::Broken{NLB_GUARD_REASON_arp_malformed, false});
+  if (!is_ipv4_over_ethernet(arp) && !is_ipv4_over(6, arp)) return said;  // 6: Linux reads it, too
   const bool reply = number(arp, 6, 2) == 2;
   const IpAddress sender = IpAddress::v4(number(arp, 14, 4)), target = IpAddress::v4(number(arp, 24, 4));
-  std::vector<Saying> said{saying::Binds{sender, mac(arp, 8), Speech::arp}};
+  said.push_back(saying::Binds{sender, mac(arp, 8), Speech::arp});
   if (says_mac(mac(arp, 18))) {
     if (sender == target)
       said.push_back(saying::Binds{target, mac(arp, 18), Speech::arp});
@@ -75,7 +80,8 @@ std::vector<Saying> read_ipv4(Octets packet) {
   const uint8_t protocol = packet[9];
   if (protocol == 1 && payload[0] == 5) said.push_back(saying::Redirects{});
   if (payload.size() < 2) return said;
-  if (protocol == 17 && number(payload, 0, 2) == 67) said.push_back(saying::ServesDhcp{});
+  if (protocol == 17 && payload.size() >= 4 && (number(payload, 0, 2) == 67 || number(payload, 2, 2) == 68))
+    said.push_back(saying::ServesDhcp{});
   if (protocol == 112) said.push_back(saying::AdvertisesVirtualRouter{payload[1], false});
   return said;
 }

@@ -129,8 +129,9 @@ std::vector<Saying> read_guard_ipv6(Octets packet) {
   } else if (upper->protocol == 112 && there >= 2) {
     said.push_back(saying::AdvertisesVirtualRouter{packet[upper->at + 1], true});
   } else if (upper->protocol == 17) {
-    if (there >= 2 && number(packet, upper->at, 2) == 547) said.push_back(saying::ServesDhcp{});
-    if (there < 2 && upper->fragmented) said.push_back(saying::HidesPort{});
+    const auto port = [&](std::size_t at) { return number(packet, upper->at + at, 2); };
+    if (there >= 4 && (port(0) == 547 || port(2) == 546)) said.push_back(saying::ServesDhcp{});
+    if (there < 4 && upper->fragmented) said.push_back(saying::HidesPort{});
   }
   return said;
 }

@@ -315,6 +315,9 @@ bool GuardModel::Trial::contradicts(const nlb_guard_address& entry, const MacAdd
   const nlb_guard_mac* found = owner(mac);
   if (entry.kind == NLB_GUARD_ADDRESS_OWN) {
     if (mac == mac_of(entry.other_mac)) return false;
+    if (found != nullptr && found->kind == NLB_GUARD_MAC_CLUSTER && entry.cluster != 0 &&
+        found->cluster == entry.cluster)
+      return false;
     const bool any = (entry.flags & NLB_GUARD_BIND_ANY) != 0 && is_guest();
     return !(any && found == nullptr);
   }

@@ -20,13 +20,16 @@ using netlink::Owned;
 
 using Neighbour = Owned<rtnl_neigh, rtnl_neigh_put>;
 
-// "Static" to `bridge fdb`: NUD_PERMANENT would make it an address of the host itself.
+// "Static" to `bridge fdb`: NUD_PERMANENT would make it an address of the host itself. Sticky: a static entry
+// alone moves to the port that uses its MAC, and of LLDP the bridge learns without asking netfilter.
+constexpr unsigned kSticky = 0x40;  // NTF_STICKY
+
 Neighbour table_entry(uint32_t port, const MacAddress& mac) {
   Neighbour entry(rtnl_neigh_alloc());
   rtnl_neigh_set_family(entry.get(), AF_BRIDGE);
   rtnl_neigh_set_ifindex(entry.get(), static_cast<int>(port));
   rtnl_neigh_set_lladdr(entry.get(), netlink::to_nl(mac).get());
-  rtnl_neigh_set_flags(entry.get(), NTF_MASTER);
+  rtnl_neigh_set_flags(entry.get(), NTF_MASTER | kSticky);
   rtnl_neigh_set_state(entry.get(), NUD_NOARP);
   return entry;
 }
@@ -121,7 +124,8 @@ Result<std::vector<TableEntry>> bridge_table(uint32_t bridge) {
     if (master == nullptr || nla_get_u32(master) != bridge) return;  // the receive filter of a port ("self")
     const int state = rtnl_neigh_get_state(parsed);
     found.push_back({static_cast<uint32_t>(rtnl_neigh_get_ifindex(parsed)),
-                     netlink::mac_from_nl(rtnl_neigh_get_lladdr(parsed)), (state & NUD_NOARP) != 0,
+                     netlink::mac_from_nl(rtnl_neigh_get_lladdr(parsed)),
+                     (state & NUD_NOARP) != 0 && (rtnl_neigh_get_flags(parsed) & kSticky) != 0,
                      (state & NUD_PERMANENT) != 0});
   });
   if (!dumped) return tl::unexpected(dumped.error());

@@ -26,7 +26,7 @@ struct Link {
 struct TableEntry {
   uint32_t ifindex = 0;  // the port
   MacAddress mac;
-  bool fixed = false;  // static: never learned anew elsewhere
+  bool fixed = false;  // static and sticky: never learned anew elsewhere
   bool local = false;  // the port's or the bridge's own
 };
 // The bridge's table, one entry for each VLAN that has it.

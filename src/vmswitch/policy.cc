@@ -185,6 +185,7 @@ class Compiler {
       nlb_guard_address value{};
       value.ifindex = ifindex;
       value.kind = NLB_GUARD_ADDRESS_OWN;
+      if ((flags_of(port, cluster) & NLB_GUARD_PORT_CLUSTER_DEDICATED) != 0) value.cluster = own.cluster;
       value.flags = port.mac_spoofing == MacSpoofing::on ? NLB_GUARD_BIND_ANY : 0;
       put(value.mac, port.mac);
       put(value.other_mac, masked);

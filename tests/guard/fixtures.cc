@@ -95,6 +95,9 @@ void set_neighbours() {
   guard().set_mac({NLB_GUARD_ANY_VLAN}, kOther, of_port(other(), 0));
   guard().set_address({0}, IpAddress::v4(kIp2), own(web2(), kWeb2, kMasked2));
   guard().set_mac({NLB_GUARD_ANY_VLAN}, kAbsent, of_port(0, 0));
+  nlb_guard_address windows = own(web2(), kWeb2, kMasked2);
+  windows.cluster = kWeb;
+  guard().set_address({0}, IpAddress::v4(kWindowsIp), windows);
   guard().set_address({0}, IpAddress::v4(kAbsentIp), own(0, kAbsent));
   guard().set_mac({NLB_GUARD_ANY_VLAN, 1}, kStrange, of_port(kAway, 0));
   guard().set_address({0, 1}, IpAddress::v4(kFree), own(kAway, kStrange));

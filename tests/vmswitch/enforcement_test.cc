@@ -385,12 +385,12 @@ TEST_F(EnforcementTest, AForeignProgramThatComesFirstIsNoticedAndPassedBy) {
 TEST_F(EnforcementTest, PinsGuardedMacsInTheTable) {
   start();
   const auto table = sh("bridge fdb show br br0");
-  EXPECT_NE(table.find("52:54:00:00:00:01 dev tap1 master br0 static"), std::string::npos) << table;
+  EXPECT_NE(table.find("52:54:00:00:00:01 dev tap1 sticky master br0 static"), std::string::npos) << table;
   sh("bridge fdb del 52:54:00:00:00:01 dev tap1 master; bridge fdb replace " + kCluster.text() +
      " dev tap2 master dynamic");
   look();
   const auto again = sh("bridge fdb show br br0");
-  EXPECT_NE(again.find("52:54:00:00:00:01 dev tap1 master br0 static"), std::string::npos) << again;
+  EXPECT_NE(again.find("52:54:00:00:00:01 dev tap1 sticky master br0 static"), std::string::npos) << again;
   EXPECT_EQ(again.find(kCluster.text()), std::string::npos) << again;
 }
 

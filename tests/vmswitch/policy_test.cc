@@ -113,6 +113,7 @@ TEST(Policy, AMemberHasItsMaskedMacAndItsCluster) {
   EXPECT_EQ(owner_of(policy, 0, "02:01:0a:4d:00:64")->ifindex, 11U);
   EXPECT_EQ(owner_of(policy, NLB_GUARD_ANY_VLAN, "52:54:00:00:00:01")->cluster, 1);
   EXPECT_EQ(from(binding_of(policy, 0, "10.77.0.11")->other_mac).text(), "02:01:0a:4d:00:64");
+  EXPECT_EQ(binding_of(policy, 0, "10.77.0.11")->cluster, 1) << "others may answer it at the cluster MAC";
 }
 
 // Under "off" a membership is only prepared: `nlb vmswitch set … cluster` puts it in force.

@@ -179,7 +179,7 @@ NLB_GUARD_ASSERT(sizeof(struct nlb_guard_address_key) == 20);
 
 struct nlb_guard_address {
   __u32 ifindex; /* OWN: of this port */
-  __u16 cluster; /* VIP: of this cluster; OWN: 0 */
+  __u16 cluster; /* VIP: of this cluster; OWN: at whose NLB cluster MAC it may be, too; 0 = none */
   __u8 kind;     /* enum nlb_guard_address_kind */
   __u8 flags;
   __u8 mac[6];       /* OWN: the port's own MAC; VIP: the MAC it is bound to, zero when only `flags` say */
