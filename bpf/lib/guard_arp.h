@@ -53,6 +53,7 @@ static nlb_inline __u32 nlb_guard_judge_arp(struct nlb_guard_frame* frame) {
   struct nlb_guard_arp arp;
   __u32 reason;
 
+  frame->free_offset = NLB_GUARD_NOWHERE;
   if (!nlb_guard_read_arp(frame, &arp))
     return frame->port->role == NLB_GUARD_ROLE_UPLINK ? NLB_GUARD_PASSED : NLB_GUARD_REASON(arp_malformed);
   nlb_guard_ipv4_key(&key, frame, arp.sender_ip);
@@ -71,6 +72,7 @@ static nlb_inline int nlb_guard_may_rarp(const struct nlb_guard_frame* frame, co
 static nlb_inline __u32 nlb_guard_judge_rarp(struct nlb_guard_frame* frame) {
   struct nlb_guard_arp arp;
 
+  frame->free_offset = NLB_GUARD_NOWHERE;
   if (frame->port->role == NLB_GUARD_ROLE_UPLINK) return NLB_GUARD_PASSED;
   if (!nlb_guard_read_arp(frame, &arp)) return NLB_GUARD_REASON(arp_malformed);
   if (!nlb_guard_may_rarp(frame, arp.sender_mac))

@@ -15,6 +15,7 @@
 #define NLB_GUARD_DHCP_SERVER_PORT 67
 #define NLB_GUARD_DHCP_CLIENT_PORT 68
 #define NLB_GUARD_FRAGMENT_OFFSET 0x1fff
+#define NLB_GUARD_MORE_FRAGMENTS 0x2000
 
 /* VRRP and CARP name their cluster by one octet, of which the virtual MAC is made (RFC 9568 section 7.3):
  * family 1 for IPv4 and for CARP over either, 2 for VRRP over IPv6. */
@@ -68,6 +69,9 @@ static nlb_inline __u32 nlb_guard_judge_ipv4(struct nlb_guard_frame* frame) {
 
   if (bpf_skb_load_bytes(frame->skb, frame->network_offset, &ip, sizeof(ip)) || ip.version != 4 || ip.ihl < 5)
     return NLB_GUARD_REASON(ip_malformed);
+  frame->free_offset = frame->network_offset + ip.ihl * 4U;
+  if (ip.frag_off & bpf_htons(NLB_GUARD_FRAGMENT_OFFSET | NLB_GUARD_MORE_FRAGMENTS))
+    frame->free_offset = NLB_GUARD_NOWHERE;
   nlb_guard_ipv4_key(&key, frame, &ip.saddr);
   reason = nlb_guard_claim_address(frame, &key, NLB_GUARD_REASON(ip_address));
   if (reason != NLB_GUARD_PASSED || (ip.frag_off & bpf_htons(NLB_GUARD_FRAGMENT_OFFSET))) return reason;

@@ -84,6 +84,7 @@ static nlb_inline __u32 nlb_guard_judge_icmpv6(struct nlb_guard_frame* frame, co
     if (type == NLB_GUARD_ROUTER_ADVERTISEMENT) return NLB_GUARD_REASON(router_advertisement);
     if (type == NLB_GUARD_REDIRECT) return NLB_GUARD_REASON(redirect);
   }
+  frame->free_offset = NLB_GUARD_NOWHERE;
   nd.type = type;
   nd.offset = upper->offset;
   nd.end = frame->network_offset + sizeof(*ip) + bpf_ntohs(ip->payload_len);
@@ -96,6 +97,7 @@ static nlb_inline __u32 nlb_guard_judge_ipv6_payload(struct nlb_guard_frame* fra
   __be16 ports[2];
 
   if (!nlb_guard_find_upper(frame->skb, &upper)) return NLB_GUARD_REASON(header_chain);
+  frame->free_offset = upper.fragmented ? NLB_GUARD_NOWHERE : upper.offset;
   if (upper.later) return NLB_GUARD_PASSED;
   if (upper.protocol == NLB_GUARD_ICMPV6) return nlb_guard_judge_icmpv6(frame, ip, &upper);
   if (frame->port->role == NLB_GUARD_ROLE_UPLINK) return NLB_GUARD_PASSED;

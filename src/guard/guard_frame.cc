@@ -70,20 +70,24 @@ std::vector<Saying> read_rarp(Octets arp) {
   return {saying::Rarp{mac(arp, 8)}, saying::Rarp{mac(arp, 18)}};
 }
 
-std::vector<Saying> read_ipv4(Octets packet) {
+GuardPayload read_ipv4(Octets packet) {
   if (packet.size() < 20 || packet[0] >> 4 != 4 || (packet[0] & 15) < 5)
-    return {saying::Broken{NLB_GUARD_REASON_ip_malformed, false}};
-  std::vector<Saying> said{saying::UsesAddress{IpAddress::v4(number(packet, 12, 4)), Speech::ip}};
+    return {{saying::Broken{NLB_GUARD_REASON_ip_malformed, false}}};
+  GuardPayload read{{saying::UsesAddress{IpAddress::v4(number(packet, 12, 4)), Speech::ip}}};
+  auto& said = read.sayings;
   const std::size_t header_bytes = std::size_t{4} * (packet[0] & 15);
-  if ((number(packet, 6, 2) & 0x1fff) != 0 || packet.size() <= header_bytes) return said;
+  read.transport = header_bytes;
+  const uint32_t place = number(packet, 6, 2) & 0x3fff;  // more fragments, offset
+  if (place != 0) read.transport.reset();
+  if ((place & 0x1fff) != 0 || packet.size() <= header_bytes) return read;
   const Octets payload = packet.subspan(header_bytes);
   const uint8_t protocol = packet[9];
   if (protocol == 1 && payload[0] == 5) said.push_back(saying::Redirects{});
-  if (payload.size() < 2) return said;
+  if (payload.size() < 2) return read;
   if (protocol == 17 && payload.size() >= 4 && (number(payload, 0, 2) == 67 || number(payload, 2, 2) == 68))
     said.push_back(saying::ServesDhcp{});
   if (protocol == 112) said.push_back(saying::AdvertisesVirtualRouter{payload[1], false});
-  return said;
+  return read;
 }
 
 // LLC AA-AA-03 and organization 00-00-00 (RFC 1042) or 00-00-F8 (802.1H): an EtherType follows.
@@ -92,14 +96,14 @@ bool is_snap(Octets llc) {
          (number(llc, 3, 3) == 0 || number(llc, 3, 3) == 0x0000f8);
 }
 
-std::vector<Saying> read_payload(uint16_t type, Octets payload) {
+GuardPayload read_payload(uint16_t type, Octets payload) {
   switch (type) {
     case kIpv4:
       return read_ipv4(payload);
     case kArp:
-      return read_arp(payload);
+      return {read_arp(payload), std::nullopt};
     case kRarp:
-      return read_rarp(payload);
+      return {read_rarp(payload), std::nullopt};
     case kIpv6:
       return read_guard_ipv6(payload);
     default:
@@ -131,7 +135,8 @@ GuardFrame read_guard_frame(const TaggedFrame& frame) {
     payload = payload.subspan(8);
     read.nested = is_tag(read.type);
   }
-  if (!read.nested) read.sayings = read_payload(read.type, payload);
+  read.payload_at = frame.octets.size() - payload.size();
+  if (!read.nested) read.payload = read_payload(read.type, payload);
   return read;
 }
 

@@ -47,6 +47,8 @@ struct GuardFixture {
   Frame frame;
   nlb_guard_reason off, cluster, on;
   std::function<void(Arrangement&)> arrange = [](Arrangement&) {};
+  std::optional<OpenChecksum> checksum = {};
+  bool is_large = false;
 };
 
 enum class Place { guest_transmit, guest_receive, uplink_transmit, uplink_receive };

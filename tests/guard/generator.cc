@@ -121,6 +121,13 @@ Frame GuardGenerator::frame() {
   return spoil(made);
 }
 
+// Mostly where TCP and UDP have it behind some header, or near.
+std::optional<OpenChecksum> GuardGenerator::checksum() {
+  if (!chance(12)) return std::nullopt;
+  const int begin = chance(4) ? static_cast<int>(below(120)) : any<int>({34, 34, 38, 42, 54, 54, 58, 62});
+  return OpenChecksum{begin, begin + (chance(2) ? any<int>({16, 6, 8, 4, 2}) : static_cast<int>(below(64)))};
+}
+
 Frame GuardGenerator::spoil(Frame frame) {
   if (chance(12)) frame.resize(15 + below(static_cast<uint32_t>(frame.size())));
   for (uint32_t spoils = chance(4) ? 1 + below(3) : 0; spoils > 0; --spoils)

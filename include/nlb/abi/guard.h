@@ -28,7 +28,7 @@
 #include "guard_reason.h"
 
 #ifndef NLB_GUARD_ABI_VERSION
-#define NLB_GUARD_ABI_VERSION 1
+#define NLB_GUARD_ABI_VERSION 2
 #endif
 
 #ifdef __cplusplus
