@@ -50,8 +50,8 @@
 /* Sizes. All but guard_ports take memory only for what is in them. */
 #define NLB_GUARD_MAX_PORTS 4096        /* a Linux bridge has at most 1024; several bridges */
 #define NLB_GUARD_MAX_CLUSTERS 256      /* numbers 1..256 */
-#define NLB_GUARD_MAX_MACS 32768        /* ports, and of each cluster its MACs and 64 masked ones */
-#define NLB_GUARD_MAX_ADDRESSES 32768   /* eight a port */
+#define NLB_GUARD_MAX_MACS 65536        /* ports; of each cluster and VLAN its MACs and 64 masked ones */
+#define NLB_GUARD_MAX_ADDRESSES 65536   /* eight a port and VLAN */
 #define NLB_GUARD_MAX_LEARNED 65536     /* sources of ports with max_macs */
 #define NLB_GUARD_MAX_COUNTERS 131072   /* 32 of all reasons and directions a port */
 #define NLB_GUARD_EVENT_BYTES (1 << 18) /* ring: some 2000 events */
@@ -115,7 +115,7 @@ struct nlb_guard_port {
   __u32 storm_limit_pps; /* broadcast and multicast frames; 0 = no limit */
   __u32 max_macs;        /* under `on`: sources in all, a place for `mac` included; 0 = no limit */
   __u32 macs_forgotten;  /* how many of guard_learned the daemon has deleted, since ever */
-  __u16 vlan;            /* of frames without a tag (or with tag 0) */
+  __u16 vlan;            /* of frames without a tag (or with tag 0); the PVID where the bridge filters */
   __u16 cluster;         /* member of this cluster; 0 = none. Ignored under `off` */
   __u8 role, spoofing, violation;
   __u8 host_id;       /* nlb: 1..64 */
