@@ -16,7 +16,7 @@ static nlb_inline __u32 nlb_guard_judge_payload(struct nlb_guard_frame* frame) {
   int guest = frame->port->role == NLB_GUARD_ROLE_GUEST;
 
   frame->free_offset = frame->network_offset;
-  if (frame->nested) return NLB_GUARD_PASSED;
+  if (frame->nested && !frame->read_through) return NLB_GUARD_PASSED;
   switch (frame->type) {
     case ETH_P_IP:
       return guest ? nlb_guard_judge_ipv4(frame) : NLB_GUARD_PASSED;

@@ -25,11 +25,12 @@ struct nlb_guard_frame {
   __u16 vlan;       /* by tag, else the port's */
   __u16 type;       /* EtherType, host order */
   __u16 member;     /* number of the cluster that the port is a member of; 0 = none */
-  __u8 nested;      /* a second tag, or one behind SNAP: the payload is not read */
+  __u8 nested;      /* a second tag, or one behind SNAP: the payload is not read, but with read_through */
   __u8 has_address; /* fault_address is set */
   __u8 destination[6], source[6];
   __u8 fault_mac[6];
-  __u8 unused[6];
+  __u8 read_through; /* one of two tags said no VLAN */
+  __u8 unused[5];
   __u8 fault_address[16];
 };
 

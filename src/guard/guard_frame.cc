@@ -130,13 +130,22 @@ GuardFrame read_guard_frame(const TaggedFrame& frame) {
   read.whole = true;
   read.vlan = tag.value_or(0) & 0x0fff;
   read.nested = is_tag(read.type);
+  bool readable = !read.nested;
+  // Hosts pass over a tag without a VLAN, before or behind one that has it.
+  if (read.nested && payload.size() >= 4 && (read.vlan == 0 || (number(payload, 0, 2) & 0x0fff) == 0)) {
+    readable = true;
+    read.vlan = static_cast<uint16_t>(read.vlan | (number(payload, 0, 2) & 0x0fff));
+    read.type = static_cast<uint16_t>(number(payload, 2, 2));
+    payload = payload.subspan(4);
+    read.too_deep = is_tag(read.type);
+  }
   if (read.type < 0x0600 && is_snap(payload)) {
     read.type = static_cast<uint16_t>(number(payload, 6, 2));
     payload = payload.subspan(8);
-    read.nested = is_tag(read.type);
+    read.nested = read.nested || is_tag(read.type);
   }
   read.payload_at = frame.octets.size() - payload.size();
-  if (!read.nested) read.payload = read_payload(read.type, payload);
+  if (readable) read.payload = read_payload(read.type, payload);
   return read;
 }
 

@@ -80,7 +80,8 @@ struct GuardFrame {
   MacAddress destination, source;
   uint16_t vlan = 0;  // 0: no tag, or tag 0
   uint16_t type = 0;
-  bool nested = false;  // a tag behind a tag or behind SNAP: the rest was not read
+  bool nested = false;    // a tag behind a tag or behind SNAP
+  bool too_deep = false;  // a third one, where that cannot be left unread
   std::size_t payload_at = 0;
   GuardPayload payload;
 };

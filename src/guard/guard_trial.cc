@@ -76,7 +76,7 @@ Refusal GuardModel::Trial::blame(nlb_guard_reason reason, const MacAddress& mac,
 Refusal GuardModel::Trial::transmit(const GuardFrame& frame, const TaggedFrame& whole) {
   if (!frame.whole) return NLB_GUARD_REASON_short_frame;
   frame_ = &frame;
-  if (is_guest() && frame.nested) return NLB_GUARD_REASON_double_tagged;
+  if (frame.too_deep || (is_guest() && frame.nested)) return NLB_GUARD_REASON_double_tagged;
   if (const Refusal refused = source()) return refused;
   if (const Refusal refused = destination()) return refused;
   for (const Saying& saying : frame.payload.sayings) {
@@ -90,6 +90,7 @@ Refusal GuardModel::Trial::transmit(const GuardFrame& frame, const TaggedFrame& 
 Refusal GuardModel::Trial::receive(const GuardFrame& frame) {
   if (!is_guest()) return std::nullopt;
   if (!frame.whole) return NLB_GUARD_REASON_short_frame;
+  if (frame.too_deep) return NLB_GUARD_REASON_double_tagged;
   const MacAddress& to = frame.destination;
   if (frame.type == NLB_ETHERTYPE_POLICY) {
     if (to == *MacAddress::parse("01:80:c2:00:00:0e")) return std::nullopt;

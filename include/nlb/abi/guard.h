@@ -58,7 +58,7 @@
 
 #define NLB_GUARD_HEAD_BYTES 64           /* of the frame, in an event */
 #define NLB_GUARD_MAX_EXTENSION_HEADERS 8 /* IPv6; more are refused */
-#define NLB_GUARD_MAX_ND_OPTIONS 16       /* neighbour discovery; more are refused */
+#define NLB_GUARD_MAX_ND_OPTIONS 192 /* neighbour discovery: more than 1500 octets hold; more are refused */
 
 /* A limited port may send the limit's frames of this time at once, at least one. */
 #define NLB_GUARD_BURST_NS 100000000ULL
