@@ -9,12 +9,14 @@
 #include "lib/guard_frame.h"
 #include "lib/guard_ipv6.h"
 #include "lib/guard_link.h"
+#include "lib/guard_offload.h"
 #include "lib/guard_source.h"
 
 static nlb_inline __u32 nlb_guard_judge_payload(struct nlb_guard_frame* frame) {
   int guest = frame->port->role == NLB_GUARD_ROLE_GUEST;
 
-  if (frame->nested) return NLB_GUARD_PASSED;
+  frame->free_offset = frame->network_offset;
+  if (frame->nested && !frame->read_through) return NLB_GUARD_PASSED;
   switch (frame->type) {
     case ETH_P_IP:
       return guest ? nlb_guard_judge_ipv4(frame) : NLB_GUARD_PASSED;
@@ -40,6 +42,8 @@ static nlb_inline __u32 nlb_guard_judge_transmit(struct nlb_guard_frame* frame) 
   reason = nlb_guard_judge_destination(frame);
   if (reason != NLB_GUARD_PASSED) return reason;
   reason = nlb_guard_judge_payload(frame);
+  if (reason != NLB_GUARD_PASSED) return reason;
+  reason = nlb_guard_judge_offload(frame);
   if (reason != NLB_GUARD_PASSED) return reason;
   return guest ? nlb_guard_judge_rate(frame) : NLB_GUARD_PASSED;
 }

@@ -141,6 +141,9 @@ static nlb_inline int nlb_guard_is_port_at(const struct nlb_guard_frame* frame,
   if (!entry->ifindex) return 1; /* elsewhere */
   if (nlb_guard_is_zero_mac(mac)) return 0;
   if (nlb_guard_same_mac(mac, entry->mac) || nlb_guard_same_mac(mac, entry->other_mac)) return 1;
+  /* Windows NLB asks in the cluster MAC's name for its dedicated address, too, and is answered there. */
+  if (owner && owner->kind == NLB_GUARD_MAC_CLUSTER && entry->cluster && owner->cluster == entry->cluster)
+    return 1;
   return frame->port->role == NLB_GUARD_ROLE_GUEST && (entry->flags & NLB_GUARD_BIND_ANY) && !owner;
 }
 

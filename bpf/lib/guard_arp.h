@@ -18,10 +18,13 @@ struct nlb_guard_arp { /* RFC 826, IPv4 over Ethernet */
 };
 NLB_GUARD_ASSERT(sizeof(struct nlb_guard_arp) == 28);
 
+/* Hardware 6 is IEEE 802: nobody sends it, but Linux reads it as Ethernet. */
 static nlb_inline int nlb_guard_read_arp(const struct nlb_guard_frame* frame, struct nlb_guard_arp* arp) {
   if (bpf_skb_load_bytes(frame->skb, frame->network_offset, arp, sizeof(*arp))) return 0;
-  return arp->hardware == bpf_htons(1) && arp->protocol == bpf_htons(ETH_P_IP) && arp->hardware_bytes == 6 &&
-         arp->protocol_bytes == 4;
+  if (arp->hardware != bpf_htons(1) &&
+      (arp->hardware != bpf_htons(6) || frame->port->role != NLB_GUARD_ROLE_UPLINK))
+    return 0;
+  return arp->protocol == bpf_htons(ETH_P_IP) && arp->hardware_bytes == 6 && arp->protocol_bytes == 4;
 }
 
 static nlb_inline int nlb_guard_same_ipv4(const void* a, const void* b) {
@@ -50,6 +53,7 @@ static nlb_inline __u32 nlb_guard_judge_arp(struct nlb_guard_frame* frame) {
   struct nlb_guard_arp arp;
   __u32 reason;
 
+  frame->free_offset = NLB_GUARD_NOWHERE;
   if (!nlb_guard_read_arp(frame, &arp))
     return frame->port->role == NLB_GUARD_ROLE_UPLINK ? NLB_GUARD_PASSED : NLB_GUARD_REASON(arp_malformed);
   nlb_guard_ipv4_key(&key, frame, arp.sender_ip);
@@ -68,6 +72,7 @@ static nlb_inline int nlb_guard_may_rarp(const struct nlb_guard_frame* frame, co
 static nlb_inline __u32 nlb_guard_judge_rarp(struct nlb_guard_frame* frame) {
   struct nlb_guard_arp arp;
 
+  frame->free_offset = NLB_GUARD_NOWHERE;
   if (frame->port->role == NLB_GUARD_ROLE_UPLINK) return NLB_GUARD_PASSED;
   if (!nlb_guard_read_arp(frame, &arp)) return NLB_GUARD_REASON(arp_malformed);
   if (!nlb_guard_may_rarp(frame, arp.sender_mac))

@@ -11,6 +11,7 @@
 
 #define NLB_GUARD_REASON(name) NLB_GUARD_REASON_##name
 #define NLB_GUARD_PASSED NLB_GUARD_REASON_passed
+#define NLB_GUARD_NOWHERE (~0U)
 
 /* A frame at a port. What is read of it is copied to the stack (bpf_skb_load_bytes), so that a frame in
  * several pieces is read like one in one piece. */
@@ -19,15 +20,24 @@ struct nlb_guard_frame {
   const struct nlb_guard_port* port;
   __u32 ifindex;
   __u32 network_offset; /* behind Ethernet, tags and SNAP */
-  __u16 vlan;           /* by tag, else the port's */
-  __u16 type;           /* EtherType, host order */
-  __u16 member;         /* number of the cluster that the port is a member of; 0 = none */
-  __u8 nested;          /* a second tag, or one behind SNAP: the payload is not read */
-  __u8 has_address;     /* fault_address is set */
+  /* four octets behind this nothing is judged; NLB_GUARD_NOWHERE: there is no such place */
+  __u32 free_offset;
+  __u16 vlan;       /* by tag, else the port's */
+  __u16 type;       /* EtherType, host order */
+  __u16 member;     /* number of the cluster that the port is a member of; 0 = none */
+  __u8 nested;      /* a second tag, or one behind SNAP: the payload is not read, but with read_through */
+  __u8 has_address; /* fault_address is set */
   __u8 destination[6], source[6];
   __u8 fault_mac[6];
-  __u8 unused[6];
+  __u8 read_through; /* one of two tags said no VLAN */
+  __u8 unused[5];
   __u8 fault_address[16];
+};
+
+/* The checksum that a sender left to the kernel or the hardware. Both as octets from the frame's start. */
+struct nlb_guard_checksum {
+  __s32 begin; /* of what is summed up */
+  __s32 field; /* where the sum is put */
 };
 
 static nlb_inline int nlb_guard_same_mac(const void* a, const void* b) {

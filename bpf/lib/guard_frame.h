@@ -27,22 +27,36 @@ static nlb_inline void nlb_guard_take_tag(struct nlb_guard_frame* frame, __u32 t
   if (tci & 0x0fff) frame->vlan = tci & 0x0fff;
 }
 
+/* Two VLANs, one in the other, are the network's behind the uplink, and are not read. A tag that says only a
+ * priority hides nothing: Linux takes off as many of them as there are. */
+static nlb_inline __u32 nlb_guard_read_second_tag(struct nlb_guard_frame* frame, __u32 outer) {
+  __be16 tag[2];
+
+  if (!nlb_guard_is_tag(frame->type)) return NLB_GUARD_PASSED;
+  frame->nested = 1;
+  if (bpf_skb_load_bytes(frame->skb, frame->network_offset, tag, sizeof(tag))) return NLB_GUARD_PASSED;
+  if ((outer & 0x0fff) && (tag[0] & bpf_htons(0x0fff))) return NLB_GUARD_PASSED;
+  nlb_guard_take_tag(frame, bpf_ntohs(tag[0]));
+  frame->type = bpf_ntohs(tag[1]);
+  frame->network_offset += sizeof(tag);
+  frame->read_through = 1;
+  return nlb_guard_is_tag(frame->type) ? NLB_GUARD_REASON(double_tagged) : NLB_GUARD_PASSED;
+}
+
 static nlb_inline __u32 nlb_guard_read_tags(struct nlb_guard_frame* frame) {
   struct __sk_buff* skb = frame->skb;
   __be16 tag[2];
 
   if (skb->vlan_present) {
     nlb_guard_take_tag(frame, skb->vlan_tci);
-    frame->nested = nlb_guard_is_tag(frame->type);
-    return NLB_GUARD_PASSED;
+    return nlb_guard_read_second_tag(frame, skb->vlan_tci);
   }
   if (!nlb_guard_is_tag(frame->type)) return NLB_GUARD_PASSED;
   if (bpf_skb_load_bytes(skb, frame->network_offset, tag, sizeof(tag))) return NLB_GUARD_REASON(short_frame);
   nlb_guard_take_tag(frame, bpf_ntohs(tag[0]));
   frame->type = bpf_ntohs(tag[1]);
   frame->network_offset += sizeof(tag);
-  frame->nested = nlb_guard_is_tag(frame->type);
-  return NLB_GUARD_PASSED;
+  return nlb_guard_read_second_tag(frame, bpf_ntohs(tag[0]));
 }
 
 static nlb_inline void nlb_guard_read_snap(struct nlb_guard_frame* frame) {
@@ -56,10 +70,10 @@ static nlb_inline void nlb_guard_read_snap(struct nlb_guard_frame* frame) {
   if (snap.organization[0] || snap.organization[1] || (last != 0 && last != 0xf8)) return;
   frame->type = bpf_ntohs(snap.type);
   frame->network_offset += sizeof(snap);
-  frame->nested = nlb_guard_is_tag(frame->type);
+  frame->nested |= nlb_guard_is_tag(frame->type);
 }
 
-/* passed, or short_frame. */
+/* passed; short_frame, or more tags than are read. */
 static nlb_inline __u32 nlb_guard_read_frame(struct nlb_guard_frame* frame) {
   struct nlb_guard_ethernet ethernet;
   __u32 reason;

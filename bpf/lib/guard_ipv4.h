@@ -13,7 +13,9 @@
 #define NLB_GUARD_IPPROTO_VRRP 112 /* and CARP */
 #define NLB_GUARD_ICMP_REDIRECT 5
 #define NLB_GUARD_DHCP_SERVER_PORT 67
+#define NLB_GUARD_DHCP_CLIENT_PORT 68
 #define NLB_GUARD_FRAGMENT_OFFSET 0x1fff
+#define NLB_GUARD_MORE_FRAGMENTS 0x2000
 
 /* VRRP and CARP name their cluster by one octet, of which the virtual MAC is made (RFC 9568 section 7.3):
  * family 1 for IPv4 and for CARP over either, 2 for VRRP over IPv6. */
@@ -35,10 +37,15 @@ static nlb_inline __u32 nlb_guard_judge_advertisement(const struct nlb_guard_fra
                                                                  : NLB_GUARD_PASSED;
 }
 
+/* Clients listen on their port and look at nobody's source port: a server may send from any. */
+static nlb_inline int nlb_guard_is_dhcp_server(const __be16 ports[2], __u16 server, __u16 client) {
+  return ports[0] == bpf_htons(server) || ports[1] == bpf_htons(client);
+}
+
 static nlb_inline __u32 nlb_guard_judge_ipv4_payload(const struct nlb_guard_frame* frame, __u8 protocol,
                                                      __u32 offset) {
   __u32 flags = frame->port->flags;
-  __be16 port;
+  __be16 ports[2];
   __u8 type;
 
   if (protocol == IPPROTO_ICMP && (flags & NLB_GUARD_PORT_ROUTER_GUARD)) {
@@ -46,8 +53,10 @@ static nlb_inline __u32 nlb_guard_judge_ipv4_payload(const struct nlb_guard_fram
     return type == NLB_GUARD_ICMP_REDIRECT ? NLB_GUARD_REASON(redirect) : NLB_GUARD_PASSED;
   }
   if (protocol == IPPROTO_UDP && (flags & NLB_GUARD_PORT_DHCP_GUARD)) {
-    if (bpf_skb_load_bytes(frame->skb, offset, &port, sizeof(port))) return NLB_GUARD_PASSED;
-    return port == bpf_htons(NLB_GUARD_DHCP_SERVER_PORT) ? NLB_GUARD_REASON(dhcp_server) : NLB_GUARD_PASSED;
+    if (bpf_skb_load_bytes(frame->skb, offset, ports, sizeof(ports))) return NLB_GUARD_PASSED;
+    return nlb_guard_is_dhcp_server(ports, NLB_GUARD_DHCP_SERVER_PORT, NLB_GUARD_DHCP_CLIENT_PORT)
+               ? NLB_GUARD_REASON(dhcp_server)
+               : NLB_GUARD_PASSED;
   }
   return protocol == NLB_GUARD_IPPROTO_VRRP ? nlb_guard_judge_advertisement(frame, offset, 0)
                                             : NLB_GUARD_PASSED;
@@ -60,6 +69,9 @@ static nlb_inline __u32 nlb_guard_judge_ipv4(struct nlb_guard_frame* frame) {
 
   if (bpf_skb_load_bytes(frame->skb, frame->network_offset, &ip, sizeof(ip)) || ip.version != 4 || ip.ihl < 5)
     return NLB_GUARD_REASON(ip_malformed);
+  frame->free_offset = frame->network_offset + ip.ihl * 4U;
+  if (ip.frag_off & bpf_htons(NLB_GUARD_FRAGMENT_OFFSET | NLB_GUARD_MORE_FRAGMENTS))
+    frame->free_offset = NLB_GUARD_NOWHERE;
   nlb_guard_ipv4_key(&key, frame, &ip.saddr);
   reason = nlb_guard_claim_address(frame, &key, NLB_GUARD_REASON(ip_address));
   if (reason != NLB_GUARD_PASSED || (ip.frag_off & bpf_htons(NLB_GUARD_FRAGMENT_OFFSET))) return reason;

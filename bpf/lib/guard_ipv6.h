@@ -11,6 +11,7 @@
 #include "guard_nd.h"
 
 #define NLB_GUARD_DHCPV6_SERVER_PORT 547
+#define NLB_GUARD_DHCPV6_CLIENT_PORT 546
 
 enum { /* next header: IANA, protocol numbers */
        NLB_GUARD_HOP_BY_HOP = 0,
@@ -83,6 +84,7 @@ static nlb_inline __u32 nlb_guard_judge_icmpv6(struct nlb_guard_frame* frame, co
     if (type == NLB_GUARD_ROUTER_ADVERTISEMENT) return NLB_GUARD_REASON(router_advertisement);
     if (type == NLB_GUARD_REDIRECT) return NLB_GUARD_REASON(redirect);
   }
+  frame->free_offset = NLB_GUARD_NOWHERE;
   nd.type = type;
   nd.offset = upper->offset;
   nd.end = frame->network_offset + sizeof(*ip) + bpf_ntohs(ip->payload_len);
@@ -92,17 +94,20 @@ static nlb_inline __u32 nlb_guard_judge_icmpv6(struct nlb_guard_frame* frame, co
 static nlb_inline __u32 nlb_guard_judge_ipv6_payload(struct nlb_guard_frame* frame,
                                                      const struct ipv6hdr* ip) {
   struct nlb_guard_upper upper = {.offset = frame->network_offset + sizeof(*ip), .protocol = ip->nexthdr};
-  __be16 port;
+  __be16 ports[2];
 
   if (!nlb_guard_find_upper(frame->skb, &upper)) return NLB_GUARD_REASON(header_chain);
+  frame->free_offset = upper.fragmented ? NLB_GUARD_NOWHERE : upper.offset;
   if (upper.later) return NLB_GUARD_PASSED;
   if (upper.protocol == NLB_GUARD_ICMPV6) return nlb_guard_judge_icmpv6(frame, ip, &upper);
   if (frame->port->role == NLB_GUARD_ROLE_UPLINK) return NLB_GUARD_PASSED;
   if (upper.protocol == NLB_GUARD_IPPROTO_VRRP) return nlb_guard_judge_advertisement(frame, upper.offset, 1);
   if (upper.protocol != IPPROTO_UDP || !(frame->port->flags & NLB_GUARD_PORT_DHCP_GUARD))
     return NLB_GUARD_PASSED;
-  if (bpf_skb_load_bytes(frame->skb, upper.offset, &port, sizeof(port))) return nlb_guard_cut_off(&upper);
-  return port == bpf_htons(NLB_GUARD_DHCPV6_SERVER_PORT) ? NLB_GUARD_REASON(dhcp_server) : NLB_GUARD_PASSED;
+  if (bpf_skb_load_bytes(frame->skb, upper.offset, ports, sizeof(ports))) return nlb_guard_cut_off(&upper);
+  return nlb_guard_is_dhcp_server(ports, NLB_GUARD_DHCPV6_SERVER_PORT, NLB_GUARD_DHCPV6_CLIENT_PORT)
+             ? NLB_GUARD_REASON(dhcp_server)
+             : NLB_GUARD_PASSED;
 }
 
 static nlb_inline __u32 nlb_guard_judge_ipv6(struct nlb_guard_frame* frame) {

@@ -18,10 +18,17 @@ namespace nlb {
 
 using Octets = std::span<const uint8_t>;
 
+// A checksum that somebody is still to put into the frame, at octet `field`, of all that stands from `begin`.
+struct OpenChecksum {
+  int begin = 0, field = 0;
+};
+
 // A frame as it reaches the hook: the kernel may have taken its outermost tag off (tag control information).
 struct TaggedFrame {
   Octets octets;
   std::optional<uint16_t> tag = {};
+  std::optional<OpenChecksum> checksum = {};
+  bool is_large = false;  // several packets in one, to be cut on the way
 };
 
 enum class Speech { arp, nd, ip };
@@ -61,13 +68,22 @@ using Saying = std::variant<saying::Broken, saying::UsesAddress, saying::Binds, 
                             saying::Rarp, saying::AdvertisesRouter, saying::Redirects, saying::ServesDhcp,
                             saying::HidesPort, saying::AdvertisesVirtualRouter>;
 
+// A frame's payload. What stands from `transport` on may be anything of which only the first octets count;
+// without it all counts, or a fragment's place among the others does.
+struct GuardPayload {
+  std::vector<Saying> sayings = {};
+  std::optional<std::size_t> transport = 0;
+};
+
 struct GuardFrame {
   bool whole = false;  // the Ethernet header and its tag are there
   MacAddress destination, source;
   uint16_t vlan = 0;  // 0: no tag, or tag 0
   uint16_t type = 0;
-  bool nested = false;  // a tag behind a tag or behind SNAP: the rest was not read
-  std::vector<Saying> sayings;
+  bool nested = false;    // a tag behind a tag or behind SNAP
+  bool too_deep = false;  // a third one, where that cannot be left unread
+  std::size_t payload_at = 0;
+  GuardPayload payload;
 };
 
 [[nodiscard]] GuardFrame read_guard_frame(const TaggedFrame& frame);
@@ -78,6 +94,6 @@ namespace octets {
 [[nodiscard]] MacAddress mac(Octets from, std::size_t at);
 [[nodiscard]] IpAddress ipv6(Octets from, std::size_t at);
 }  // namespace octets
-[[nodiscard]] std::vector<Saying> read_guard_ipv6(Octets packet);
+[[nodiscard]] GuardPayload read_guard_ipv6(Octets packet);
 
 }  // namespace nlb

@@ -97,9 +97,11 @@ void read_discovery(Octets message, const IpAddress& source, std::vector<Saying>
   said.push_back(saying::Binds{bound, macs->front(), Speech::nd});
 }
 
-void read_icmpv6(Octets packet, const Upper& upper, std::vector<Saying>& said) {
+void read_icmpv6(Octets packet, const Upper& upper, GuardPayload& read) {
+  auto& said = read.sayings;
   const uint8_t type = packet[upper.at];
   if (type < kRouterSolicitation || type > kRedirect) return;
+  read.transport.reset();
   if (upper.fragmented) return said.push_back(saying::Broken{NLB_GUARD_REASON_nd_fragment, true});
   if (type == kRouterAdvertisement) said.push_back(saying::AdvertisesRouter{});
   if (type == kRedirect) said.push_back(saying::Redirects{});
@@ -110,29 +112,33 @@ void read_icmpv6(Octets packet, const Upper& upper, std::vector<Saying>& said) {
 
 }  // namespace
 
-std::vector<Saying> read_guard_ipv6(Octets packet) {
+GuardPayload read_guard_ipv6(Octets packet) {
   if (packet.size() < 40 || packet[0] >> 4 != 6)
-    return {saying::Broken{NLB_GUARD_REASON_ip_malformed, false}};
-  std::vector<Saying> said{saying::UsesAddress{ipv6(packet, 8), Speech::ip}};
+    return {{saying::Broken{NLB_GUARD_REASON_ip_malformed, false}}};
+  GuardPayload read{{saying::UsesAddress{ipv6(packet, 8), Speech::ip}}};
+  auto& said = read.sayings;
   const auto upper = behind_extensions(packet);
   if (!upper) {
     said.push_back(saying::Broken{NLB_GUARD_REASON_header_chain, true});
-    return said;
+    return read;
   }
-  if (upper->later_fragment) return said;
+  read.transport = upper->at;
+  if (upper->fragmented) read.transport.reset();
+  if (upper->later_fragment) return read;
   const std::size_t there = upper->at < packet.size() ? packet.size() - upper->at : 0;
   if (upper->protocol == 58) {
     if (there != 0)
-      read_icmpv6(packet, *upper, said);
+      read_icmpv6(packet, *upper, read);
     else if (upper->fragmented)
       said.push_back(saying::Broken{NLB_GUARD_REASON_header_chain, true});
   } else if (upper->protocol == 112 && there >= 2) {
     said.push_back(saying::AdvertisesVirtualRouter{packet[upper->at + 1], true});
   } else if (upper->protocol == 17) {
-    if (there >= 2 && number(packet, upper->at, 2) == 547) said.push_back(saying::ServesDhcp{});
-    if (there < 2 && upper->fragmented) said.push_back(saying::HidesPort{});
+    const auto port = [&](std::size_t at) { return number(packet, upper->at + at, 2); };
+    if (there >= 4 && (port(0) == 547 || port(2) == 546)) said.push_back(saying::ServesDhcp{});
+    if (there < 4 && upper->fragmented) said.push_back(saying::HidesPort{});
   }
-  return said;
+  return read;
 }
 
 }  // namespace nlb

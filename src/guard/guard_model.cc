@@ -66,7 +66,7 @@ GuardDecision GuardModel::decide(uint32_t ifindex, const TaggedFrame& frame, nlb
   decision.mac = read.source;
   decision.type = read.type;
   if (read.vlan != 0) decision.vlan = read.vlan;
-  const Refusal refused = direction == NLB_GUARD_TRANSMIT ? trial.transmit(read) : trial.receive(read);
+  const Refusal refused = direction == NLB_GUARD_TRANSMIT ? trial.transmit(read, frame) : trial.receive(read);
   if (!refused) return decision;
   decision.reason = *refused;
   const bool reported_only =

@@ -73,22 +73,24 @@ Refusal GuardModel::Trial::blame(nlb_guard_reason reason, const MacAddress& mac,
   return blame(reason, mac);
 }
 
-Refusal GuardModel::Trial::transmit(const GuardFrame& frame) {
+Refusal GuardModel::Trial::transmit(const GuardFrame& frame, const TaggedFrame& whole) {
   if (!frame.whole) return NLB_GUARD_REASON_short_frame;
   frame_ = &frame;
-  if (is_guest() && frame.nested) return NLB_GUARD_REASON_double_tagged;
+  if (frame.too_deep || (is_guest() && frame.nested)) return NLB_GUARD_REASON_double_tagged;
   if (const Refusal refused = source()) return refused;
   if (const Refusal refused = destination()) return refused;
-  for (const Saying& saying : frame.sayings) {
+  for (const Saying& saying : frame.payload.sayings) {
     if (const Refusal refused = std::visit([this](const auto& what) { return says(what); }, saying))
       return refused;
   }
+  if (const Refusal refused = left_to_do(whole)) return refused;
   return is_guest() ? rate() : std::nullopt;
 }
 
 Refusal GuardModel::Trial::receive(const GuardFrame& frame) {
   if (!is_guest()) return std::nullopt;
   if (!frame.whole) return NLB_GUARD_REASON_short_frame;
+  if (frame.too_deep) return NLB_GUARD_REASON_double_tagged;
   const MacAddress& to = frame.destination;
   if (frame.type == NLB_ETHERTYPE_POLICY) {
     if (to == *MacAddress::parse("01:80:c2:00:00:0e")) return std::nullopt;
@@ -191,6 +193,20 @@ Refusal GuardModel::Trial::rate() {
   }
   if (fits(state.storm_until, now_, port_.storm_limit_pps)) return std::nullopt;
   return NLB_GUARD_REASON_storm;
+}
+
+// What is done to it afterwards must leave alone what was judged. Four octets: the ports.
+Refusal GuardModel::Trial::left_to_do(const TaggedFrame& whole) const {
+  constexpr int kPorts = 4;
+  std::optional<std::size_t> transport = frame_->payload.transport;
+  if (!is_guest() && frame_->type == 0x0800) transport = 0;  // not read
+  const bool harmless =
+      transport ? !whole.checksum ||
+                      (whole.checksum->begin >= static_cast<int>(frame_->payload_at + *transport) &&
+                       whole.checksum->field >= static_cast<int>(frame_->payload_at + *transport) + kPorts)
+                : !whole.checksum && !whole.is_large;
+  if (harmless) return std::nullopt;
+  return NLB_GUARD_REASON_checksum_offload;
 }
 
 // What it says.
@@ -315,6 +331,9 @@ bool GuardModel::Trial::contradicts(const nlb_guard_address& entry, const MacAdd
   const nlb_guard_mac* found = owner(mac);
   if (entry.kind == NLB_GUARD_ADDRESS_OWN) {
     if (mac == mac_of(entry.other_mac)) return false;
+    if (found != nullptr && found->kind == NLB_GUARD_MAC_CLUSTER && entry.cluster != 0 &&
+        found->cluster == entry.cluster)
+      return false;
     const bool any = (entry.flags & NLB_GUARD_BIND_ANY) != 0 && is_guest();
     return !(any && found == nullptr);
   }

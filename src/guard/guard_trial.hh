@@ -13,7 +13,7 @@ class GuardModel::Trial {
  public:
   Trial(GuardModel& model, uint32_t ifindex, const nlb_guard_port& port, GuardDecision& decision, Nanos now);
 
-  [[nodiscard]] Refusal transmit(const GuardFrame& frame);
+  [[nodiscard]] Refusal transmit(const GuardFrame& frame, const TaggedFrame& whole);
   [[nodiscard]] Refusal receive(const GuardFrame& frame);
   [[nodiscard]] bool is_down() const;
 
@@ -24,6 +24,7 @@ class GuardModel::Trial {
   [[nodiscard]] Refusal learn();
   [[nodiscard]] Refusal destination() const;
   [[nodiscard]] Refusal rate();
+  [[nodiscard]] Refusal left_to_do(const TaggedFrame& whole) const;
 
   [[nodiscard]] Refusal says(const saying::Broken& what);
   [[nodiscard]] Refusal says(const saying::UsesAddress& what);

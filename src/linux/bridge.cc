@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "linux/bridge.hh"
 
+#include <linux/if_bridge.h>
 #include <linux/neighbour.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/rtnetlink.h>
@@ -20,13 +21,16 @@ using netlink::Owned;
 
 using Neighbour = Owned<rtnl_neigh, rtnl_neigh_put>;
 
-// "Static" to `bridge fdb`: NUD_PERMANENT would make it an address of the host itself.
+// "Static" to `bridge fdb`: NUD_PERMANENT would make it an address of the host itself. Sticky: a static entry
+// alone moves to the port that uses its MAC, and of LLDP the bridge learns without asking netfilter.
+constexpr unsigned kSticky = 0x40;  // NTF_STICKY
+
 Neighbour table_entry(uint32_t port, const MacAddress& mac) {
   Neighbour entry(rtnl_neigh_alloc());
   rtnl_neigh_set_family(entry.get(), AF_BRIDGE);
   rtnl_neigh_set_ifindex(entry.get(), static_cast<int>(port));
   rtnl_neigh_set_lladdr(entry.get(), netlink::to_nl(mac).get());
-  rtnl_neigh_set_flags(entry.get(), NTF_MASTER);
+  rtnl_neigh_set_flags(entry.get(), NTF_MASTER | kSticky);
   rtnl_neigh_set_state(entry.get(), NUD_NOARP);
   return entry;
 }
@@ -37,11 +41,39 @@ Result<void> ask(Result<netlink::Socket>& socket, nl_msg* built, int code) {
   return socket->request(built);
 }
 
+nlattr* within(nlattr* nest, int type) {
+  return nest != nullptr ? nla_find(static_cast<nlattr*>(nla_data(nest)), nla_len(nest), type) : nullptr;
+}
+
 std::string kind_in(nlattr* link_info) {
-  auto* kind = link_info != nullptr
-                   ? nla_find(static_cast<nlattr*>(nla_data(link_info)), nla_len(link_info), IFLA_INFO_KIND)
-                   : nullptr;
+  auto* kind = within(link_info, IFLA_INFO_KIND);
   return kind != nullptr ? nla_get_string(kind) : "";
+}
+
+bool filters_vlans(nlattr* link_info) {
+  if (kind_in(link_info) != "bridge") return false;
+  auto* filters = within(within(link_info, IFLA_INFO_DATA), IFLA_BR_VLAN_FILTERING);
+  return filters != nullptr && nla_get_u8(filters) != 0;
+}
+
+// Neighbouring VLANs with the same flags come as a range: two entries, the first and the last.
+PortVlans vlans_in(nlattr* bridge_info) {
+  PortVlans port;
+  uint16_t first = 0;
+  nlattr* one = nullptr;
+  int rest = 0;
+  nla_for_each_nested(one, bridge_info, rest) {
+    if (nla_type(one) != IFLA_BRIDGE_VLAN_INFO || nla_len(one) < static_cast<int>(sizeof(bridge_vlan_info)))
+      continue;
+    const auto& info = *static_cast<const bridge_vlan_info*>(nla_data(one));
+    if ((info.flags & BRIDGE_VLAN_INFO_PVID) != 0) port.pvid = info.vid;
+    if ((info.flags & BRIDGE_VLAN_INFO_RANGE_END) == 0) first = info.vid;
+    if ((info.flags & BRIDGE_VLAN_INFO_RANGE_BEGIN) != 0 || (info.flags & BRIDGE_VLAN_INFO_UNTAGGED) == 0)
+      continue;
+    for (uint32_t vid = first; vid <= info.vid && port.untagged.size() < PortVlans::kMost; ++vid)
+      port.untagged.push_back(static_cast<uint16_t>(vid));
+  }
+  return port;
 }
 
 class Monitor final : public BridgeMonitor {
@@ -98,7 +130,29 @@ Result<std::vector<Link>> links() {
     found.push_back({static_cast<uint32_t>(info->ifi_index), nla_get_string(name),
                      master != nullptr ? nla_get_u32(master) : 0,
                      kind_in(nlmsg_find_attr(header, sizeof(ifinfomsg), IFLA_LINKINFO)),
-                     (info->ifi_flags & IFF_UP) != 0});
+                     (info->ifi_flags & IFF_UP) != 0,
+                     filters_vlans(nlmsg_find_attr(header, sizeof(ifinfomsg), IFLA_LINKINFO))});
+  });
+  if (!dumped) return tl::unexpected(dumped.error());
+  return found;
+}
+
+Result<std::map<uint32_t, PortVlans>> port_vlans() {
+  auto socket = netlink::Socket::open();
+  if (!socket) return tl::unexpected(socket.error());
+  netlink::Message message(nlmsg_alloc_simple(RTM_GETLINK, 0));
+  ifinfomsg all{};
+  all.ifi_family = AF_BRIDGE;
+  nlmsg_append(message.get(), &all, sizeof all, NLMSG_ALIGNTO);
+  nla_put_u32(message.get(), IFLA_EXT_MASK, RTEXT_FILTER_BRVLAN_COMPRESSED);
+  std::map<uint32_t, PortVlans> found;
+  auto dumped = socket->dump(message.get(), [&](nlmsghdr* header) {
+    if (!nlmsg_valid_hdr(header, sizeof(ifinfomsg))) return;
+    const auto* info = static_cast<const ifinfomsg*>(nlmsg_data(header));
+    auto* bridge_info = nlmsg_find_attr(header, sizeof(ifinfomsg), IFLA_AF_SPEC);
+    // IFLA_BRIDGE_FLAGS: an adapter says what the switch within it does.
+    if (bridge_info != nullptr && within(bridge_info, IFLA_BRIDGE_FLAGS) == nullptr)
+      found[static_cast<uint32_t>(info->ifi_index)] = vlans_in(bridge_info);
   });
   if (!dumped) return tl::unexpected(dumped.error());
   return found;
@@ -121,7 +175,8 @@ Result<std::vector<TableEntry>> bridge_table(uint32_t bridge) {
     if (master == nullptr || nla_get_u32(master) != bridge) return;  // the receive filter of a port ("self")
     const int state = rtnl_neigh_get_state(parsed);
     found.push_back({static_cast<uint32_t>(rtnl_neigh_get_ifindex(parsed)),
-                     netlink::mac_from_nl(rtnl_neigh_get_lladdr(parsed)), (state & NUD_NOARP) != 0,
+                     netlink::mac_from_nl(rtnl_neigh_get_lladdr(parsed)),
+                     (state & NUD_NOARP) != 0 && (rtnl_neigh_get_flags(parsed) & kSticky) != 0,
                      (state & NUD_PERMANENT) != 0});
   });
   if (!dumped) return tl::unexpected(dumped.error());

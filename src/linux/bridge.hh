@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -16,17 +17,28 @@ namespace nlb {
 struct Link {
   uint32_t ifindex = 0;
   std::string name;
-  uint32_t master = 0;  // ifindex of the bridge (or bond, …) that it is a port of; 0 = none
-  std::string kind;     // "bridge", "tun", "veth", …; "" for a physical adapter
-  bool up = false;      // by the administrator, whatever the carrier
+  uint32_t master = 0;         // ifindex of the bridge (or bond, …) that it is a port of; 0 = none
+  std::string kind;            // "bridge", "tun", "veth", …; "" for a physical adapter
+  bool up = false;             // by the administrator, whatever the carrier
+  bool filters_vlans = false;  // a bridge whose ports have VLANs
   bool operator==(const Link&) const = default;
 };
 [[nodiscard]] Result<std::vector<Link>> links();
 
+// Which VLANs a port of such a bridge has without a tag.
+struct PortVlans {
+  uint16_t pvid = 0;               // of what comes in without a tag, and with a tag of this number; 0 = none
+  std::vector<uint16_t> untagged;  // of what goes out without one; at most kMost of them
+  static constexpr std::size_t kMost = 16;
+  bool operator==(const PortVlans&) const = default;
+};
+// By interface index, of every bridge's ports; whether their bridge filters is not asked.
+[[nodiscard]] Result<std::map<uint32_t, PortVlans>> port_vlans();
+
 struct TableEntry {
   uint32_t ifindex = 0;  // the port
   MacAddress mac;
-  bool fixed = false;  // static: never learned anew elsewhere
+  bool fixed = false;  // static and sticky: never learned anew elsewhere
   bool local = false;  // the port's or the bridge's own
 };
 // The bridge's table, one entry for each VLAN that has it.

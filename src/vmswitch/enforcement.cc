@@ -67,6 +67,22 @@ PortHooks Enforcement::hooks_of(const BridgePort& port) const {
   return PortHooks(port.ifindex, port.interface, options_.may_use_tcx);
 }
 
+Result<void> Enforcement::look_for_vlans(const SwitchConfig& config) {
+  vlans_.clear();
+  std::set<uint32_t> filtering;
+  for (const auto& link : links_)
+    if (link.filters_vlans && switch_of(config, link.name) != nullptr) filtering.insert(link.ifindex);
+  if (filtering.empty()) return {};
+  const auto found = port_vlans();
+  if (!found) return tl::unexpected(found.error());
+  for (const auto& link : links_) {
+    if (!filtering.contains(link.master)) continue;
+    const auto vlans = found->find(link.ifindex);
+    vlans_[link.ifindex] = vlans != found->end() ? vlans->second : PortVlans{};
+  }
+  return {};
+}
+
 std::vector<PortStatus> Enforcement::ports_of(const SwitchConfig& config) const {
   std::vector<PortStatus> ports;
   for (const auto& port : ports_among(links_)) {
@@ -74,6 +90,7 @@ std::vector<PortStatus> Enforcement::ports_of(const SwitchConfig& config) const 
     if (guarded == nullptr) continue;
     PortStatus status;
     status.at = port;
+    if (const auto vlans = vlans_.find(port.ifindex); vlans != vlans_.end()) status.at.vlans = vlans->second;
     status.uplink = is_uplink(*guarded, port.interface);
     status.hooks = hooks_of(port).state(programs_->transmit_id(), programs_->receive_id());
     ports.push_back(status);
@@ -265,6 +282,7 @@ Result<std::vector<Finding>> Enforcement::look_again(const SwitchConfig& config,
   const bool same_links = links_ == *found;
   links_ = std::move(*found);
   Findings findings;
+  if (auto done = look_for_vlans(config); !done) return tl::unexpected(done.error());
   auto now = ports_of(config);
   compare_with_last(now, findings);
   if (auto done = close_at_gate(config, now); !done) return tl::unexpected(done.error());

@@ -13,6 +13,7 @@
 // An earlier daemon's maps go on when their layout is ours, and its gate stays as it is until the last step.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <set>
 #include <string>
@@ -40,7 +41,7 @@ struct PortStatus {
   bool has_policy = false;
   bool ready = false;  // frames may go to it and come from it
 
-  [[nodiscard]] bool same_port(const PortStatus& other) const { return at == other.at; }
+  [[nodiscard]] bool same_port(const PortStatus& other) const { return at.same_place(other.at); }
 };
 
 // What a look found otherwise than it was left, and mended if it could be.
@@ -74,6 +75,7 @@ class Enforcement {
       : options_(std::move(options)), programs_(std::move(programs)), maps_(std::move(maps)) {}
 
   using Findings = std::vector<Finding>;
+  [[nodiscard]] Result<void> look_for_vlans(const SwitchConfig& config);
   [[nodiscard]] std::vector<PortStatus> ports_of(const SwitchConfig& config) const;
   [[nodiscard]] PortHooks hooks_of(const BridgePort& port) const;
   void compare_with_last(std::vector<PortStatus>& now, Findings& findings);
@@ -94,6 +96,7 @@ class Enforcement {
   bool adopted_ = false, written_ = false;
   Policy policy_;
   std::vector<Link> links_;
+  std::map<uint32_t, PortVlans> vlans_;  // of the ports of bridges that filter VLANs
   std::vector<PortStatus> ports_;
   std::set<std::string> gated_;  // bridges with a gate of ours
   std::set<std::pair<uint32_t, MacAddress>> pinned_;

@@ -122,16 +122,15 @@ class Compiler {
   Compiler(const SwitchConfig& config, const std::vector<BridgePort>& present, const ClusterNumbers& numbers)
       : config_(config), numbers_(numbers) {
     for (bridge_ = 1; bridge_ <= config_.switches.size(); ++bridge_) {
+      nameless_vlans_ = nameless_vlans(config_.switches[bridge_ - 1U].bridge, present);
       for (const auto& cluster : config_.clusters) add_cluster(cluster);
       for (const auto& port : config_.ports)
         if (!is_here(port, present) && port.refused.empty())
-          add_guest_addresses(kElsewhere, port, cluster_of(config_, port));
+          add_guest_addresses(kElsewhere, port, cluster_of(config_, port), vlans_of(port.vlan));
+      for (const auto& port : present)
+        if (port.bridge == config_.switches[bridge_ - 1U].bridge)
+          add_port(port, config_.switches[bridge_ - 1U]);
     }
-    for (const auto& port : present)
-      if (const auto* guarded = switch_of(config_, port.bridge)) {
-        bridge_ = number_of(*guarded);
-        add_port(port, *guarded);
-      }
   }
   [[nodiscard]] Policy result() && { return std::move(policy_); }
 
@@ -142,10 +141,34 @@ class Compiler {
     });
   }
 
-  // By the order of the file. It may change at a reload: keys hold the number, so that a port goes from the
-  // old entries to the new ones by the single write of its policy.
-  [[nodiscard]] uint16_t number_of(const GuardedSwitch& guarded) const {
-    return static_cast<uint16_t>(&guarded - config_.switches.data() + 1);
+  // Untagged at ports for which no VLAN is declared.
+  [[nodiscard]] std::set<uint16_t> nameless_vlans(const std::string& bridge,
+                                                  const std::vector<BridgePort>& present) const {
+    std::set<uint16_t> vlans;
+    for (const auto& port : present) {
+      const auto* guest = config_.port_on(port.interface);
+      if (port.bridge == bridge && (guest == nullptr || guest->vlan == 0)) add_untagged(vlans, port);
+    }
+    if (vlans.empty()) vlans.insert(0);
+    return vlans;
+  }
+
+  static void add_untagged(std::set<uint16_t>& vlans, const BridgePort& port) {
+    if (!port.vlans) return;
+    if (port.vlans->pvid != 0) vlans.insert(port.vlans->pvid);
+    vlans.insert(port.vlans->untagged.begin(), port.vlans->untagged.end());
+  }
+
+  // In which something that was declared for this VLAN is to be found.
+  [[nodiscard]] std::set<uint16_t> vlans_of(uint16_t declared) const {
+    return declared != 0 ? std::set<uint16_t>{declared} : nameless_vlans_;
+  }
+
+  [[nodiscard]] std::set<uint16_t> vlans_of(const GuestPort& guest, const BridgePort& port) const {
+    std::set<uint16_t> vlans;
+    add_untagged(vlans, port);
+    if (guest.vlan != 0 || vlans.empty()) vlans.insert(guest.vlan);
+    return vlans;
   }
 
   void add_port(const BridgePort& port, const GuardedSwitch& guarded) {
@@ -159,24 +182,28 @@ class Compiler {
     } else if (guest != nullptr) {
       const auto* cluster = cluster_of(config_, *guest);
       value = guest_value(*guest, cluster, cluster != nullptr ? numbers_.of(cluster->name) : uint16_t{0});
-      if (!guest->incoming) add_guest_addresses(port.ifindex, *guest, cluster);
+      if (!guest->incoming) add_guest_addresses(port.ifindex, *guest, cluster, vlans_of(*guest, port));
     } else {
       value = unknown_value(guarded);
     }
     if (!value) return;
     if (guarded.policy == SwitchPolicy::audit) value->flags |= NLB_GUARD_PORT_AUDIT;
     value->bridge = bridge_;
+    if (port.vlans && port.vlans->pvid != 0) value->vlan = port.vlans->pvid;
     policy_.ports[port.ifindex] = *value;
   }
 
-  void add_guest_addresses(uint32_t ifindex, const GuestPort& port, const DeclaredCluster* cluster) {
+  void add_guest_addresses(uint32_t ifindex, const GuestPort& port, const DeclaredCluster* cluster,
+                           const std::set<uint16_t>& vlans) {
     nlb_guard_mac own{};
     own.ifindex = ifindex;
     own.kind = NLB_GUARD_MAC_PORT;
     own.cluster = cluster != nullptr ? numbers_.of(cluster->name) : uint16_t{0};
     policy_.macs[mac_key(bridge_, NLB_GUARD_ANY_VLAN, port.mac)] = own;
     const MacAddress masked = masked_mac_of(cluster, port);
-    if (!masked.is_zero()) policy_.macs[mac_key(bridge_, cluster->vlan, masked)].ifindex = ifindex;
+    if (!masked.is_zero())
+      for (const uint16_t vlan : vlans_of(cluster->vlan))
+        policy_.macs[mac_key(bridge_, vlan, masked)].ifindex = ifindex;
     if (ifindex != kElsewhere) {
       policy_.pinned.insert({ifindex, port.mac});
       if (!masked.is_zero()) policy_.pinned.insert({ifindex, masked});
@@ -185,10 +212,11 @@ class Compiler {
       nlb_guard_address value{};
       value.ifindex = ifindex;
       value.kind = NLB_GUARD_ADDRESS_OWN;
+      if ((flags_of(port, cluster) & NLB_GUARD_PORT_CLUSTER_DEDICATED) != 0) value.cluster = own.cluster;
       value.flags = port.mac_spoofing == MacSpoofing::on ? NLB_GUARD_BIND_ANY : 0;
       put(value.mac, port.mac);
       put(value.other_mac, masked);
-      policy_.addresses[address_key(bridge_, port.vlan, address)] = value;
+      for (const uint16_t vlan : vlans) policy_.addresses[address_key(bridge_, vlan, address)] = value;
     }
   }
 
@@ -198,7 +226,7 @@ class Compiler {
     value.cluster = numbers_.of(cluster.name);
     value.kind = static_cast<__u8>(kind);
     value.host_id = host;
-    policy_.macs[mac_key(bridge_, cluster.vlan, mac)] = value;
+    for (const uint16_t vlan : vlans_of(cluster.vlan)) policy_.macs[mac_key(bridge_, vlan, mac)] = value;
   }
 
   void add_vip(const DeclaredCluster& cluster, const IpAddress& vip, const MacAddress& mac, int flags) {
@@ -207,7 +235,8 @@ class Compiler {
     value.kind = NLB_GUARD_ADDRESS_VIP;
     value.flags = static_cast<__u8>(flags);
     put(value.mac, mac);
-    policy_.addresses[address_key(bridge_, cluster.vlan, vip)] = value;
+    for (const uint16_t vlan : vlans_of(cluster.vlan))
+      policy_.addresses[address_key(bridge_, vlan, vip)] = value;
   }
 
   void add_nlb(const DeclaredCluster& cluster) {
@@ -255,7 +284,10 @@ class Compiler {
 
   const SwitchConfig& config_;
   const ClusterNumbers& numbers_;
-  uint16_t bridge_ = 0;  // whose sets are being filled
+  // Whose sets are being filled: by the order of the file. It may change at a reload: keys hold the number,
+  // so that a port goes from the old entries to the new ones by the single write of its policy.
+  uint16_t bridge_ = 0;
+  std::set<uint16_t> nameless_vlans_;  // there
   Policy policy_;
 };
 

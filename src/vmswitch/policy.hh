@@ -2,6 +2,10 @@
 // From what was declared, and which interfaces are there now, to what the kernel's maps are to hold
 // (<nlb/abi/guard.h>). Pure: the daemon computes it anew after every change and writes the difference.
 //
+// Sets are keyed by VLAN. On a bridge that filters VLANs it is the one that the bridge puts a frame into,
+// however it came: a tag with the number of a port's PVID is no tag. What was declared without a VLAN, or for
+// a port without one, holds in those VLANs that ports have untagged; elsewhere in VLAN 0.
+//
 // A MAC or address is guarded while its port is here. That of a VM which is not here is nobody's: it may live
 // on another hypervisor and be heard on the uplink.
 #pragma once
@@ -10,10 +14,12 @@
 
 #include <cstring>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
 
+#include "linux/bridge.hh"
 #include "vmswitch/switch_config.hh"
 
 namespace nlb::vmswitch {
@@ -22,8 +28,11 @@ struct BridgePort {
   uint32_t ifindex = 0;
   std::string interface;
   std::string bridge;
+  std::optional<PortVlans> vlans = {};  // where the bridge filters VLANs
 
-  bool operator==(const BridgePort&) const = default;
+  [[nodiscard]] bool same_place(const BridgePort& other) const {
+    return ifindex == other.ifindex && interface == other.interface && bridge == other.bridge;
+  }
 };
 
 // Numbers of clusters in the kernel's maps. A cluster keeps its number for as long as it is declared: if it

@@ -298,8 +298,8 @@ Result<void> SwitchDaemon::use(SwitchTexts texts, SwitchConfig config) {
 }
 
 Result<void> SwitchDaemon::reload() {
+  const std::lock_guard lock(mutex_);  // before it is read: a `set` meanwhile would be undone
   auto texts = read_switch_texts(paths_.config);
-  const std::lock_guard lock(mutex_);
   if (texts) texts->guests = read_guest_files(paths_.runtime_directory);
   auto fresh = texts ? parse_switch_config(*texts) : SwitchConfigResult(tl::unexpected(texts.error()));
   Result<void> done = fresh ? use(std::move(*texts), std::move(*fresh)) : fail(text_of(fresh.error()), 2);

@@ -80,6 +80,8 @@ const GuardFixture kArp[] = {
        listed(a);
        a.port.flags |= NLB_GUARD_PORT_CLUSTER_DEDICATED;
      }},
+    {"a reply to a neighbour whose dedicated address is at the cluster MAC",
+     from_own({kReply, kOwn, kIp, kWebMac, kWindowsIp}), passed, passed, passed},
     {"a reply that binds the own address to the masked MAC", from_masked(reply(kMasked1, kIp)),
      foreign_cluster, passed, foreign_cluster, listed},
     {"a reply that binds an address to another hosts masked MAC", from_own(reply(kMasked2, kIp)),

@@ -95,6 +95,9 @@ void set_neighbours() {
   guard().set_mac({NLB_GUARD_ANY_VLAN}, kOther, of_port(other(), 0));
   guard().set_address({0}, IpAddress::v4(kIp2), own(web2(), kWeb2, kMasked2));
   guard().set_mac({NLB_GUARD_ANY_VLAN}, kAbsent, of_port(0, 0));
+  nlb_guard_address windows = own(web2(), kWeb2, kMasked2);
+  windows.cluster = kWeb;
+  guard().set_address({0}, IpAddress::v4(kWindowsIp), windows);
   guard().set_address({0}, IpAddress::v4(kAbsentIp), own(0, kAbsent));
   guard().set_mac({NLB_GUARD_ANY_VLAN, 1}, kStrange, of_port(kAway, 0));
   guard().set_address({0, 1}, IpAddress::v4(kFree), own(kAway, kStrange));
@@ -118,13 +121,13 @@ void check_event(const nlb_guard_event& event, const GuardDecision& decision) {
   EXPECT_EQ(address, decision.address);
 }
 
-void check(uint32_t port, nlb_guard_direction direction, const Frame& frame, std::optional<uint16_t> tag,
+void check(uint32_t port, nlb_guard_direction direction, const Frame& frame, const Beside& beside,
            nlb_guard_reason expected) {
   guard().clear_states();
-  const GuardDecision decision = guard().model(port, direction, frame, tag);
+  const GuardDecision decision = guard().model(port, direction, frame, beside);
   EXPECT_EQ(reason_name(decision.reason), reason_name(expected)) << "by the model";
   guard().clear_states();
-  const GuardOutcome outcome = guard().run(port, direction, frame, tag);
+  const GuardOutcome outcome = guard().run(port, direction, frame, beside);
   if (outcome.refused) return;
   EXPECT_EQ(reason_name(outcome.reason), reason_name(expected)) << "by the kernel program";
   EXPECT_EQ(outcome.dropped, expected != NLB_GUARD_REASON_passed);
@@ -133,7 +136,7 @@ void check(uint32_t port, nlb_guard_direction direction, const Frame& frame, std
   if (!outcome.event) return;
   check_event(*outcome.event, decision);
   const std::size_t head = std::min<std::size_t>(frame.size(), NLB_GUARD_HEAD_BYTES);
-  if (!tag) {
+  if (!beside.tag) {
     EXPECT_EQ(std::memcmp(outcome.event->head, frame.data(), head), 0);
   }
 }
@@ -193,12 +196,16 @@ void run_fixture(const GuardFixture& fixture, Place place) {
                  : spoofing == NLB_GUARD_SPOOFING_CLUSTER ? "cluster"
                                                           : "on");
     arrange_world(spoofing, fixture.arrange);
-    check(port, direction, fixture.frame, {}, expected);
+    Beside beside{{}, fixture.checksum, fixture.is_large};
+    check(port, direction, fixture.frame, beside, expected);
     if (const auto tag = outermost_tag(fixture.frame)) {
       SCOPED_TRACE("with the tag taken off");
       Frame rest = fixture.frame;
       rest.erase(rest.begin() + 12, rest.begin() + 16);
-      check(port, direction, rest, tag, expected);
+      beside.tag = tag;
+      for (int* at : {&beside.checksum->begin, &beside.checksum->field})
+        if (beside.checksum) *at -= 4;
+      check(port, direction, rest, beside, expected);
     }
   }
 }

@@ -47,6 +47,8 @@ struct GuardFixture {
   Frame frame;
   nlb_guard_reason off, cluster, on;
   std::function<void(Arrangement&)> arrange = [](Arrangement&) {};
+  std::optional<OpenChecksum> checksum = {};
+  bool is_large = false;
 };
 
 enum class Place { guest_transmit, guest_receive, uplink_transmit, uplink_receive };
@@ -75,6 +77,7 @@ inline const MacAddress kOwn = mac("52:54:00:00:00:01"), kWeb2 = mac("52:54:00:0
                         kMailGroup = mac("03:bf:0a:4d:00:82"), kNested1 = mac("52:54:00:aa:00:01"),
                         kNested2 = mac("52:54:00:aa:00:02"), kPlainMac = mac("00:00:5e:00:01:3c"),
                         kFarMac = mac("02:bf:0a:07:07:64"), kFarMasked1 = mac("02:01:0a:07:07:64");
+inline const uint32_t kWindowsIp = ip("10.77.0.22");  // of a member, at the cluster MAC
 inline const uint32_t kIp = ip("10.77.0.11"), kIp2 = ip("10.77.0.12"), kOtherIp = ip("10.77.0.13"),
                       kFree = ip("10.77.0.50"), kAbsentIp = ip("10.77.0.70"), kGatewayIp = ip("10.77.0.1"),
                       kWebVip = ip("10.77.0.100"), kRouterVip = ip("10.77.0.150"),

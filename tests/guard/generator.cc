@@ -115,10 +115,17 @@ Frame GuardGenerator::frame() {
     if (chance(4)) llc[below(3)] = static_cast<uint8_t>(random_());
     made = ethernet.wrap(static_cast<uint16_t>(data.size() & 1023), joined({llc, data}));
   }
-  for (uint32_t tags = chance(4) ? (chance(6) ? 2 : 1) : 0; tags > 0; --tags)
+  for (uint32_t tags = chance(4) ? (chance(4) ? 2 + below(2) : 1) : 0; tags > 0; --tags)
     made = tagged(made, {static_cast<uint16_t>(any_vlan() | (chance(4) ? 0xe000 : 0))},
                   chance(8) ? 0x88a8 : 0x8100);
   return spoil(made);
+}
+
+// Mostly where TCP and UDP have it behind some header, or near.
+std::optional<OpenChecksum> GuardGenerator::checksum() {
+  if (!chance(12)) return std::nullopt;
+  const int begin = chance(4) ? static_cast<int>(below(120)) : any<int>({34, 34, 38, 42, 54, 54, 58, 62});
+  return OpenChecksum{begin, begin + (chance(2) ? any<int>({16, 6, 8, 4, 2}) : static_cast<int>(below(64)))};
 }
 
 Frame GuardGenerator::spoil(Frame frame) {
@@ -176,7 +183,7 @@ Frame GuardGenerator::transport(uint8_t protocol, bool over_ipv6) {
 
 Frame GuardGenerator::options() {
   Frame all;
-  for (uint32_t count = chance(12) ? below(20) : below(3); count > 0; --count) {
+  for (uint32_t count = chance(12) ? below(chance(8) ? 200 : 20) : below(3); count > 0; --count) {
     Frame option = link_layer(any<uint8_t>({1, 2, 2, 1, 14}), any_mac());
     if (chance(16)) option[1] = static_cast<uint8_t>(below(3));
     all = joined({all, option});

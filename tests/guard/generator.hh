@@ -16,6 +16,7 @@ class GuardGenerator {
   explicit GuardGenerator(uint64_t seed) : random_(seed) {}
   void arrange();  // a new world in guard()
   Frame frame();
+  std::optional<OpenChecksum> checksum();  // for any frame
 
   uint32_t below(uint32_t limit) { return static_cast<uint32_t>(random_() % limit); }
   bool chance(uint32_t one_in) { return below(one_in) == 0; }

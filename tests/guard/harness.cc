@@ -22,6 +22,7 @@ namespace nlb::test {
 namespace {
 
 constexpr uint32_t kDropped = 2 /* TC_ACT_SHOT */, kUnspecified = UINT32_MAX /* TC_ACT_UNSPEC */;
+constexpr uint32_t kTransmitTold = 2;  // place of transmit_told in `under_test`
 
 void must(bool true_of_test_machine, const char* what) {
   if (true_of_test_machine) return;
@@ -100,13 +101,20 @@ GuardHarness::GuardHarness() {
   must(bpf_object__load(receive_) == 0, "load nlb_guard_receive");
   helper_ = bpf_object__open_file(NLB_PUSH_TAG, nullptr);
   must(helper_ != nullptr && bpf_object__load(helper_) == 0, "load push_tag");
+  told_ = bpf_object__open_file(NLB_TRANSMIT_TOLD, nullptr);
+  must(told_ != nullptr, "open transmit_told");
+  reuse_maps(told_, transmit_);
+  must(bpf_object__load(told_) == 0, "load transmit_told");
   programs_[NLB_GUARD_TRANSMIT] = program_of(transmit_, "nlb_guard_transmit");
   programs_[NLB_GUARD_RECEIVE] = program_of(receive_, "nlb_guard_receive");
   push_tag_ = program_of(helper_, "push_tag");
+  transmit_told_ = program_of(told_, "nlb_guard_transmit");
   for (const uint32_t direction : {NLB_GUARD_TRANSMIT, NLB_GUARD_RECEIVE}) {
     bpf_map_update_elem(bpf_object__find_map_fd_by_name(helper_, "under_test"), &direction,
                         &programs_[direction], BPF_ANY);
   }
+  bpf_map_update_elem(bpf_object__find_map_fd_by_name(helper_, "under_test"), &kTransmitTold, &transmit_told_,
+                      BPF_ANY);
   ring_ = ring_buffer__new(map("guard_events"), on_event, this, nullptr);
   must(ring_ != nullptr, "open the ring of events");
   counters_ = map("guard_counters");
@@ -116,7 +124,7 @@ GuardHarness::GuardHarness() {
 
 GuardHarness::~GuardHarness() {
   ring_buffer__free(ring_);
-  for (bpf_object* object : {transmit_, receive_, helper_}) bpf_object__close(object);
+  for (bpf_object* object : {transmit_, receive_, helper_, told_}) bpf_object__close(object);
 }
 
 int GuardHarness::map(const char* name) const {
@@ -250,14 +258,20 @@ void GuardHarness::drain_events() {
 }
 
 GuardHarness::Raw GuardHarness::run_raw(uint32_t ifindex, nlb_guard_direction direction, const Frame& frame,
-                                        std::optional<uint16_t> tag) {
-  int through = programs_[direction];
+                                        const Beside& beside) {
+  const bool told = beside.checksum && direction == NLB_GUARD_TRANSMIT;
+  int through = told ? transmit_told_ : programs_[direction];
   __sk_buff in{}, out{};
   in.ifindex = ifindex;
-  if (tag) {
+  in.gso_size = beside.is_large ? 1000 : 0;
+  if (told) {
+    in.cb[2] = static_cast<__u32>(beside.checksum->begin);
+    in.cb[3] = static_cast<__u32>(beside.checksum->field);
+  }
+  if (beside.tag) {
     through = push_tag_;
-    in.cb[0] = *tag;
-    in.cb[1] = direction;
+    in.cb[0] = *beside.tag;
+    in.cb[1] = told ? kTransmitTold : uint32_t{direction};
   }
   LIBBPF_OPTS(bpf_test_run_opts, options);
   options.data_in = frame.data();
@@ -272,11 +286,11 @@ GuardHarness::Raw GuardHarness::run_raw(uint32_t ifindex, nlb_guard_direction di
 }
 
 GuardOutcome GuardHarness::run(uint32_t ifindex, nlb_guard_direction direction, const Frame& frame,
-                               std::optional<uint16_t> tag) {
+                               const Beside& beside) {
   std::vector<uint64_t> before(NLB_GUARD_REASON_COUNT);
   for (uint32_t i = 0; i < before.size(); ++i) before[i] = packets(ifindex, direction, i);
   GuardOutcome outcome;
-  const Raw raw = run_raw(ifindex, direction, frame, tag);
+  const Raw raw = run_raw(ifindex, direction, frame, beside);
   if (raw.error == -EINVAL && !carried(frame)) {
     outcome.refused = true;
     return outcome;
@@ -298,8 +312,8 @@ GuardOutcome GuardHarness::run(uint32_t ifindex, nlb_guard_direction direction, 
 }
 
 GuardDecision GuardHarness::model(uint32_t ifindex, nlb_guard_direction direction, const Frame& frame,
-                                  std::optional<uint16_t> tag) {
-  const TaggedFrame judged{frame, tag};
+                                  const Beside& beside) {
+  const TaggedFrame judged{frame, beside.tag, beside.checksum, beside.is_large};
   return direction == NLB_GUARD_TRANSMIT ? model_.transmit(ifindex, judged, boot_now())
                                          : model_.receive(ifindex, judged, boot_now());
 }
@@ -318,11 +332,11 @@ static std::string event_difference(const nlb_guard_event& event, const GuardDec
 }
 
 std::string GuardHarness::difference(uint32_t ifindex, nlb_guard_direction direction, const Frame& frame,
-                                     std::optional<uint16_t> tag, nlb_guard_reason* reason) {
-  const GuardDecision decision = model(ifindex, direction, frame, tag);
+                                     const Beside& beside, nlb_guard_reason* reason) {
+  const GuardDecision decision = model(ifindex, direction, frame, beside);
   *reason = decision.reason;
   const uint64_t before = packets(ifindex, direction, decision.reason);
-  const Raw raw = run_raw(ifindex, direction, frame, tag);
+  const Raw raw = run_raw(ifindex, direction, frame, beside);
   if (raw.error != 0) return std::string("test run: ") + std::strerror(-raw.error);
   drain_events();
   if (packets(ifindex, direction, decision.reason) != before + 1) {

@@ -23,6 +23,13 @@ struct GuardOutcome {
   std::optional<nlb_guard_event> event = {};
 };
 
+// What stands beside a frame's octets.
+struct Beside {
+  std::optional<uint16_t> tag = {};  // that the kernel took off
+  std::optional<OpenChecksum> checksum = {};
+  bool is_large = false;
+};
+
 // Both judges, told the same.
 class GuardHarness {
  public:
@@ -51,12 +58,12 @@ class GuardHarness {
 
   // The kernel's decision, in full; found by comparing all counters.
   GuardOutcome run(uint32_t ifindex, nlb_guard_direction direction, const Frame& frame,
-                   std::optional<uint16_t> tag = {});
+                   const Beside& beside = {});
   [[nodiscard]] GuardDecision model(uint32_t ifindex, nlb_guard_direction direction, const Frame& frame,
-                                    std::optional<uint16_t> tag = {});
+                                    const Beside& beside = {});
   // Both; what they differ in, or nothing. `reason`: the model's.
   std::string difference(uint32_t ifindex, nlb_guard_direction direction, const Frame& frame,
-                         std::optional<uint16_t> tag, nlb_guard_reason* reason);
+                         const Beside& beside, nlb_guard_reason* reason);
   uint32_t nanoseconds(uint32_t ifindex, nlb_guard_direction direction, const Frame& frame, uint32_t repeat);
   uint32_t empty_nanoseconds(uint32_t ifindex, const Frame& frame, uint32_t repeat);
 
@@ -65,15 +72,15 @@ class GuardHarness {
     int error = 0;
     uint32_t returned = 0, mark = 0;
   };
-  Raw run_raw(uint32_t ifindex, nlb_guard_direction direction, const Frame& frame,
-              std::optional<uint16_t> tag);
+  Raw run_raw(uint32_t ifindex, nlb_guard_direction direction, const Frame& frame, const Beside& beside);
   void drain_events();
   static int on_event(void* self, void* data, size_t size);
 
-  bpf_object *transmit_ = nullptr, *receive_ = nullptr, *helper_ = nullptr;
+  bpf_object *transmit_ = nullptr, *receive_ = nullptr, *helper_ = nullptr, *told_ = nullptr;
   ring_buffer* ring_ = nullptr;
   int map(const char* name) const;
-  int programs_[2] = {-1, -1}, push_tag_ = -1, counters_ = -1, states_ = -1, processors_ = 1;
+  int programs_[2] = {-1, -1}, push_tag_ = -1, transmit_told_ = -1, counters_ = -1, states_ = -1,
+      processors_ = 1;
   GuardModel model_;
   std::optional<nlb_guard_event> event_;
   uint64_t unread_ = 0;

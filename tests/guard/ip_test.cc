@@ -63,6 +63,8 @@ const GuardFixture kIpv4[] = {
        a.port.flags |= NLB_GUARD_PORT_DHCP_GUARD;
      }},
     {"a DHCP server", ipv4_frame(kIp, kUdp, udp(67, 68)), dhcp_server, dhcp_server, dhcp_server, kDhcpGuard},
+    {"a DHCP server with another source port", ipv4_frame(kIp, kUdp, udp(1067, 68)), dhcp_server, dhcp_server,
+     dhcp_server, kDhcpGuard},
     {"a DHCP server that may", ipv4_frame(kIp, kUdp, udp(67, 68)), passed, passed, passed},
     {"a DHCP server behind IP options", with_options(kUdp, udp(67, 68)), dhcp_server, dhcp_server,
      dhcp_server, kDhcpGuard},
@@ -151,6 +153,8 @@ const GuardFixture kIpv6Frames[] = {
      neighbour_address, neighbour_address, neighbour_address},
     {"a DHCPv6 server", ipv6_frame(kLocal6, kUdp, dhcpv6()), dhcp_server, dhcp_server, dhcp_server,
      kDhcpGuard},
+    {"a DHCPv6 server with another source port", ipv6_frame(kLocal6, kUdp, udp(1547, 546)), dhcp_server,
+     dhcp_server, dhcp_server, kDhcpGuard},
     {"a DHCPv6 client", ipv6_frame(kLocal6, kUdp, udp(546, 547)), passed, passed, passed, kDhcpGuard},
     {"a DHCPv6 server that may", ipv6_frame(kLocal6, kUdp, dhcpv6()), passed, passed, passed},
     {"a DHCPv6 server behind eight headers", ipv6_frame(kLocal6, 60, chain(8, dhcpv6(), kUdp)), dhcp_server,

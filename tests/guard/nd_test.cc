@@ -16,9 +16,7 @@ Frame target(const MacAddress& mac) {
   return link_layer(kTargetOption, mac);
 }
 Frame options(std::size_t count, const Frame& last) {
-  Frame all;
-  for (std::size_t i = 0; i < count; ++i) all = joined({all, Frame{14, 1, 1, 2, 3, 4, 5, 6}});  // nonce
-  return joined({all, last});
+  return joined({nonces(count), last});
 }
 // The IPv6 header says another length.
 Frame says_length(Frame frame, uint8_t bytes) {
@@ -104,9 +102,11 @@ const GuardFixture kDiscovery[] = {
     {"an advertisement whose second option says another MAC",
      nd_frame(kIp6, advertisement(kFree6, joined({target(kOwn), target(kOther)}))), nd_malformed,
      nd_malformed, nd_malformed},
-    {"a lie behind fifteen options", nd_frame(kIp6, advertisement(kFree6, options(15, target(kOther)))),
+    {"a lie behind as many options as are read",
+     nd_frame(kIp6, advertisement(kFree6, options(NLB_GUARD_MAX_ND_OPTIONS - 1, target(kOther)))),
      neighbour_mac, neighbour_mac, neighbour_mac},
-    {"seventeen options", nd_frame(kIp6, advertisement(kFree6, options(16, target(kOther)))), nd_malformed,
+    {"one option more",
+     nd_frame(kIp6, advertisement(kFree6, options(NLB_GUARD_MAX_ND_OPTIONS, target(kOther)))), nd_malformed,
      nd_malformed, nd_malformed},
     {"an option of length zero", nd_frame(kIp6, advertisement(kFree6, spoiled(target(kOwn), 1, 0))),
      nd_malformed, nd_malformed, nd_malformed},

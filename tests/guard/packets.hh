@@ -49,6 +49,12 @@ inline Frame link_layer(uint8_t type, const MacAddress& mac) {
   return option;
 }
 
+inline Frame nonces(std::size_t count) {  // options that bind nothing (RFC 3971)
+  Frame all;
+  for (std::size_t i = 0; i < count; ++i) all = joined({all, Frame{14, 1, 1, 2, 3, 4, 5, 6}});
+  return all;
+}
+
 inline Frame discovery(uint8_t type, std::initializer_list<IpAddress> addresses, const Frame& options,
                        std::size_t more_head_bytes = 0) {
   Frame message{type, 0, 0, 0, 0, 0, 0, 0};

@@ -9,7 +9,7 @@
 
 struct {
   __uint(type, BPF_MAP_TYPE_PROG_ARRAY);
-  __uint(max_entries, 2); /* enum nlb_guard_direction */
+  __uint(max_entries, 3); /* enum nlb_guard_direction, transmit_told */
   __type(key, __u32);
   __type(value, __u32);
 } under_test SEC(".maps");

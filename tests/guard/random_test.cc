@@ -53,12 +53,17 @@ TEST(RandomFrames, programs_and_model_agree) {
     for (uint64_t i = 0; i < kPerWorld && done < frames; ++i) {
       Frame frame = generator.frame();
       const auto tag = take_tag_off(generator, frame);
+      const Beside beside{tag, generator.checksum(), generator.chance(20)};
       if (!carried(frame)) continue;
       use_up(generator);
       const auto direction = generator.chance(4) ? NLB_GUARD_RECEIVE : NLB_GUARD_TRANSMIT;
       nlb_guard_reason reason = NLB_GUARD_REASON_passed;
-      const std::string difference = guard().difference(web1(), direction, frame, tag, &reason);
-      ASSERT_EQ(difference, "") << "frame " << done << (tag ? " tag " + std::to_string(*tag) : "") << " "
+      const std::string difference = guard().difference(web1(), direction, frame, beside, &reason);
+      ASSERT_EQ(difference, "") << "frame " << done << (tag ? " tag " + std::to_string(*tag) : "")
+                                << (beside.checksum ? " checksum " + std::to_string(beside.checksum->begin) +
+                                                          " " + std::to_string(beside.checksum->field)
+                                                    : "")
+                                << (beside.is_large ? " large " : " ")
                                 << (direction == NLB_GUARD_TRANSMIT ? "transmit " : "receive ") << hex(frame);
       ++by_reason[direction][reason];
       ++done;

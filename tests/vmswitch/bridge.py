@@ -210,11 +210,12 @@ class Bridge:
     def join(self, interface):
         self.inside("ip", "link", "set", interface, "master", "br0")
 
-    def open_tap(self, number):
+    def open_tap(self, number, flags=0):
         """A tap as QEMU makes it, in place of the guest's veth; it lives while the file is open."""
         self.inside("ip", "link", "del", f"tap{number}", check=False)
         file = in_namespace(self.switch, lambda: os.open("/dev/net/tun", os.O_RDWR))
-        request = struct.pack("16sH22x", f"tap{number}".encode(), 0x0002 | 0x1000)  # IFF_TAP | IFF_NO_PI
+        flags |= 0x0002 | 0x1000  # IFF_TAP, IFF_NO_PI
+        request = struct.pack("16sH22x", f"tap{number}".encode(), flags)
         fcntl.ioctl(file, 0x400454CA, request)  # TUNSETIFF
         self.inside("ip", "link", "set", f"tap{number}", "up")
         return file

@@ -3,6 +3,8 @@
 """nlb vmswitch against a running nlb-vmswitch: what is shown, changed, refused and remembered."""
 import os
 import signal
+import subprocess
+import time
 
 from bridge import BROADCAST, CONFIG, Tap, mac_of, main, need, sh, wait_for
 
@@ -123,6 +125,32 @@ def reloaded(run):
         need(sh(bridge.daemon_path, "--config", bridge.config, "--check-config").returncode == 0, "not good")
 
 
+def set_while_reloading(run):
+    bridge = run.lab
+
+    def reloads():
+        return sum(event["name"] == "reloaded" for event in bridge.events())
+    with run.case("a set while a reload is on its way stays in force"):
+        overrides = bridge.directory / "vmswitch.d"
+        for number in range(1500):  # so many that a reload reads for some time
+            (overrides / f"other{number}.toml").write_text(f'[[port]]\nvm = "other{number}"\n'
+                                                           'mac_spoofing = "off"\n')
+        for setting in ("on", "off", "on", "off"):
+            before = reloads()
+            done = subprocess.Popen([bridge.nlb, "--socket", str(bridge.socket), "vmswitch", "set", "web2",
+                                     "--mac-spoofing", setting, "--live"], stdout=subprocess.DEVNULL)
+            time.sleep(0.02)
+            bridge.daemon.send_signal(signal.SIGHUP)
+            need(done.wait(20) == 0, "set fails")
+            wait_for("reloaded", lambda before=before: reloads() > before, 20)
+            shown_now = bridge.port("tap2")["mac_spoofing"]
+            need(shown_now == setting, f"{setting} was set, {shown_now} is in force")
+        for file in overrides.glob("other*"):
+            file.unlink()
+        (overrides / "web2.toml").unlink()
+        bridge.ask("reload")
+
+
 def followed(run):
     bridge = run.lab
     with run.case("a tap that goes is absent, its MAC is not pinned, and it comes back guarded"):
@@ -132,7 +160,7 @@ def followed(run):
         bridge.join("tap3")
         wait_for("guarded", lambda: bridge.port("tap3")["state"] == "guarded", 2)
         table = bridge.inside("bridge", "fdb", "show", "br", "br0").stdout
-        need(f"{mac_of(3)} dev tap3 master br0 static" in table, table)
+        need(f"{mac_of(3)} dev tap3 sticky master br0 static" in table, table)
     with run.case("an interface that exists elsewhere is a problem that show names"):
         bridge.inside("ip", "link", "set", "tap3", "nomaster")
         wait_for("the problem", lambda: "tap3 of db1/net0" in "\n".join(bridge.show()["problems"]), 2)
@@ -160,7 +188,7 @@ def followed(run):
 
 def scenario(run):
     run.lab.start()
-    for part in (shown, changed, reloaded, followed):
+    for part in (shown, changed, reloaded, set_while_reloading, followed):
         with run.case(f"part {part.__name__} runs to its end"):
             part(run)
 

@@ -8,11 +8,14 @@
 
 #include <bpf/bpf.h>
 #include <gtest/gtest.h>
+#include <linux/if_packet.h>
 #include <net/if.h>
 #include <sched.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
@@ -28,6 +31,7 @@ using nlb::testing::kBroadcast;
 using nlb::testing::sh;
 
 constexpr uint16_t kEtherType = 0x88b7;  // of nobody in particular
+constexpr uint16_t kArp = 0x0806;
 const MacAddress kGuest1 = *MacAddress::parse("52:54:00:00:00:01");
 const MacAddress kGuest2 = *MacAddress::parse("52:54:00:00:00:02");
 const MacAddress kOther = *MacAddress::parse("52:54:00:00:00:99");
@@ -54,6 +58,18 @@ vm = "web2"
 interface = "tap2"
 mac = "52:54:00:00:00:02"
 )";
+
+// That 10.77.0.N is at this MAC.
+std::vector<uint8_t> arp_reply(const MacAddress& mac, uint8_t n) {
+  std::vector<uint8_t> reply{0, 1, 8, 0, 6, 4, 0, 2};
+  const auto add = [&](const auto& octets) { reply.insert(reply.end(), octets.begin(), octets.end()); };
+  add(mac.octets);
+  add(std::array<uint8_t, 4>{10, 77, 0, n});
+  add(kNobody.octets);
+  add(std::array<uint8_t, 4>{10, 77, 0, 200});
+  reply.resize(46);
+  return reply;
+}
 
 class EnforcementTest : public ::testing::Test {
  protected:
@@ -98,7 +114,15 @@ class EnforcementTest : public ::testing::Test {
     return found.value_or(std::vector<Finding>{});
   }
   bool passes(FrameSocket& from, const MacAddress& source, const MacAddress& destination, FrameSocket& to) {
-    const std::vector<uint8_t> payload = {1, 2, 3, static_cast<uint8_t>(++count_)};
+    return passes(from, source, destination, to, {1, 2, 3, static_cast<uint8_t>(++count_)});
+  }
+  bool claims(FrameSocket& from, uint8_t n, FrameSocket& to, const MacAddress& mac = kGuest2) {
+    while (to.receive()) {
+    }
+    return passes(from, mac, kBroadcast, to, arp_reply(mac, n));
+  }
+  static bool passes(FrameSocket& from, const MacAddress& source, const MacAddress& destination,
+                     FrameSocket& to, const std::vector<uint8_t>& payload) {
     EXPECT_TRUE(from.send(source, destination, payload));
     bool arrived = false;
     // On a busy or slow kernel ksoftirqd delivers it, some time after send() has returned.
@@ -204,6 +228,85 @@ TEST_F(EnforcementTest, OnABridgeThatFiltersVlansAClusterIsOneInItsVlanOnly) {
   EXPECT_FALSE(passes(*trunk, kOther, kCluster, *two_)) << "no member";
   EXPECT_FALSE(passes(*wire_, kOther, kCluster, *one_)) << "another VLAN";
   EXPECT_TRUE(passes(*trunk, kOther, kGuest2, *two_));
+}
+
+// A tag with the number of a PVID is no tag to such a bridge; and what is tagged here may be without there.
+TEST_F(EnforcementTest, OnABridgeThatFiltersVlansATagIsNoWayRoundTheAddresses) {
+  if (std::system("ip link set br0 type bridge vlan_filtering 1 2>/dev/null") != 0)
+    GTEST_SKIP() << "this kernel's bridge filters no VLANs";
+  const auto tagged = [](const std::string& on, const std::string& vlan) {
+    const std::string name = on + "." + vlan;
+    sh("ip link add link " + on + " name " + name + " type vlan id " + vlan + " && ip link set " + name +
+       " up");
+    nlb::testing::wait_for_carrier(name.c_str());
+    return std::move(*FrameSocket::open(name, kArp, std::nullopt));
+  };
+  const auto plain = std::move(*FrameSocket::open("guest2", kArp, std::nullopt));
+  const auto wire = std::move(*FrameSocket::open("wire", kArp, std::nullopt));
+  const auto one = std::move(*FrameSocket::open("guest1", kArp, std::nullopt));
+  const auto as_pvid = tagged("guest2", "1");
+  start();
+  for (auto* from : {plain.get(), as_pvid.get()}) {
+    SCOPED_TRACE(from == plain.get() ? "without a tag" : "tagged with the PVID");
+    EXPECT_TRUE(claims(*from, 50, *one)) << "nobody's";
+    EXPECT_FALSE(claims(*from, 100, *one)) << "the cluster's";
+  }
+  const auto from_trunk = tagged("wire", "1");
+  EXPECT_FALSE(claims(*from_trunk, 100, *one, kOther)) << "from the uplink";
+  sh("bridge vlan add vid 7 dev tap1 pvid untagged; bridge vlan add vid 7 dev tap2; bridge vlan add vid 7 "
+     "dev "
+     "eno1");
+  const auto as_other = tagged("guest2", "7");
+  const auto trunk = tagged("wire", "7");
+  look();
+  EXPECT_TRUE(claims(*as_other, 50, *one)) << "what one port tags and the other does not";
+  EXPECT_FALSE(claims(*as_other, 100, *one));
+  EXPECT_TRUE(claims(*trunk, 50, *one, kOther));
+  EXPECT_FALSE(claims(*trunk, 100, *one, kOther));
+  EXPECT_FALSE(claims(*as_pvid, 100, *wire)) << "where it was before";
+  EXPECT_TRUE(look().empty()) << "no port has left or joined by it";
+}
+
+// BPF_PROG_TEST_RUN makes no such frames: the kernel's own, by a packet socket with a virtio header.
+TEST_F(EnforcementTest, AChecksumThatIsLeftToTheKernelStaysOffWhatWasJudged) {
+  start();
+  const int from = socket(AF_PACKET, SOCK_RAW, 0), yes = 1;
+  sockaddr_ll at{};
+  at.sll_family = AF_PACKET;
+  at.sll_ifindex = static_cast<int>(if_nametoindex("guest1"));
+  ASSERT_EQ(bind(from, reinterpret_cast<const sockaddr*>(&at), sizeof at), 0);
+  ASSERT_EQ(setsockopt(from, SOL_PACKET, PACKET_VNET_HDR, &yes, sizeof yes), 0);
+  const auto send = [&](const std::vector<uint8_t>& payload, uint16_t type, uint16_t begin, uint16_t field) {
+    std::vector<uint8_t> frame{
+        1, 0, 0, 0, 0, 0, static_cast<uint8_t>(begin), 0, static_cast<uint8_t>(field - begin),
+        0};  // VIRTIO_NET_HDR_F_NEEDS_CSUM
+    frame.insert(frame.end(), kBroadcast.octets.begin(), kBroadcast.octets.end());
+    frame.insert(frame.end(), kGuest1.octets.begin(), kGuest1.octets.end());
+    frame.push_back(static_cast<uint8_t>(type >> 8));
+    frame.push_back(static_cast<uint8_t>(type));
+    frame.insert(frame.end(), payload.begin(), payload.end());
+    EXPECT_EQ(write(from, frame.data(), frame.size()), static_cast<ssize_t>(frame.size()));
+  };
+  const auto counted = [&](uint16_t reason) {
+    uint64_t sum = 0;
+    for (const auto& count : guard_->maps().counters())
+      if (count.ifindex == if_nametoindex("tap1") && count.direction == NLB_GUARD_TRANSMIT &&
+          count.reason == reason)
+        sum += count.sum.packets;
+    return sum;
+  };
+  const std::vector<uint8_t> arp = arp_reply(kGuest1, 50);
+  std::vector<uint8_t> tcp{0x45, 0, 0, 40, 0, 1, 0, 0, 64, 6, 0, 0, 10, 77, 0, 11, 10, 77, 0, 12};
+  tcp.resize(40);
+  tcp[32] = 0x50;
+  send(arp, kArp, 20, 30);
+  EXPECT_EQ(counted(NLB_GUARD_REASON_checksum_offload), 1U);
+  send(tcp, 0x0800, 34, 36);
+  EXPECT_EQ(counted(NLB_GUARD_REASON_checksum_offload), 2U) << "over the ports";
+  const uint64_t passed = counted(NLB_GUARD_REASON_passed);
+  send(tcp, 0x0800, 34, 50);
+  EXPECT_EQ(counted(NLB_GUARD_REASON_passed), passed + 1);
+  close(from);
 }
 
 TEST_F(EnforcementTest, StaysWithoutADaemonAndIsAdopted) {
@@ -385,12 +488,12 @@ TEST_F(EnforcementTest, AForeignProgramThatComesFirstIsNoticedAndPassedBy) {
 TEST_F(EnforcementTest, PinsGuardedMacsInTheTable) {
   start();
   const auto table = sh("bridge fdb show br br0");
-  EXPECT_NE(table.find("52:54:00:00:00:01 dev tap1 master br0 static"), std::string::npos) << table;
+  EXPECT_NE(table.find("52:54:00:00:00:01 dev tap1 sticky master br0 static"), std::string::npos) << table;
   sh("bridge fdb del 52:54:00:00:00:01 dev tap1 master; bridge fdb replace " + kCluster.text() +
      " dev tap2 master dynamic");
   look();
   const auto again = sh("bridge fdb show br br0");
-  EXPECT_NE(again.find("52:54:00:00:00:01 dev tap1 master br0 static"), std::string::npos) << again;
+  EXPECT_NE(again.find("52:54:00:00:00:01 dev tap1 sticky master br0 static"), std::string::npos) << again;
   EXPECT_EQ(again.find(kCluster.text()), std::string::npos) << again;
 }
 

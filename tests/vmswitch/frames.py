@@ -92,6 +92,20 @@ def restarts(run):
             lambda: again(signal.SIGTERM, [upgraded, present] * 2))
 
 
+def link_local(run):
+    """Of LLDP the bridge learns past netfilter: from a closed port, too."""
+    bridge = run.lab
+    with run.case("a closed port that sends LLDP in a neighbour's name takes nothing from it"):
+        bridge.stop(signal.SIGKILL)
+        bridge.inside("ip", "link", "del", "tap3")
+        bridge.add_guest(3)
+        bridge.join("tap3")
+        bridge.guest(3).send(mac_of(2), "01:80:c2:00:00:0e", "b")
+        table = bridge.inside("bridge", "fdb", "show", "br", "br0").stdout
+        need(f"{mac_of(2)} dev tap2 " in table and f"{mac_of(2)} dev tap3 " not in table, table)
+        bridge.start()
+
+
 def flushed_table(run):
     """The bridge floods what it does not know; a promiscuous guest still gets only its own."""
     bridge = run.lab
@@ -155,7 +169,7 @@ def programs_removed(run):
 
 def scenario(run):
     run.lab.start()
-    for part in (first_frames, restarts, flushed_table, programs_removed):
+    for part in (first_frames, restarts, flushed_table, link_local, programs_removed):
         with run.case(f"part {part.__name__} runs to its end"):
             part(run)
 

@@ -147,7 +147,7 @@ def came(run, machines):
         need(took < 0.4, f"after {took} s")
         need(not heard_from_outside(), "its MAC address may still come in by the uplink")
         table = bridge.inside("bridge", "fdb", "show", "br", "br0").stdout
-        need(f"{GUEST} dev {libvirt.interface('guest9')} master br0 static" in table, table)
+        need(f"{GUEST} dev {libvirt.interface('guest9')} sticky master br0 static" in table, table)
         libvirt.virsh("destroy", "guest9")
         need(heard_from_outside(), "gone to another host, it is not heard")
 

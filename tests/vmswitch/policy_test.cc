@@ -113,9 +113,40 @@ TEST(Policy, AMemberHasItsMaskedMacAndItsCluster) {
   EXPECT_EQ(owner_of(policy, 0, "02:01:0a:4d:00:64")->ifindex, 11U);
   EXPECT_EQ(owner_of(policy, NLB_GUARD_ANY_VLAN, "52:54:00:00:00:01")->cluster, 1);
   EXPECT_EQ(from(binding_of(policy, 0, "10.77.0.11")->other_mac).text(), "02:01:0a:4d:00:64");
+  EXPECT_EQ(binding_of(policy, 0, "10.77.0.11")->cluster, 1) << "others may answer it at the cluster MAC";
 }
 
 // Under "off" a membership is only prepared: `nlb vmswitch set … cluster` puts it in force.
+// VLAN 1 is what an unconfigured port has; tap2 stands in another, and sends another's untagged, too.
+TEST(Policy, OnABridgeThatFiltersVlansSetsAreKeyedByWhatTheBridgeMakesOfAFrame) {
+  auto present = kPresent;
+  for (auto& port : present) port.vlans = PortVlans{1, {1}};
+  present[2].vlans = PortVlans{20, {20, 30}};
+  const auto policy = compiled(config(), present);
+  EXPECT_EQ(policy.ports.at(10).vlan, 1);
+  EXPECT_EQ(policy.ports.at(11).vlan, 1);
+  EXPECT_EQ(policy.ports.at(12).vlan, 20);
+  EXPECT_EQ(binding_of(policy, 0, "10.77.0.11"), nullptr);
+  EXPECT_EQ(binding_of(policy, 1, "10.77.0.11")->ifindex, 11U);
+  EXPECT_EQ(binding_of(policy, 20, "10.77.0.11"), nullptr) << "not there";
+  for (const uint16_t vlan : std::initializer_list<uint16_t>{1, 20, 30}) {
+    EXPECT_EQ(binding_of(policy, vlan, "10.77.0.100")->kind, NLB_GUARD_ADDRESS_VIP) << vlan;
+    EXPECT_EQ(owner_of(policy, vlan, "02:01:0a:4d:00:64")->ifindex, 11U) << vlan;
+  }
+  EXPECT_EQ(binding_of(policy, 7, "10.77.0.200")->kind, NLB_GUARD_ADDRESS_VIP) << "declared for VLAN 7";
+  EXPECT_EQ(binding_of(policy, 1, "10.77.0.200"), nullptr);
+  present[1].vlans = PortVlans{};  // takes nothing without a tag
+  EXPECT_EQ(compiled(config(), present).ports.at(11).vlan, 0);
+}
+
+TEST(Policy, TheAddressesOfAMachineElsewhereHoldInEveryVlanWithoutATag) {
+  std::vector<BridgePort> present = {{10, "eno1", "br0", PortVlans{1, {1}}},
+                                     {12, "tap2", "br0", PortVlans{20, {20}}}};
+  const auto policy = compiled(config(), present);
+  for (const uint16_t vlan : std::initializer_list<uint16_t>{1, 20})
+    EXPECT_EQ(binding_of(policy, vlan, "10.77.0.13")->ifindex, 0U) << vlan;
+}
+
 TEST(Policy, APortThatIsOffIsNoMember) {
   const auto policy = compiled(config());
   const auto& port = policy.ports.at(12);

@@ -28,7 +28,7 @@
 #include "guard_reason.h"
 
 #ifndef NLB_GUARD_ABI_VERSION
-#define NLB_GUARD_ABI_VERSION 1
+#define NLB_GUARD_ABI_VERSION 2
 #endif
 
 #ifdef __cplusplus
@@ -50,15 +50,15 @@
 /* Sizes. All but guard_ports take memory only for what is in them. */
 #define NLB_GUARD_MAX_PORTS 4096        /* a Linux bridge has at most 1024; several bridges */
 #define NLB_GUARD_MAX_CLUSTERS 256      /* numbers 1..256 */
-#define NLB_GUARD_MAX_MACS 32768        /* ports, and of each cluster its MACs and 64 masked ones */
-#define NLB_GUARD_MAX_ADDRESSES 32768   /* eight a port */
+#define NLB_GUARD_MAX_MACS 65536        /* ports; of each cluster and VLAN its MACs and 64 masked ones */
+#define NLB_GUARD_MAX_ADDRESSES 65536   /* eight a port and VLAN */
 #define NLB_GUARD_MAX_LEARNED 65536     /* sources of ports with max_macs */
 #define NLB_GUARD_MAX_COUNTERS 131072   /* 32 of all reasons and directions a port */
 #define NLB_GUARD_EVENT_BYTES (1 << 18) /* ring: some 2000 events */
 
 #define NLB_GUARD_HEAD_BYTES 64           /* of the frame, in an event */
 #define NLB_GUARD_MAX_EXTENSION_HEADERS 8 /* IPv6; more are refused */
-#define NLB_GUARD_MAX_ND_OPTIONS 16       /* neighbour discovery; more are refused */
+#define NLB_GUARD_MAX_ND_OPTIONS 192 /* neighbour discovery: more than 1500 octets hold; more are refused */
 
 /* A limited port may send the limit's frames of this time at once, at least one. */
 #define NLB_GUARD_BURST_NS 100000000ULL
@@ -115,7 +115,7 @@ struct nlb_guard_port {
   __u32 storm_limit_pps; /* broadcast and multicast frames; 0 = no limit */
   __u32 max_macs;        /* under `on`: sources in all, a place for `mac` included; 0 = no limit */
   __u32 macs_forgotten;  /* how many of guard_learned the daemon has deleted, since ever */
-  __u16 vlan;            /* of frames without a tag (or with tag 0) */
+  __u16 vlan;            /* of frames without a tag (or with tag 0); the PVID where the bridge filters */
   __u16 cluster;         /* member of this cluster; 0 = none. Ignored under `off` */
   __u8 role, spoofing, violation;
   __u8 host_id;       /* nlb: 1..64 */
@@ -179,7 +179,7 @@ NLB_GUARD_ASSERT(sizeof(struct nlb_guard_address_key) == 20);
 
 struct nlb_guard_address {
   __u32 ifindex; /* OWN: of this port */
-  __u16 cluster; /* VIP: of this cluster; OWN: 0 */
+  __u16 cluster; /* VIP: of this cluster; OWN: at whose NLB cluster MAC it may be, too; 0 = none */
   __u8 kind;     /* enum nlb_guard_address_kind */
   __u8 flags;
   __u8 mac[6];       /* OWN: the port's own MAC; VIP: the MAC it is bound to, zero when only `flags` say */

@@ -53,7 +53,9 @@
   X(dhcp_server, 0, "a DHCP server's frame (DHCP guard)")                                                   \
   /* rate */                                                                                                \
   X(storm, 0, "more broadcast and multicast frames than the storm limit")                                   \
-  X(heartbeat_storm, 0, "more heartbeats than any cluster sends")
+  X(heartbeat_storm, 0, "more heartbeats than any cluster sends")                                           \
+  /* what is changed after the judgement */                                                                 \
+  X(checksum_offload, 0, "a checksum left to the hardware that would be put over what was judged")
 
 enum nlb_guard_reason {
 #define NLB_GUARD_REASON_NUMBER(name, expected, text) NLB_GUARD_REASON_##name,
