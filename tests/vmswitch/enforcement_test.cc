@@ -10,6 +10,7 @@
 #include <gtest/gtest.h>
 #include <linux/if_packet.h>
 #include <net/if.h>
+#include <poll.h>
 #include <sched.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -253,9 +254,12 @@ TEST_F(EnforcementTest, OnABridgeThatFiltersVlansATagIsNoWayRoundTheAddresses) {
   }
   const auto from_trunk = tagged("wire", "1");
   EXPECT_FALSE(claims(*from_trunk, 100, *one, kOther)) << "from the uplink";
+  const auto monitor = std::move(*BridgeMonitor::open());
   sh("bridge vlan add vid 7 dev tap1 pvid untagged; bridge vlan add vid 7 dev tap2; bridge vlan add vid 7 "
      "dev "
      "eno1");
+  pollfd hint{monitor->link_fd(), POLLIN, 0};
+  EXPECT_EQ(poll(&hint, 1, 1000), 1) << "the daemon hears of it";
   const auto as_other = tagged("guest2", "7");
   const auto trunk = tagged("wire", "7");
   look();
