@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 
 from capture import SWITCH
-from live import CLUSTER_MAC, VIP, host_mac, main, need, wait_for
+from live import CLUSTER_MAC, VIP, Pings, host_mac, main, need, wait_for
 
 VICTIM, VICTIM_MAC = "10.77.0.12", host_mac(2)
 ENTER = ["nsenter", "--net=/run/netns/nlb-client2"]
@@ -173,32 +173,17 @@ def table_entry():
     return {line.split()[2] for line in text.splitlines() if line.startswith(VICTIM_MAC)}
 
 
-class Pings:
-    def __init__(self, lab):
-        ping = ["ping", "-q", "-i", "0.02", "-W", "1", VICTIM]
-        self.process = subprocess.Popen([lab.nlb_path, "lab", "exec", "client1", "--", *ping],
-                                        stdout=subprocess.PIPE, text=True)
-
-    def need_whole(self):
-        self.process.send_signal(2)
-        text, _ = self.process.communicate(timeout=10)
-        sent, got = map(int, re.search(r"(\d+) packets transmitted, (\d+) received", text).groups())
-        # One may be under way at the end.
-        need(sent > 20 and sent - got <= 1, f"{sent - got} of {sent} pings to the neighbour were lost")
-        return f"{got} of {sent} pings answered"
-
-
 def attacked(run, setting, title):
     lab = run.lab
     act, reasons = ATTACKS[title]
     with run.case(f"{setting}, {title}: the neighbour loses nothing, the port is named") as notes:
         lab.lab("exec", "client1", "--", "ping", "-c", 1, "-W", 1, VICTIM)
-        before, pings = violations(lab), Pings(lab)
+        before, pings = violations(lab), Pings(lab, VICTIM, 0.02)
         with act(lab):
             wait_for("a violation of the intruder's port",
                      lambda: new_reasons(before, violations(lab)) & reasons, 8)
             time.sleep(0.5)
-        notes.append(pings.need_whole())
+        notes.append(pings.need_whole(20))
         after = violations(lab)
         notes.append(", ".join(sorted(new_reasons(before, after))))
         others = {key for key in after if after[key] > before.get(key, 0) and key[0] != "c2"}

@@ -176,6 +176,23 @@ def need_no_failure(figures):
     need(figures["failed"] == 0, f"{figures['failed']} of {figures['connections']} failed: {figures}")
 
 
+class Pings:
+    """A ping from client1 while something happens."""
+
+    def __init__(self, lab, address, interval_s):
+        ping = ["ping", "-q", "-i", str(interval_s), "-W", "1", address]
+        self.process = subprocess.Popen([lab.nlb_path, "lab", "exec", "client1", "--", *ping],
+                                        stdout=subprocess.PIPE, text=True)
+
+    def need_whole(self, at_least):
+        self.process.send_signal(2)
+        text, _ = self.process.communicate(timeout=10)
+        sent, got = map(int, re.search(r"(\d+) packets transmitted, (\d+) received", text).groups())
+        # One may be under way at the end.
+        need(sent > at_least and sent - got <= 1, f"{sent - got} of {sent} pings were lost")
+        return f"{got} of {sent} pings answered"
+
+
 # ---- cases ----
 
 class Run:

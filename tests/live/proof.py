@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 from capture import SWITCH, Capture
-from live import CLUSTER_MAC, VIP, host_mac, main, need, need_no_failure, wait_for
+from live import CLUSTER_MAC, VIP, Pings, host_mac, main, need, need_no_failure, wait_for
 
 OWN, MASKED, CLUSTER = host_mac(3), "02:03:0a:4d:00:64", CLUSTER_MAC["unicast"]
 MACVLAN = "52:54:00:4d:03:03"
@@ -55,21 +55,6 @@ def set_strategy(lab, host, strategy):
     path.write_text(re.sub(r'mac_strategy *= *"\w+"', f'mac_strategy = "{strategy}"', path.read_text()))
 
 
-class Pings:
-    """A ping to host 3's own address, 20 a second."""
-
-    def __init__(self, lab):
-        words = [lab.nlb_path, "lab", "exec", "client1", "--", "ping", "-i", "0.05", "-W", "1", "10.77.0.13"]
-        self.process = subprocess.Popen(words, stdout=subprocess.PIPE, text=True)
-
-    def need_whole(self):
-        self.process.send_signal(2)
-        out, _ = self.process.communicate(timeout=10)
-        sent, got = map(int, re.search(r"(\d+) packets transmitted, (\d+) received", out).groups())
-        need(sent > 10 and sent - got <= 1, f"{sent - got} of {sent} pings were lost")
-        return f"{got} of {sent} pings answered"
-
-
 def start_blocked(lab, strategy, kinds):
     """Host 3 goes for a planned restart's length, and comes back behind the block, with nothing in place."""
     lab.host(3, "stop")
@@ -85,7 +70,7 @@ def refused(run, strategy, kinds, reasons):
     lab = run.lab
     with run.case(f"{strategy}, blocked: {' and '.join(kinds)}: refused as {reasons[0]}") as notes:
         lab.up("--mac-strategy", "add")
-        pings = Pings(lab)
+        pings = Pings(lab, "10.77.0.13", 0.05)
         start_blocked(lab, strategy, kinds)
         wait_for("host 3 is refused", lambda: lab.state(3) == "refused", 10)
         shown = adapter(lab, 3)
@@ -101,7 +86,7 @@ def refused(run, strategy, kinds, reasons):
             time.sleep(4)  # one more try falls in here, and must not be told again
             need(len(events(lab, 3, "bind_refused")) == 1, "every try is told")
         notes.append(shown["evidence"])
-        notes.append(pings.need_whole())
+        notes.append(pings.need_whole(10))
     with run.case(f"{strategy}, unblocked: host 3 heals by itself") as notes:
         unblock()
         notes.append(f"converged after {lab.wait_members([1, 2, 3], 10):.1f} s")
@@ -140,7 +125,7 @@ def driver_says_no(run):
             lab.lab("exec", "host3", "--", "ip", *line.split())
         path = Path(f"{lab.root}/host3/web.toml")
         path.write_text(path.read_text().replace('"eth0"', '"mv0"').replace('"add"', '"replace"'))
-        pings = Pings(lab)
+        pings = Pings(lab, "10.77.0.13", 0.05)
         lab.lab("start", "host3", "--timeout", 0)
         wait_for("host 3 is refused", lambda: lab.state(3) == "refused", 10)
         shown = adapter(lab, 3)
@@ -148,7 +133,7 @@ def driver_says_no(run):
         need(shown["mac_current"] == MACVLAN and shown["driver"] == "macvlan", shown)
         event = events(lab, 3, "bind_refused")[-1]
         need(event["fields"]["reason"] == "driver-refused", event)
-        notes.append(pings.need_whole())
+        notes.append(pings.need_whole(10))
 
 
 def alone(run):
