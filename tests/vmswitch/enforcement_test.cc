@@ -1,165 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 // The whole of the guard in the kernel, by live frames: programs, maps, table and gate over a real bridge.
-//
-//     guest1 ── tap1 ┐
-//     guest2 ── tap2 ┤ br0 (the host's own)
-//     wire   ── eno1 ┘ uplink
 #include "vmswitch/enforcement.hh"
 
 #include <bpf/bpf.h>
-#include <gtest/gtest.h>
 #include <linux/if_packet.h>
 #include <net/if.h>
 #include <poll.h>
-#include <sched.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
-#include <algorithm>
-#include <array>
-#include <chrono>
-#include <cstdio>
-#include <cstdlib>
-
-#include "linux/frame_socket.hh"
-#include "shell.hh"
+#include "guarded_bridge.hh"
 #include "vmswitch/port_hooks.hh"
 
 namespace nlb::vmswitch {
 namespace {
 
-using nlb::testing::kBroadcast;
-using nlb::testing::sh;
-
-constexpr uint16_t kEtherType = 0x88b7;  // of nobody in particular
-constexpr uint16_t kArp = 0x0806;
-const MacAddress kGuest1 = *MacAddress::parse("52:54:00:00:00:01");
-const MacAddress kGuest2 = *MacAddress::parse("52:54:00:00:00:02");
-const MacAddress kOther = *MacAddress::parse("52:54:00:00:00:99");
-const MacAddress kNobody = *MacAddress::parse("52:54:00:00:00:97");
-const MacAddress kCluster = *MacAddress::parse("02:bf:0a:4d:00:64");
-const MacAddress kMasked1 = *MacAddress::parse("02:01:0a:4d:00:64");
-
-constexpr const char* kConfig = R"([[switch]]
-bridge = "br0"
-uplinks = ["eno1"]
-[[cluster]]
-name = "web"
-type = "nlb"
-vips = ["10.77.0.100"]
-hosts = [1, 2]
-[[port]]
-vm = "web1"
-interface = "tap1"
-mac = "52:54:00:00:00:01"
-cluster = "web"
-host_id = 1
-[[port]]
-vm = "web2"
-interface = "tap2"
-mac = "52:54:00:00:00:02"
-)";
-
-// That 10.77.0.N is at this MAC.
-std::vector<uint8_t> arp_reply(const MacAddress& mac, uint8_t n) {
-  std::vector<uint8_t> reply{0, 1, 8, 0, 6, 4, 0, 2};
-  const auto add = [&](const auto& octets) { reply.insert(reply.end(), octets.begin(), octets.end()); };
-  add(mac.octets);
-  add(std::array<uint8_t, 4>{10, 77, 0, n});
-  add(kNobody.octets);
-  add(std::array<uint8_t, 4>{10, 77, 0, 200});
-  reply.resize(46);
-  return reply;
-}
-
-class EnforcementTest : public ::testing::Test {
- protected:
-  void SetUp() override {
-    if (geteuid() != 0 || unshare(CLONE_NEWNET) != 0) GTEST_SKIP() << "needs root for a network namespace";
-    sh("sysctl -qw net.ipv6.conf.all.disable_ipv6=1 net.ipv6.conf.default.disable_ipv6=1\n"
-       "ip link set lo up\n"
-       "ip link add br0 type bridge\n"
-       "ip link set br0 up\n"
-       "ip link add tap1 type veth peer name guest1 address 52:54:00:00:00:01\n"
-       "ip link add tap2 type veth peer name guest2 address 52:54:00:00:00:02\n"
-       "ip link add eno1 type veth peer name wire address 52:54:00:00:00:aa\n"
-       "for i in guest1 guest2 wire tap1 tap2 eno1; do ip link set $i up; done\n"
-       "for i in tap1 tap2 eno1; do ip link set $i master br0; done");
-    for (const char* name : {"guest1", "guest2", "wire", "br0"}) nlb::testing::wait_for_carrier(name);
-    one_ = std::move(*FrameSocket::open("guest1", kEtherType, std::nullopt));
-    two_ = std::move(*FrameSocket::open("guest2", kEtherType, std::nullopt));
-    wire_ = std::move(*FrameSocket::open("wire", kEtherType, std::nullopt));
-    for (const char* name : {"guest1", "guest2", "wire"})
-      sh(std::string("ip link set ") + name + " promisc on");
-    configure(kConfig);
-  }
-  void configure(const std::string& text) {
-    auto read = parse_switch_config({"f", text}, {});
-    ASSERT_TRUE(read.has_value()) << text_of(read.error());
-    config_ = *read;
-    numbers_.follow(config_.clusters);
-  }
-  // As a daemon's start does; the one before it is gone, as after kill -9.
-  void start(bool may_use_tcx = true) {
-    guard_.reset();
-    EnforcementOptions options;
-    options.may_use_tcx = may_use_tcx;
-    auto started = Enforcement::start(options, config_);
-    ASSERT_TRUE(started.has_value()) << started.error().message;
-    guard_ = std::move(*started);
-    look();
-  }
-  std::vector<Finding> look() {
-    auto found = guard_->look_again(config_, numbers_);
-    EXPECT_TRUE(found.has_value()) << found.error().message;
-    return found.value_or(std::vector<Finding>{});
-  }
-  bool passes(FrameSocket& from, const MacAddress& source, const MacAddress& destination, FrameSocket& to) {
-    return passes(from, source, destination, to, {1, 2, 3, static_cast<uint8_t>(++count_)});
-  }
-  bool claims(FrameSocket& from, uint8_t n, FrameSocket& to, const MacAddress& mac = kGuest2) {
-    while (to.receive()) {
-    }
-    return passes(from, mac, kBroadcast, to, arp_reply(mac, n));
-  }
-  static bool passes(FrameSocket& from, const MacAddress& source, const MacAddress& destination,
-                     FrameSocket& to, const std::vector<uint8_t>& payload) {
-    EXPECT_TRUE(from.send(source, destination, payload));
-    bool arrived = false;
-    // On a busy or slow kernel ksoftirqd delivers it, some time after send() has returned.
-    for (int turn = 0; turn < 20 && !arrived; ++turn) {
-      if (turn != 0) usleep(1000);
-      while (auto frame = to.receive()) arrived = arrived || frame->payload == payload;
-    }
-    return arrived;
-  }
-  static bool said(const std::vector<Finding>& findings, Finding::Kind kind, const std::string& where) {
-    return std::any_of(findings.begin(), findings.end(), [&](const Finding& finding) {
-      return finding.kind == kind && finding.where == where;
-    });
-  }
-  const PortStatus& port(const std::string& interface) {
-    return *std::find_if(guard_->ports().begin(), guard_->ports().end(),
-                         [&](const PortStatus& status) { return status.at.interface == interface; });
-  }
-  void expect_guarded() {
-    EXPECT_TRUE(passes(*one_, kGuest1, kGuest2, *two_));
-    EXPECT_TRUE(passes(*one_, kGuest1, kBroadcast, *wire_));
-    EXPECT_TRUE(passes(*wire_, kOther, kGuest2, *two_));
-    EXPECT_FALSE(passes(*one_, kOther, kGuest2, *two_));  // spoofed
-    EXPECT_FALSE(passes(*one_, kGuest2, kBroadcast, *wire_));
-    EXPECT_FALSE(passes(*one_, kMasked1, kBroadcast, *two_));  // a member only when the setting says so
-    EXPECT_FALSE(passes(*wire_, kOther, kGuest2, *one_));      // promiscuous, flooded or not
-    EXPECT_FALSE(passes(*wire_, kOther, kNobody, *one_));      // unknown unicast
-    EXPECT_FALSE(passes(*wire_, kGuest2, kBroadcast, *one_));  // a guest's MAC from outside
-  }
-
-  SwitchConfig config_;
-  ClusterNumbers numbers_;
-  std::unique_ptr<Enforcement> guard_;
-  int count_ = 0;
-  std::unique_ptr<FrameSocket> one_, two_, wire_;
-};
+class EnforcementTest : public GuardedBridge {};
 
 TEST_F(EnforcementTest, GuardsByTcxWhereTheKernelHasIt) {
   start();
@@ -545,55 +400,6 @@ TEST_P(LearnedMacs, GiveTheirPlaceWhenTheyAreNotUsedAnyMore) {
   guard_->maps().age_learned(UINT64_MAX);  // as long after
   EXPECT_EQ(passes(*two_, kNobody, kBroadcast, *one_), !sticky);
   EXPECT_EQ(passes(*two_, kOther, kBroadcast, *one_), sticky) << "a place is not given twice";
-}
-
-// A host with many machines: the look after one more has joined, which attaches programs, writes its policy
-// and opens the gate for it. Best of several, as a shared machine is slow at times.
-class ManyPorts : public EnforcementTest, public ::testing::WithParamInterface<bool> {};
-INSTANTIATE_TEST_SUITE_P(By, ManyPorts, ::testing::Bool(),
-                         [](const auto& hook) { return hook.param ? "tcx" : "clsact"; });
-
-// NLB_PORTS: another number, for an emulated machine.
-TEST_P(ManyPorts, TheTwoHundredthPortCostsNoMoreThanTwiceTheSecond) {
-  if (GetParam() && !PortHooks::kernel_has_tcx()) GTEST_SKIP() << "this kernel has no tcx";
-  const char* const asked = std::getenv("NLB_PORTS");
-  const int ports = asked != nullptr ? std::atoi(asked) : 200;
-  constexpr int kTries = 7;
-  std::string text = kConfig, text_of_two, batch;
-  for (int i = 1; i <= ports; ++i) {
-    const std::string name = "vm" + std::to_string(i);
-    char mac[32];
-    std::snprintf(mac, sizeof mac, "52:54:00:02:00:%02x", static_cast<unsigned>(i));
-    if (i == 2) text_of_two = text;
-    text += "[[port]]\nvm = \"" + name + "\"\ninterface = \"" + name + "\"\nmac = \"" + mac + "\"\n";
-    batch += "link add " + name + " type veth peer name far" + std::to_string(i) + "\n";
-  }
-  sh("set -e\nip -batch - <<'END'\n" + batch + "END\nip link del tap2; ip link del eno1");
-  configure(text_of_two);
-  start(GetParam());
-  const auto cost_of_joining = [&](const std::string& name) {
-    auto least = std::chrono::steady_clock::duration::max();
-    for (int i = 0; i < kTries; ++i) {
-      sh("ip link set " + name + " nomaster");
-      look();
-      sh("ip link set " + name + " master br0");
-      const auto begin = std::chrono::steady_clock::now();
-      EXPECT_TRUE(said(look(), Finding::Kind::port_joined, name));
-      least = std::min(least, std::chrono::steady_clock::now() - begin);
-      EXPECT_TRUE(port(name).ready);
-    }
-    return std::chrono::duration<double, std::milli>(least).count();
-  };
-  const double second = cost_of_joining("vm1");
-  configure(text);
-  std::string join;
-  for (int i = 2; i < ports; ++i) join += "link set vm" + std::to_string(i) + " master br0\n";
-  sh("ip -batch - <<'END'\n" + join + "END");
-  look();
-  EXPECT_EQ(guard_->ports().size(), static_cast<std::size_t>(ports));  // tap1 and all but the last
-  const double last = cost_of_joining("vm" + std::to_string(ports));
-  std::printf("the second port: %.2f ms, the %dth: %.2f ms\n", second, ports, last);
-  EXPECT_LE(last, 2 * second);
 }
 
 }  // namespace
