@@ -1,12 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "control/control_message.hh"
 
+#include <algorithm>
+#include <cmath>
 #include <nlohmann/json.hpp>
 
 namespace nlb {
 namespace {
 
 constexpr int kFailed = 1;
+constexpr double kLargestFraction = 1e9;
+
+// Where a handler asks for an integer, a number that no integer holds would become one by a conversion that
+// C++ leaves undefined.
+bool has_number_beyond_integers(const nlohmann::json& request) {
+  return std::any_of(request.begin(), request.end(), [](const auto& value) {
+    return value.is_number_float() && !(std::abs(value.template get<double>()) <= kLargestFraction);
+  });
+}
 
 // A handler that trips over a wrong type in the request must not take the daemon with it.
 nlohmann::json handled(const nlohmann::json& request, const ControlServer::Handler& handler,
@@ -32,8 +43,10 @@ std::string to_line(const nlohmann::json& message) {
 
 std::string answer_line(std::string_view line, const ControlServer::Handler& handler, bool may_change) {
   const auto request = nlohmann::json::parse(line, nullptr, false);
-  return to_line(request.is_object() ? handled(request, handler, may_change)
-                                     : error_answer("the request is not a JSON object in one line", 2));
+  if (!request.is_object()) return to_line(error_answer("the request is not a JSON object in one line", 2));
+  if (has_number_beyond_integers(request))
+    return to_line(error_answer("a number of the request is too large", 2));
+  return to_line(handled(request, handler, may_change));
 }
 
 Result<nlohmann::json> read_answer(const std::string& text, const std::string& path) {
