@@ -17,7 +17,7 @@
  *   NO_CHECK        a new owner does not wait for held lists (with HOLD)
  *
  * Switches that mend what the search has found in the protocol as it is (docs/protocol/model.md, "Found"):
- *   WAIT_FOR_OUTSIDERS, FORGET_STALE */
+ *   MENDED */
 
 #ifndef D
 #define D 3 /* silence after which a host is accused, in the fastest clock; tolerance 3 is the smallest allowed */
@@ -68,6 +68,7 @@
 #endif
 #define HEARD(i, j) (known[AT(i, j)] && sil[AT(i, j)] < D)
 #define MUTUAL(i, j) (HEARD(i, j) && p_lists_me[AT(i, j)])
+#define GAP(i, j) gap[((i) < (j) -> AT(i, j) : AT(j, i))]
 #define OTHER(i, j) (3 - (i) - (j))
 
 /* of each host */
@@ -106,14 +107,17 @@ byte conn = 3;                      /* the host that has the one connection; 3 =
 #define ONE_OWNER(i, j) (!(ACCEPTS(i) && ACCEPTS(j)) || EXEMPT(i, j))
 
 inline check() {
-#ifdef WITNESS
-  assert(!(WITNESS));
+#if WITNESS == 1 /* the model moves: all three share a later view, and its owner accepts */
+  assert(!(vn[2] > 1 && vm[2] == 7 && ph[2] == ACQUIRED && ACCEPTS(2)))
+#elif WITNESS == 2 /* a dead host's bucket is taken */
+  assert(!(st[2] == DEAD && ACCEPTS(1)))
 #else
   assert(ONE_OWNER(0, 1));
   assert(ONE_OWNER(0, 2));
-  assert(ONE_OWNER(1, 2));
+  assert(ONE_OWNER(1, 2))
 #endif
 #ifdef HOLD
+  ;
   if
   :: conn < 3 ->
      a = 0;
@@ -121,12 +125,8 @@ inline check() {
      :: a < 3 ->
         if
         :: a == conn -> /* keep-flow: its host goes on accepting its segments */
-#ifdef NO_HOLD
-           assert(own[a] || (live_known[a] && listed[a] && 0))
-#else
            assert(own[a] || !live_known[a] || listed[a])
-#endif
-        :: a != conn && own[a] && ACCEPTS(a) && excuse[a] == 0 && excuse[conn] == 0 && gap[AT(a, conn)] < APART ->
+        :: a != conn && own[a] && ACCEPTS(a) && excuse[a] == 0 && excuse[conn] == 0 && GAP(a, conn) < APART ->
            checks(a);
            assert(b) /* no-foreign-reset: strays are dropped silently */
         :: else
@@ -183,7 +183,7 @@ inline start_view(i, number, set) {
      :: j != i && IN(set, j) -> left[AT(i, j)] = 0; acc[AT(i, j)] = 0
      :: j != i && !IN(set, j) ->
         acc[AT(i, j)] = (acc[AT(i, j)] -> 1 : 0);
-#ifdef WAIT_FOR_OUTSIDERS
+#ifdef MENDED
         left[AT(i, j)] = (IN(vm[i], j) || (HEARD(i, j) && p_ph[AT(i, j)] != NONE) -> D : left[AT(i, j)])
 #else
         left[AT(i, j)] = (IN(vm[i], j) -> D : left[AT(i, j)])
@@ -196,7 +196,7 @@ inline start_view(i, number, set) {
      j++
   :: else -> break
   od;
-#ifdef FORGET_STALE
+#ifdef MENDED
   own[i] = own[i] && lease[i] > 0 && number <= vn[i] + 1;
 #endif
   vn[i] = number;
@@ -533,6 +533,9 @@ inline receive(i, j, t) {
 #ifdef NO_PROMISE
   :: HEARD(i, j) || known[AT(i, j)] ->
      echo[AT(j, i)] = MIN(echo[AT(j, i)], sent[AT(j, i)])
+#elif defined(MENDED) /* whoever has moved on is followed first */
+  :: HEARD(i, j) && acc[AT(i, j)] == 0 && !(ph[i] != NONE && vn[i] > vn[j]) ->
+     echo[AT(j, i)] = MIN(echo[AT(j, i)], sent[AT(j, i)])
 #else
   :: HEARD(i, j) && acc[AT(i, j)] == 0 && !(ph[i] != NONE && !IN(vm[i], j) && vn[i] >= vn[j]) ->
      echo[AT(j, i)] = MIN(echo[AT(j, i)], sent[AT(j, i)])
@@ -744,11 +747,16 @@ init {
   FAULTS(1)
   FAULTS(2)
 #ifdef HOLD
+#ifdef NO_HOLD
+#define FINDS 0
+#else
+#define FINDS 1
+#endif
 #define FLOWS(i)                                                                                                     \
   :: d_step { conn == 3 && ACCEPTS(i) -> conn = i; check() }                                                         \
   :: d_step { conn == i -> conn = 3; listed[i] = 0; check() }                                                        \
   :: d_step { st[i] == RUN && ph[i] >= RELEASED && !live_known[i] ->                                                 \
-       live_known[i] = 1; listed[i] = (conn == i && !own[i]); check() }
+       live_known[i] = 1; listed[i] = (FINDS && conn == i && !own[i]); check() }
   FLOWS(0)
   FLOWS(1)
   FLOWS(2)

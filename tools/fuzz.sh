@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# Builds the fuzzers, runs each for FUZZ_SECONDS (default 60), one after the other, and ends with a table of what
-# was executed and reached. Fails when one finds something; its input is named.
+# Builds the fuzzers, runs each for FUZZ_SECONDS (default 60), one after the other, and ends with a table of
+# what was executed and reached. Fails when one finds something; its input is named.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 tools/deps.sh --if-missing
 mkdir -p build/fuzz
 cmake --preset fuzz >build/fuzz/configure.log 2>&1 || { cat build/fuzz/configure.log; exit 1; }
-ninja -C build/fuzz $(cut -d' ' -f1 build/fuzz/fuzzers.txt)
+cut -d" " -f1 build/fuzz/fuzzers.txt | xargs ninja -C build/fuzz
 table=build/fuzz/summary.txt
 : >"$table"
 failed=0
@@ -17,8 +17,8 @@ while read -r name corpus; do
   mkdir -p "$found"
   echo "== $name"
   result=good
-  nice -n 19 "build/fuzz/bin/$name" -max_total_time="${FUZZ_SECONDS:-60}" -max_len=4096 -timeout=5 -print_final_stats=1 \
-    -artifact_prefix="$found-" "$found" "$corpus" >"$log" 2>&1 </dev/null || result=FOUND
+  nice -n 19 "build/fuzz/bin/$name" -max_total_time="${FUZZ_SECONDS:-60}" -max_len=4096 -timeout=5 \
+    -print_final_stats=1 -artifact_prefix="$found-" "$found" "$corpus" >"$log" 2>&1 </dev/null || result=FOUND
   if [ $result = FOUND ]; then
     failed=1
     tail -40 "$log" >&2
