@@ -3,10 +3,10 @@
 PREFIX ?= /usr
 NINJA  ?= ninja
 
-.PHONY: help deps build demo lab-vm test check check-lint check-sanitizers fuzz bench format install clean
+.PHONY: help deps build demo lab-vm test check check-lint check-sanitizers fuzz model-full bench format install clean
 
 help:
-	@echo "make deps | build | demo | lab-vm | test | check | bench | fuzz | format | install DESTDIR=… | clean"
+	@echo "make deps | build | demo | lab-vm | test | check | bench | fuzz | model-full | format | install DESTDIR=… | clean"
 
 deps:
 	@tools/deps.sh
@@ -41,9 +41,14 @@ check-sanitizers:
 	$(NINJA) -C build/asan
 	ctest --test-dir build/asan -L unit -j$$(nproc) --output-on-failure
 
-# Each fuzz target for FUZZ_SECONDS.
+# Each fuzzer for FUZZ_SECONDS (60); a table of executions and coverage at the end.
 fuzz:
 	@tools/fuzz.sh
+
+# The larger searches of the model of ownership: minutes, up to 4 GB.
+model-full:
+	@tools/deps.sh --if-missing
+	@python3 model/check.py --full
 
 bench: build
 	@tools/bench.sh

@@ -15,6 +15,7 @@
 #include "control/config_section.hh"
 #include "control/config_values.hh"
 #include "control/control.hh"
+#include "control/control_message.hh"
 #include "control/control_socket.hh"
 
 namespace nlb {
@@ -23,7 +24,7 @@ namespace {
 namespace asio = boost::asio;
 using Local = asio::local::stream_protocol;
 
-constexpr int kFailed = 1, kUsage = 2, kNoDaemon = 3, kNotPermitted = 4;
+constexpr int kUsage = 2, kNoDaemon = 3, kNotPermitted = 4;
 
 // connect, write, read: each step begins the next, so that a single time limit covers all.
 class Exchange {
@@ -80,18 +81,6 @@ Error explain(const boost::system::error_code& code, const std::string& path, in
   return {path + ": " + code.message(), kNoDaemon};
 }
 
-Result<nlohmann::json> judge(const std::string& text, const std::string& path) {
-  auto answer = nlohmann::json::parse(text, nullptr, false);
-  if (!answer.is_object()) return fail(path + ": the answer is not a JSON object", kFailed);
-  const auto error = answer.find("error");
-  if (error == answer.end() || !error->is_object()) return answer;
-  const auto message = error->find("message");
-  const auto code = error->find("exit");
-  return fail(message != error->end() && message->is_string() ? message->get<std::string>()
-                                                              : "the daemon gave no reason",
-              code != error->end() && code->is_number_integer() ? code->get<int>() : kFailed);
-}
-
 }  // namespace
 
 Result<nlohmann::json> ask(const std::string& socket_path, const nlohmann::json& request, int timeout_ms) {
@@ -99,12 +88,12 @@ Result<nlohmann::json> ask(const std::string& socket_path, const nlohmann::json&
     return fail(socket_path + ": longer than the " + std::to_string(kMaxSocketPathBytes) +
                     " bytes of a socket's path",
                 kUsage);
-  auto line = request.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
+  auto line = to_line(request);
   if (line.size() > kMaxRequestBytes) return fail("the request is larger than 64 KiB", kUsage);
   Exchange exchange(std::move(line));
   if (const auto code = exchange.run(socket_path, timeout_ms))
     return tl::unexpected(explain(code, socket_path, timeout_ms));
-  return judge(exchange.text(), socket_path);
+  return read_answer(exchange.text(), socket_path);
 }
 
 Result<std::string> find_socket(const std::string& cluster, const std::string& runtime_root) {

@@ -26,6 +26,7 @@
 #include <thread>
 
 #include "control/control.hh"
+#include "control/control_message.hh"
 #include "control/control_socket.hh"
 
 namespace nlb {
@@ -39,10 +40,6 @@ constexpr std::size_t kMaxSessions = 64;
 Error system_error(const std::string& what) {
   const int code = errno;
   return {what + ": " + std::strerror(code), code};
-}
-
-nlohmann::json error_answer(const std::string& message, int exit) {
-  return {{"schema", 1}, {"error", {{"message", message}, {"exit", exit}}}};
 }
 
 // Asked of the kernel once, right after accept: what the peer was when it connected is what counts.
@@ -75,27 +72,13 @@ class Session : public std::enable_shared_from_this<Session> {
   void answer(std::size_t size) {
     const std::string line(static_cast<const char*>(input_.data().data()), size);
     input_.consume(size);
-    const auto request = nlohmann::json::parse(line, nullptr, false);
-    write(request.is_object() ? handled(request)
-                              : error_answer("the request is not a JSON object in one line", 2),
-          true);
+    write(answer_line(line, handler_, may_change_), true);
   }
 
-  // A handler that trips over a wrong type in the request must not take the daemon with it.
-  nlohmann::json handled(const nlohmann::json& request) {
-    try {
-      return handler_(request, may_change_);
-    } catch (const nlohmann::json::exception& error) {
-      return error_answer(std::string("an argument of the request has the wrong type: ") + error.what(), 2);
-    } catch (const std::exception& error) {
-      return error_answer(std::string("internal error: ") + error.what(), 1);
-    }
-  }
+  void refuse(const std::string& message) { write(to_line(error_answer(message, 2)), false); }
 
-  void refuse(const std::string& message) { write(error_answer(message, 2), false); }
-
-  void write(const nlohmann::json& answer, bool go_on) {
-    output_ = answer.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
+  void write(std::string answer, bool go_on) {
+    output_ = std::move(answer);
     arm_timer();
     asio::async_write(socket_, asio::buffer(output_),
                       [self = shared_from_this(), go_on](auto code, std::size_t) {

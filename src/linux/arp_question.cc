@@ -7,6 +7,7 @@
 #include <algorithm>
 
 #include "linux/frame_socket.hh"
+#include "wire/arp.hh"
 
 namespace nlb {
 namespace {

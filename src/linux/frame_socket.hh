@@ -47,19 +47,4 @@ class FrameSocket {
   [[nodiscard]] virtual uint64_t dropped() = 0;
 };
 
-// ARP payloads (RFC 826), 28 bytes. A question with sender IP 0.0.0.0 (RFC 5227 probe) is cached by nobody.
-[[nodiscard]] std::vector<uint8_t> arp_probe(const MacAddress& sender, const IpAddress& target);
-struct ArpAnswer {
-  IpAddress address;
-  MacAddress mac;
-};
-[[nodiscard]] std::optional<ArpAnswer> parse_arp_reply(std::span<const uint8_t> payload);
-// Any ARP for IPv4 over Ethernet; nullopt for anything else.
-struct ArpMessage {
-  bool request = false;
-  MacAddress sender_mac;
-  IpAddress sender, target;
-};
-[[nodiscard]] std::optional<ArpMessage> parse_arp(std::span<const uint8_t> payload);
-
 }  // namespace nlb

@@ -205,7 +205,9 @@ Json Daemon::host_command(const std::string& command, const Json& request) {
   if (event == core::HostEvent::start && before == core::HostState::suspended)
     return failure("this host is suspended: resume it first", 1);
   if (event == core::HostEvent::start && bind_ == BindState::refused) begin_bind();
-  if (meaningful) apply_command(event, request.value("timeout_s", int64_t{0}) * kSecond);
+  constexpr int64_t kLongestDrainS = 366 * 86400;
+  const auto timeout_s = std::clamp(request.value("timeout_s", int64_t{0}), int64_t{0}, kLongestDrainS);
+  if (meaningful) apply_command(event, timeout_s * kSecond);
   if (event == core::HostEvent::drainstop && meaningful)
     events_.add(EventId::drain_started, "this host takes no new connections");
   Json answer = common();

@@ -16,6 +16,7 @@
 #include "linux/platform.hh"
 #include "linux/switch_words.hh"
 #include "nlbd/daemon.hh"
+#include "wire/arp.hh"
 
 namespace nlb {
 namespace {

@@ -7,6 +7,7 @@
 #include <array>
 
 #include "linux/frame_socket.hh"
+#include "wire/arp.hh"
 #include "wire/heartbeat.hh"
 
 namespace nlb {

@@ -16,6 +16,7 @@
 #include <thread>
 
 #include "linux/realtime.hh"
+#include "wire/arp.hh"
 
 namespace nlb {
 namespace {

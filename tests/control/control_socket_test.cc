@@ -17,6 +17,7 @@
 #include <thread>
 
 #include "control/control.hh"
+#include "control/control_message.hh"
 
 namespace nlb {
 namespace {
@@ -234,6 +235,17 @@ TEST_F(ControlSocket, SaysWhenAPathIsTooLong) {
   const std::string path = root_ + "/" + std::string(120, 'x') + "/control.sock";
   EXPECT_EQ(ControlServer::listen(path, echo).error().code, ENAMETOOLONG);
   EXPECT_EQ(ask(path, {{"command", "x"}}).error().code, 2);
+}
+
+TEST(ControlMessage, a_number_that_no_integer_holds_is_refused_before_a_handler_sees_it) {
+  const ControlServer::Handler take = [](const json& request, bool) -> json {
+    return {{"schema", 1}, {"port", request.value("port", 0)}};
+  };
+  for (const char* number : {"1e20", "-1e20", "18446744073709551184467615", "2147483648.0"}) {
+    const auto line = answer_line(std::string("{\"port\":") + number + "}", take, true);
+    EXPECT_EQ(json::parse(line)["error"]["exit"], 2) << line;
+  }
+  EXPECT_EQ(json::parse(answer_line("{\"port\":80.5}", take, true))["port"], 80);
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include <numeric>
 
 #include "shell.hh"
+#include "wire/arp.hh"
 
 namespace nlb::testing {
 namespace {

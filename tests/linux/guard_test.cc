@@ -14,6 +14,7 @@
 
 #include "linux/frame_socket.hh"
 #include "shell.hh"
+#include "wire/arp.hh"
 
 namespace nlb::testing {
 namespace {

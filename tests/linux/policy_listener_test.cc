@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 
 #include "shell.hh"
+#include "wire/arp.hh"
 
 namespace nlb::testing {
 namespace {

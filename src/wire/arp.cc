@@ -1,12 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// ARP payloads (RFC 826): the probe that nobody caches (RFC 5227), its answer, and the announcement.
-#include <linux/if_ether.h>
+#include "wire/arp.hh"
 
 #include <algorithm>
 #include <cassert>
-
-#include "linux/announcement.hh"
-#include "linux/frame_socket.hh"
 
 namespace nlb {
 namespace {
@@ -16,11 +12,12 @@ constexpr uint8_t kRequest = 1, kReply = 2;
 constexpr std::size_t kOperation = 7, kSenderMac = 8, kSenderIp = 14, kTargetIp = 24;
 // Hardware type Ethernet, protocol IPv4, address lengths 6 and 4, first octet of the operation.
 constexpr std::array<uint8_t, kOperation> kHeader = {0, 1, 8, 0, 6, 4, 0};
-constexpr MacAddress kBroadcast{{0xff, 0xff, 0xff, 0xff, 0xff, 0xff}};
 
 void put_ip(std::vector<uint8_t>& payload, std::size_t at, const IpAddress& ip) {
   std::copy_n(ip.octets.begin() + 12, 4, payload.begin() + static_cast<std::ptrdiff_t>(at));
 }
+
+}  // namespace
 
 std::vector<uint8_t> arp_request(const MacAddress& sender_mac, const IpAddress& sender,
                                  const IpAddress& target) {
@@ -33,8 +30,6 @@ std::vector<uint8_t> arp_request(const MacAddress& sender_mac, const IpAddress& 
   put_ip(payload, kTargetIp, target);
   return payload;
 }
-
-}  // namespace
 
 std::vector<uint8_t> arp_probe(const MacAddress& sender, const IpAddress& target) {
   return arp_request(sender, IpAddress::v4(0), target);
@@ -55,13 +50,6 @@ std::optional<ArpAnswer> parse_arp_reply(std::span<const uint8_t> payload) {
   const auto message = parse_arp(payload);
   if (!message || message->request) return std::nullopt;
   return ArpAnswer{message->sender, message->sender_mac};
-}
-
-void announce(const std::string& interface, const std::vector<IpAddress>& addresses, const MacAddress& mac) {
-  auto socket = FrameSocket::open(interface, ETH_P_ARP, std::nullopt);
-  if (!socket) return;
-  for (const auto& address : addresses)
-    if (address.is_v4()) (void)(*socket)->send(mac, kBroadcast, arp_request(mac, address, address));
 }
 
 }  // namespace nlb
