@@ -14,6 +14,8 @@
 #include <memory>
 #include <queue>
 
+#include "core/planted.hh"
+
 namespace nlb::core {
 namespace {
 
@@ -151,6 +153,8 @@ std::vector<uint32_t> quotas(std::span<const Share> shares) {
   }
   std::stable_sort(remainders.begin(), remainders.end(), [](auto& a, auto& b) { return a.first > b.first; });
   for (std::size_t k = 0; given < kBucketCount; ++k, ++given) ++quota[remainders[k].second];
+  if (planted(Bug::quota_off_by_one))
+    for (uint32_t& one : quota) one -= one != 0;
   return quota;
 }
 

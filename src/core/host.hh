@@ -13,6 +13,7 @@
 #include "core/host_state.hh"
 #include "core/membership.hh"
 #include "core/ownership.hh"
+#include "core/planted.hh"
 #include "wire/heartbeat.hh"
 
 namespace nlb::core {
@@ -149,7 +150,7 @@ class Host {
   }
   [[nodiscard]] Nanos period() const { return kMillisecond * settings_.period_ms; }
   [[nodiscard]] Nanos lease_length() const {
-    return silence_limit() / 4 * 3;
+    return planted(Bug::lease_too_long) ? silence_limit() * 3 / 2 : silence_limit() / 4 * 3;
   }  // L <= 0.75 D: clocks slew by 10 %
   // True while somebody may hold connections in buckets of ours without our knowing which.
   [[nodiscard]] bool checks_all() const;
@@ -172,6 +173,7 @@ class Host {
   void tend_ghosts(Nanos now);
   void look_for_outsiders(const Circle& circle);
   void note(Notice::Kind kind, HostId peer, std::string text);
+  [[nodiscard]] bool is_quiet(const Circle& circle) const;
   Actions finish(Nanos now);
   [[nodiscard]] Self self() const;
 
@@ -197,6 +199,7 @@ class Host {
 
   // host_frames.cc: what is heard and said
   void hear(const wire::Heartbeat& heartbeat, Nanos now);
+  [[nodiscard]] bool says_the_same(const wire::Heartbeat& heartbeat) const;
   void hear_own_id(const wire::Heartbeat& heartbeat, Nanos now);
   void hear_held(const wire::HeldPart& part, Nanos now);
   bool believe_or_note_candidate(const wire::Heartbeat& heartbeat, Nanos now);
@@ -227,7 +230,11 @@ class Host {
   Nanos view_started_at_ = 0;
   std::array<Nanos, kMaxHosts + 1> left_behind_until_{};  // by id; their lease is over by then
   Ownership ownership_;
-  SlotTables tables_;           // of the last acquired view
+  SlotTables tables_;          // of the last acquired view
+  bool quiet_ = false;         // as of the last evaluation: frames that say nothing new change nothing
+  bool digest_known_ = false;  // of the members and what they offered when it was computed
+  HostSet digest_members_ = 0;
+  uint64_t digest_ = 0;
   bool release_begun_ = false;  // in this view: what is lost is closed, the socket table is being read
   SlotTables next_tables_;      // of the view that is being formed
   std::map<HostId, Ghost> ghosts_;

@@ -41,7 +41,8 @@ bool Host::believe_or_note_candidate(const wire::Heartbeat& heartbeat, Nanos now
   const uint64_t incarnation = heartbeat.header.incarnation;
   const bool current_is_alive =
       peer.believed && now - peer.heard_at < 2 * period() && !announces_end(peer.heartbeat);
-  if (!current_is_alive && echoes_us_freshly(heartbeat, settings_.id, now)) {
+  const bool echoed = echoes_us_freshly(heartbeat, settings_.id, now) || planted(Bug::replay_accepted);
+  if (!current_is_alive && echoed) {
     const uint32_t accused_in_view = peer.accused_in_view;
     peer = Peer{};
     peer.believed = true;
@@ -65,7 +66,11 @@ void Host::hear(const wire::Heartbeat& heartbeat, Nanos now) {
   Peer& peer = peers_[sender];
   const bool known = peer.believed && peer.incarnation == heartbeat.header.incarnation;
   if (!known && !believe_or_note_candidate(heartbeat, now)) return;
-  if (known && heartbeat.header.sequence <= peer.sequence) return refuse(wire::Refusal::replayed);
+  const bool old = known && heartbeat.header.sequence <= peer.sequence;
+  if (old && !planted(Bug::sequence_ignored)) return refuse(wire::Refusal::replayed);
+  const bool offers_same = known && peer.heartbeat.offers == heartbeat.offers &&
+                           peer.heartbeat.state == heartbeat.state && peer.heartbeat.flags == heartbeat.flags;
+  if (!offers_same) digest_known_ = false;
   const bool changed = peer.heartbeat.view != heartbeat.view || peer.heartbeat.phase != heartbeat.phase ||
                        peer.heartbeat.held_generation != heartbeat.held_generation ||
                        peer.heartbeat.held_parts != heartbeat.held_parts;
@@ -79,17 +84,46 @@ void Host::hear(const wire::Heartbeat& heartbeat, Nanos now) {
   if (changed) out_.states_changed = true;
 }
 
+// Most frames say again what the sender has said before: they are an echo and a sign of life, no more.
+bool Host::says_the_same(const wire::Heartbeat& heartbeat) const {
+  const HostId sender = heartbeat.header.sender;
+  if (sender == settings_.id || !(view_.members & bit_of(sender))) return false;
+  const Peer& peer = peers_[sender];
+  const wire::Heartbeat& last = peer.heartbeat;
+  const bool next = peer.believed && peer.incarnation == heartbeat.header.incarnation &&
+                    heartbeat.header.sequence > peer.sequence && !(heartbeat.flags & wire::kAsk);
+  const auto same_flags = static_cast<uint16_t>((last.flags ^ heartbeat.flags) & ~wire::kToClusterMac) == 0;
+  if (!next || !same_flags || last.state != heartbeat.state || last.phase != heartbeat.phase ||
+      last.view != heartbeat.view || last.view_members != heartbeat.view_members ||
+      last.view_digest != heartbeat.view_digest || !(last.digests == heartbeat.digests) ||
+      last.offer_generation != heartbeat.offer_generation || last.offers != heartbeat.offers ||
+      last.held_generation != heartbeat.held_generation || last.held_parts != heartbeat.held_parts ||
+      last.hold_s != heartbeat.hold_s || !(last.dedicated_ip == heartbeat.dedicated_ip) ||
+      !(last.adapter_mac == heartbeat.adapter_mac))
+    return false;
+  const auto same = [](const wire::PeerReport& a, const wire::PeerReport& b) {
+    return a.id == b.id && a.phase == b.phase && a.accused == b.accused && a.incarnation == b.incarnation &&
+           a.view == b.view && a.held_generation == b.held_generation;
+  };
+  return std::equal(last.peers.begin(), last.peers.end(), heartbeat.peers.begin(), heartbeat.peers.end(),
+                    same);
+}
+
 void Host::take_echo(Peer& peer, const wire::Heartbeat& heartbeat) {
   const auto* report = report_of(heartbeat, settings_.id);
   if (report == nullptr || report->accused || report->incarnation != low(settings_.incarnation)) return;
   const bool in_other_view = heartbeat.phase != 0 && !(heartbeat.view_members & bit_of(settings_.id));
   if (in_other_view && heartbeat.view >= view_.number) return;
-  if (const auto sent = send_time(report->sequence)) peer.echoed_send = std::max(peer.echoed_send, *sent);
+  if (auto sent = send_time(report->sequence)) {
+    if (planted(Bug::lease_from_reception)) sent = peer.heard_at;
+    peer.echoed_send = std::max(peer.echoed_send, *sent);
+  }
 }
 
 // Another host with our id. The incumbent is not disturbed: more company, then the older incarnation, stays.
 void Host::hear_own_id(const wire::Heartbeat& heartbeat, Nanos now) {
-  if (heartbeat.header.incarnation == settings_.incarnation) return refuse(wire::Refusal::own_frame);
+  if (heartbeat.header.incarnation == settings_.incarnation || planted(Bug::namesake_ignored))
+    return refuse(wire::Refusal::own_frame);
   const bool known = namesake_ && namesake_->incarnation == heartbeat.header.incarnation;
   if (known && heartbeat.header.sequence <= namesake_->sequence) return refuse(wire::Refusal::replayed);
   const bool judged = known && namesake_judged_;
@@ -121,6 +155,7 @@ void Host::hear_held(const wire::HeldPart& part, Nanos now) {
     list.generation = part.generation;
     list.parts_expected = part.parts;
     list.parts_seen.assign(part.parts, false);
+    list.slots.resize(kMaxSlots);
   }
   if (list.parts_seen[part.part]) return;
   list.parts_seen[part.part] = true;
@@ -237,6 +272,7 @@ void Host::ask_the_quiet(Nanos now) {
 
 // Our own, and what we know of ghosts: a member that never met the ghost learns of it here.
 SlotBuckets Host::held_to_publish() const {
+  if (planted(Bug::holds_forgotten)) return SlotBuckets(kMaxSlots);
   SlotBuckets held = ownership_.held();
   for (const auto& [id, ghost] : ghosts_)
     for (std::size_t slot : ownership_.slots()) held[slot] |= ghost.buckets[slot];

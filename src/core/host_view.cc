@@ -81,6 +81,7 @@ SlotTables Host::compute_tables(HostSet members) const {
     for (const auto& [known, of_slot] : done)
       if (spread && known == weights) same = of_slot;
     tables[slot] = same != kMaxSlots ? tables[same] : owners_of_slot(slot, settings_.rules, offers);
+    if (planted(Bug::bucket_forgotten)) tables[slot][7] = 0;
     if (spread && same == kMaxSlots) done.emplace_back(weights, slot);
   }
   return tables;
@@ -108,6 +109,7 @@ bool Host::shut_out_by_a_peer(const Circle& circle) const {
 
 // Another view in earshot, without us, serves and is the better one: ours owns nothing until both are one.
 bool Host::yields_to_a_better_view(const Circle& circle) const {
+  if (planted(Bug::never_yields)) return false;
   bool yields = false;
   for_each_host(circle.mutual & circle.compatible & ~view_.members, [&](HostId id) {
     const auto& heartbeat = peers_[id].heartbeat;
@@ -148,14 +150,16 @@ bool Host::gateway_answers(Nanos now) const {
 }
 
 bool Host::may_serve_alone(Nanos now, const Circle& circle) const {
-  if (!carrier_ || !bound_ || now - listening_since_ < silence_limit() || !gateway_answers(now)) return false;
+  const bool listened = now - listening_since_ >= silence_limit() || planted(Bug::alone_at_once);
+  if (!carrier_ || !bound_ || !listened || !gateway_answers(now)) return false;
   bool company = false;  // somebody who is in a view is heard: first form a common one
   for_each_host(circle.heard & circle.compatible,
                 [&](HostId id) { company = company || peers_[id].heartbeat.phase != 0; });
-  return !company;
+  return !company || planted(Bug::company_ignored);
 }
 
 void Host::settle_view(Nanos now, const Circle& circle) {
+  if (planted(Bug::settles_never) && phase_ == Phase::acquired) return;
   if (shut_out_by_a_peer(circle)) return go_alone("the others have formed a view without this host");
   if (gateway_missed_ && std::popcount(view_.members) == 1 && phase_ != Phase::none)
     return go_alone("nobody is heard, and the gateway does not answer");
@@ -171,7 +175,12 @@ void Host::settle_view(Nanos now, const Circle& circle) {
       !may_serve_alone(now, circle))
     return;  // still listening
 
-  const uint64_t digest = content_digest(wanted);
+  if (!digest_known_ || digest_members_ != wanted) {
+    digest_ = content_digest(wanted);
+    digest_members_ = wanted;
+    digest_known_ = true;
+  }
+  const uint64_t digest = digest_;
   uint32_t stated = 0;  // the highest number under which somebody states this very view
   bool readmits = false;
   for_each_host(wanted, [&](HostId id) {
@@ -190,7 +199,8 @@ void Host::settle_view(Nanos now, const Circle& circle) {
   }
   // Held lists are told apart by the view's number: never two views of one number here.
   const bool join_theirs = stated > view_.number;
-  start_view(join_theirs ? stated : highest_number_seen() + 1, wanted, digest, now);
+  const uint32_t raise = planted(Bug::number_not_raised) ? 0 : 1;
+  start_view(join_theirs ? stated : highest_number_seen() + raise, wanted, digest, now);
 }
 
 // Members that are left behind alive: neither silent nor out of their view. What they own they own until they
@@ -202,6 +212,7 @@ void Host::note_left_behind(HostSet before, HostSet after, Nanos now) {
 }
 
 bool Host::somebody_left_behind_owns(Nanos now, const Circle& circle) const {
+  if (planted(Bug::left_behind_ignored)) return false;
   bool owns = false;
   for_each_host(circle.heard & ~view_.members, [&](HostId id) {
     const auto& heartbeat = peers_[id].heartbeat;
@@ -224,7 +235,8 @@ void Host::start_view(uint32_t number, HostSet members, uint64_t digest, Nanos n
   release_begun_ = false;
   held_parts_.clear();
   for_each_host(members, [&](HostId id) {
-    if (peers_[id].accused && peers_[id].accused_in_view < number) peers_[id].accused = false;
+    const bool earlier = peers_[id].accused_in_view < number && !planted(Bug::accused_for_ever);
+    if (peers_[id].accused && earlier) peers_[id].accused = false;
   });
   apply(HostEvent::diverged, "view " + std::to_string(number));
   note(Notice::Kind::view_changed, 0,
@@ -239,13 +251,13 @@ void Host::go_alone(const std::string& cause) {
   view_.members = bit_of(settings_.id);
   view_.digest = 0;
   phase_ = Phase::none;
-  ownership_.clear();
+  if (!planted(Bug::keep_alone)) ownership_.clear();
   ++scan_token_;
   scan_pending_ = false;
   held_generation_ = 0;
   release_begun_ = false;
   held_parts_.clear();
-  if (lease_ != 0) out_.lease = lease_ = 0;
+  if (lease_ != 0 && !planted(Bug::keep_alone)) out_.lease = lease_ = 0;
   out_.states_changed = true;
   if (!was_in_one) return;
   say_soon_ = true;
@@ -266,10 +278,10 @@ void Host::note_departures(HostSet before, HostSet after, Nanos now) {
          restarting ? "restarts"
          : left     ? "left"
                     : "evicted");
-    if (left && !restarting) return;
+    if ((left && !restarting) || planted(Bug::no_ghosts)) return;
     Ghost ghost;
     ghost.incarnation = peer.incarnation;
-    ghost.buckets = peer.held.slots;
+    ghost.buckets = peer.held.slots.empty() ? SlotBuckets(kMaxSlots) : peer.held.slots;
     for (std::size_t slot : ownership_.slots())
       for (std::size_t bucket = 0; bucket < kBucketCount; ++bucket)
         if (tables_[slot][bucket] == id || next_tables_[slot][bucket] == id) ghost.buckets[slot].set(bucket);
@@ -286,8 +298,9 @@ bool Host::all_members_at(Phase phase, const Circle& circle) const {
   bool all = true;
   for_each_host(view_.members & ~bit_of(settings_.id), [&](HostId id) {
     const auto& heartbeat = peers_[id].heartbeat;
-    const bool stated = heartbeat.view == view_.number && heartbeat.view_digest == view_.digest &&
-                        heartbeat.phase >= static_cast<uint8_t>(phase);
+    const bool of_this = heartbeat.view == view_.number && heartbeat.view_digest == view_.digest;
+    const bool stated =
+        (of_this || planted(Bug::any_view_counts)) && heartbeat.phase >= static_cast<uint8_t>(phase);
     if ((circle.heard & bit_of(id)) && stated) return;
     bool relayed = false;  // not heard here, but by a neighbour in this same view
     if (!(circle.heard & bit_of(id))) {
@@ -306,7 +319,8 @@ bool Host::all_members_at(Phase phase, const Circle& circle) const {
 
 void Host::advance_phase(Nanos now, const Circle& circle) {
   if (phase_ == Phase::seen && !release_begun_ && all_members_at(Phase::seen, circle)) release(now);
-  if (phase_ == Phase::released && all_members_at(Phase::released, circle)) {
+  const bool released = all_members_at(Phase::released, circle) || planted(Bug::skip_release);
+  if (phase_ == Phase::released && released) {
     if (std::popcount(view_.members) == 1 && !may_serve_alone(now, circle)) return;
     if (yields_to_a_better_view(circle) || somebody_left_behind_owns(now, circle)) return;
     acquire(now);
@@ -321,7 +335,7 @@ void Host::release(Nanos now) {
   phase_ = Phase::released;
   say_soon_ = true;
   next_tables_ = compute_tables(view_.members);
-  ownership_.shrink_to(next_tables_, settings_.id);
+  if (!planted(Bug::keep_at_release)) ownership_.shrink_to(next_tables_, settings_.id);
   out_.states_changed = true;
   out_.scan = ++scan_token_;
   scan_pending_ = true;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/ownership.hh"
 
+#include "core/planted.hh"
+
 namespace nlb::core {
 
 Ownership::Ownership(std::vector<std::size_t> slots)
@@ -53,7 +55,8 @@ SlotStates Ownership::states(std::size_t slot, bool check_all, const BucketSet& 
     if (owned_[slot][bucket]) {
       states[bucket] = check_all || others_hold[bucket] ? BucketState::owned_checked : BucketState::owned;
     } else {
-      const bool may_hold = !live_known_ || held_[slot][bucket];
+      const bool unknown = !live_known_ && !planted(Bug::closed_while_unknown);
+      const bool may_hold = unknown || (held_[slot][bucket] && !planted(Bug::own_flows_dropped));
       states[bucket] = may_hold ? BucketState::foreign_checked : BucketState::foreign;
     }
   }
