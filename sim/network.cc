@@ -40,7 +40,10 @@ Passage Network::pass(Port from, Port to, Nanos now, Random& random) const {
   if (passage.copies == 0) return passage;
   passage.waits = path.clogged != 0;
   passage.delay[0] += random.between(0, path.delay);
-  if (happens(path.reorder)) passage.delay[0] += random.between(0, 30 * kMillisecond);
+  if (happens(path.reorder)) {
+    passage.delay[0] += random.between(0, 30 * kMillisecond);
+    passage.overtakes = true;
+  }
   passage.damaged = happens(path.corrupt);
   if (happens(path.duplicate)) {
     passage.copies = 2;

@@ -204,6 +204,8 @@ class Host {
   void hear_held(const wire::HeldPart& part, Nanos now);
   bool believe_or_note_candidate(const wire::Heartbeat& heartbeat, Nanos now);
   [[nodiscard]] bool echoes_us_freshly(const wire::Heartbeat& heartbeat, HostId as, Nanos now) const;
+  void refuse_old(Peer& peer, Nanos now);
+  void catch_up_with_own_echo(const wire::Heartbeat& heartbeat, Nanos now);
   void take_echo(Peer& peer, const wire::Heartbeat& heartbeat);
   [[nodiscard]] std::optional<Nanos> send_time(uint32_t sequence) const;
   [[nodiscard]] wire::Heartbeat compose(Nanos now, uint16_t extra_flags);

@@ -67,7 +67,7 @@ void Host::hear(const wire::Heartbeat& heartbeat, Nanos now) {
   const bool known = peer.believed && peer.incarnation == heartbeat.header.incarnation;
   if (!known && !believe_or_note_candidate(heartbeat, now)) return;
   const bool old = known && heartbeat.header.sequence <= peer.sequence;
-  if (old && !planted(Bug::sequence_ignored)) return refuse(wire::Refusal::replayed);
+  if (old && !planted(Bug::sequence_ignored)) return refuse_old(peer, now);
   const bool offers_same = known && peer.heartbeat.offers == heartbeat.offers &&
                            peer.heartbeat.state == heartbeat.state && peer.heartbeat.flags == heartbeat.flags;
   if (!offers_same) digest_known_ = false;
@@ -78,10 +78,33 @@ void Host::hear(const wire::Heartbeat& heartbeat, Nanos now) {
   peer.heard_at = now;
   peer.asked = false;
   peer.heartbeat = heartbeat;
+  catch_up_with_own_echo(heartbeat, now);
   take_echo(peer, heartbeat);
   if (heartbeat.flags & wire::kToClusterMac) heard_by_cluster_mac_at_ = now;
   if (heartbeat.flags & wire::kAsk) say(Send::To::peer, heartbeat.adapter_mac, 0, now);
   if (changed) out_.states_changed = true;
+}
+
+// A replay, or a machine that was set back to a snapshot and numbers its frames anew from there. If so, and
+// if it has been given up here, it has to learn how far it had come: it is listed with that number.
+void Host::refuse_old(Peer& peer, Nanos now) {
+  const HostId id = peer.heartbeat.header.sender;
+  if (!(view_.members & bit_of(id)) && now - peer.heard_at >= silence_limit())
+    peer.candidate = Candidate{peer.incarnation, peer.sequence, now};
+  refuse(wire::Refusal::replayed);
+}
+
+// Others have heard from this incarnation what it has not said yet: the machine was set back to a snapshot.
+// What it knows is of then, so it owns nothing; and it goes on with numbers that are new to the others.
+void Host::catch_up_with_own_echo(const wire::Heartbeat& heartbeat, Nanos now) {
+  const auto* report = report_of(heartbeat, settings_.id);
+  if (report == nullptr || report->incarnation != low(settings_.incarnation)) return;
+  const auto ahead = static_cast<int32_t>(report->sequence - low(sequence_));
+  if (ahead <= 0) return;
+  sequence_ += static_cast<uint32_t>(ahead);
+  listening_since_ = now;
+  say_soon_ = true;
+  go_alone("this machine was set back to an earlier state");
 }
 
 // Most frames say again what the sender has said before: they are an echo and a sign of life, no more.
