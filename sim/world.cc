@@ -231,13 +231,10 @@ void World::carry(Port from, Port to, uint32_t index, const Passage& passage) {
   }
   for (int copy = 0; copy < passage.copies; ++copy) {
     packets_.hold(carried);
-    const Event event{scene_.now + passage.delay[static_cast<std::size_t>(copy)],
-                      0,
-                      carried,
-                      EventKind::delivery,
-                      to,
-                      from,
-                      0};
+    Nanos at = scene_.now + passage.delay[static_cast<std::size_t>(copy)];
+    Path& path = scene_.network.path(from, to);
+    if (!passage.overtakes && copy == 0) at = path.last_arrival = std::max(at, path.last_arrival + 1);
+    const Event event{at, 0, carried, EventKind::delivery, to, from, 0};
     passage.waits ? clogged_.push_back(event) : queue_.push(event);
   }
   if (carried != index) packets_.drop(carried);

@@ -220,7 +220,6 @@ Actions Host::leave_for_restart(Nanos now) {
 // what it owned; a fresh echo of one of them must not give its lease new life. D is shortened for clocks that
 // are slewed.
 void Host::notice_standstill(Nanos now) {
-  if (planted(Bug::standstill_ignored)) return;
   const Nanos last_turn = next_tick_ - period();
   if (phase_ == Phase::none || standstill_after_ == last_turn) return;
   if (now - last_turn < silence_limit() * 9 / 10) return;
@@ -313,8 +312,7 @@ void Host::judge_refusal(Nanos now, const Circle& circle) {
   std::string reason;
   if (namesake_ && namesake_judged_ && namesake_wins_) {
     reason = "host id " + std::to_string(settings_.id) + " is in use by another host";
-  } else if (const HostId other = better_group_than_ours(self(), peers_, circle);
-             other != 0 && !planted(Bug::mismatch_ignored)) {
+  } else if (const HostId other = better_group_than_ours(self(), peers_, circle); other != 0) {
     const char* item = differing_item(settings_.digests, peers_[other].heartbeat.digests);
     reason = std::string(item) + " differs from that of host " + std::to_string(other);
   }
@@ -381,7 +379,6 @@ void Host::renew_lease(Nanos now, const Circle& circle) {
   });
   Nanos from = members == 1 ? oldest : second;
   if (members == 0) from = may_serve_alone(now, circle) ? now : 0;
-  if (planted(Bug::ignore_echo)) from = now;
   if (from == 0 || from + lease_length() <= lease_) return;
   lease_ = from + lease_length();
   out_.lease = lease_;
@@ -471,6 +468,8 @@ BucketSet Host::held_by_others(std::size_t slot) const {
     const bool emptied = peer.heartbeat.view == view_.number && peer.heartbeat.held_generation != 0 &&
                          peer.heartbeat.held_parts == 0;
     const bool listed = (view_.members & bit_of(id)) && peer.held.view == view_.number && !emptied;
+    const bool expired = planted(Bug::holds_by_the_clock) && peer.heard_at > view_started_at_ + 2 * kSecond;
+    if (expired) continue;
     if (listed && id != settings_.id && !peer.held.slots.empty()) held |= peer.held.slots[slot];
   }
   for (const auto& [id, ghost] : ghosts_) held |= ghost.buckets[slot];

@@ -179,6 +179,7 @@ class Host {
 
   // host_view.cc: view, phases
   void settle_view(Nanos now, const Circle& circle);
+  void yield_to_the_unaware(const wire::Heartbeat& heartbeat, Nanos now);
   void note_left_behind(HostSet before, HostSet after, Nanos now);
   [[nodiscard]] bool somebody_left_behind_owns(Nanos now, const Circle& circle) const;
   void start_view(uint32_t number, HostSet members, uint64_t digest, Nanos now);
@@ -232,7 +233,9 @@ class Host {
   Nanos view_started_at_ = 0;
   std::array<Nanos, kMaxHosts + 1> left_behind_until_{};  // by id; their lease is over by then
   Ownership ownership_;
-  SlotTables tables_;          // of the last acquired view
+  SlotTables tables_;                    // of the last acquired view
+  HostSet not_heard_since_evicted_ = 0;  // evicted as silent; their next frame tells whether they know
+  bool renew_view_ = false;              // owns nothing in an acquired view: acquire in a new one
   bool quiet_ = false;         // as of the last evaluation: frames that say nothing new change nothing
   bool digest_known_ = false;  // of the members and what they offered when it was computed
   HostSet digest_members_ = 0;

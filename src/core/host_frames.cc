@@ -41,7 +41,7 @@ bool Host::believe_or_note_candidate(const wire::Heartbeat& heartbeat, Nanos now
   const uint64_t incarnation = heartbeat.header.incarnation;
   const bool current_is_alive =
       peer.believed && now - peer.heard_at < 2 * period() && !announces_end(peer.heartbeat);
-  const bool echoed = echoes_us_freshly(heartbeat, settings_.id, now) || planted(Bug::replay_accepted);
+  const bool echoed = echoes_us_freshly(heartbeat, settings_.id, now);
   if (!current_is_alive && echoed) {
     const uint32_t accused_in_view = peer.accused_in_view;
     peer = Peer{};
@@ -67,7 +67,7 @@ void Host::hear(const wire::Heartbeat& heartbeat, Nanos now) {
   const bool known = peer.believed && peer.incarnation == heartbeat.header.incarnation;
   if (!known && !believe_or_note_candidate(heartbeat, now)) return;
   const bool old = known && heartbeat.header.sequence <= peer.sequence;
-  if (old && !planted(Bug::sequence_ignored)) return refuse_old(peer, now);
+  if (old) return refuse_old(peer, now);
   const bool offers_same = known && peer.heartbeat.offers == heartbeat.offers &&
                            peer.heartbeat.state == heartbeat.state && peer.heartbeat.flags == heartbeat.flags;
   if (!offers_same) digest_known_ = false;
@@ -79,6 +79,8 @@ void Host::hear(const wire::Heartbeat& heartbeat, Nanos now) {
   peer.asked = false;
   peer.heartbeat = heartbeat;
   catch_up_with_own_echo(heartbeat, now);
+  if (known) yield_to_the_unaware(heartbeat, now);
+  not_heard_since_evicted_ &= ~bit_of(sender);
   take_echo(peer, heartbeat);
   if (heartbeat.flags & wire::kToClusterMac) heard_by_cluster_mac_at_ = now;
   if (heartbeat.flags & wire::kAsk) say(Send::To::peer, heartbeat.adapter_mac, 0, now);
@@ -137,10 +139,7 @@ void Host::take_echo(Peer& peer, const wire::Heartbeat& heartbeat) {
   if (report == nullptr || report->accused || report->incarnation != low(settings_.incarnation)) return;
   const bool in_other_view = heartbeat.phase != 0 && !(heartbeat.view_members & bit_of(settings_.id));
   if (in_other_view && heartbeat.view >= view_.number) return;
-  if (auto sent = send_time(report->sequence)) {
-    if (planted(Bug::lease_from_reception)) sent = peer.heard_at;
-    peer.echoed_send = std::max(peer.echoed_send, *sent);
-  }
+  if (const auto sent = send_time(report->sequence)) peer.echoed_send = std::max(peer.echoed_send, *sent);
 }
 
 // Another host with our id. The incumbent is not disturbed: more company, then the older incarnation, stays.
@@ -194,8 +193,8 @@ void Host::hear_held(const wire::HeldPart& part, Nanos now) {
 // bound: within a view, what is held only shrinks. No list at all means "everything held".
 bool Host::held_complete(const Peer& peer) const {
   const auto& heartbeat = peer.heartbeat;
-  const bool none_held =
-      heartbeat.view == view_.number && heartbeat.held_generation != 0 && heartbeat.held_parts == 0;
+  const bool none_held = heartbeat.view == view_.number && heartbeat.held_parts == 0 &&
+                         (heartbeat.held_generation != 0 || planted(Bug::no_list_is_empty));
   return none_held || (peer.held.view == view_.number && peer.held.generation != 0);
 }
 

@@ -45,6 +45,7 @@ std::vector<MemberOffer> Host::members_offers(HostSet members) const {
     offer.offers = own ? settings_.offers : heartbeat.offers;
     const bool draining = own ? state_ == HostState::draining : heartbeat.state == HostState::draining;
     const bool deaf = own ? rx_filtered_ : (heartbeat.flags & wire::kUnhealthy) != 0;
+    if (planted(Bug::offer_misread) && own && offer.offers[0] > 0) --offer.offers[0];
     offer.takes_new_flows = !draining && !deaf;
     somebody_hears_clients = somebody_hears_clients || !deaf;
     offers.push_back(offer);
@@ -63,7 +64,7 @@ uint64_t Host::content_digest(HostSet members) const {
     digest.add(offer.id);
     digest.add(offer.id == settings_.id ? settings_.incarnation : peers_[offer.id].incarnation);
     digest.add(offer.takes_new_flows ? 1 : 0);
-    for (uint8_t byte : offer.offers) digest.add(byte);
+    for (uint8_t byte : offer.offers) digest.add(planted(Bug::digest_blind) ? uint8_t{0} : byte);
   }
   return digest.value();
 }
@@ -82,6 +83,7 @@ SlotTables Host::compute_tables(HostSet members) const {
       if (spread && known == weights) same = of_slot;
     tables[slot] = same != kMaxSlots ? tables[same] : owners_of_slot(slot, settings_.rules, offers);
     if (planted(Bug::bucket_forgotten)) tables[slot][7] = 0;
+    if (planted(Bug::default_host_is_me) && slot == kDefaultSlot) tables[slot].fill(settings_.id);
     if (spread && same == kMaxSlots) done.emplace_back(weights, slot);
   }
   return tables;
@@ -109,7 +111,6 @@ bool Host::shut_out_by_a_peer(const Circle& circle) const {
 
 // Another view in earshot, without us, serves and is the better one: ours owns nothing until both are one.
 bool Host::yields_to_a_better_view(const Circle& circle) const {
-  if (planted(Bug::never_yields)) return false;
   bool yields = false;
   for_each_host(circle.mutual & circle.compatible & ~view_.members, [&](HostId id) {
     const auto& heartbeat = peers_[id].heartbeat;
@@ -193,6 +194,8 @@ void Host::settle_view(Nanos now, const Circle& circle) {
     readmits = readmits || (is_back && peer.accused_in_view >= view_.number);
   });
   const bool same = wanted == view_.members && digest == view_.digest && phase_ != Phase::none;
+  readmits = readmits || renew_view_;
+  renew_view_ = false;
   if (same && !readmits) {
     if (stated > view_.number) start_view(stated, wanted, digest, now);
     return;
@@ -201,6 +204,23 @@ void Host::settle_view(Nanos now, const Circle& circle) {
   const bool join_theirs = stated > view_.number;
   const uint32_t raise = planted(Bug::number_not_raised) ? 0 : 1;
   start_view(join_theirs ? stated : highest_number_seen() + raise, wanted, digest, now);
+}
+
+// A host that was evicted here, and did not hear of it: it still states a view with this host in it. What it
+// owned it may own yet, kept alive by others' echoes, and this host may own the same since. The one that
+// knows gives way: it owns nothing until both have met in a view, or the other's lease is over.
+void Host::yield_to_the_unaware(const wire::Heartbeat& heartbeat, Nanos now) {
+  const HostId id = heartbeat.header.sender;
+  if (!(not_heard_since_evicted_ & bit_of(id))) return;
+  not_heard_since_evicted_ &= ~bit_of(id);
+  const bool ended = heartbeat.phase == 0 || (heartbeat.flags & (wire::kLeaving | wire::kRestarting)) != 0;
+  if (ended || !(heartbeat.view_members & bit_of(settings_.id))) return;
+  left_behind_until_[id] = now + silence_limit();
+  if (!ownership_.owns_anything()) return;
+  note(Notice::Kind::view_changed, id, "was evicted and does not know: owns nothing until it does");
+  ownership_.clear();
+  renew_view_ = phase_ == Phase::acquired;
+  out_.states_changed = true;
 }
 
 // Members that are left behind alive: neither silent nor out of their view. What they own they own until they
@@ -212,7 +232,6 @@ void Host::note_left_behind(HostSet before, HostSet after, Nanos now) {
 }
 
 bool Host::somebody_left_behind_owns(Nanos now, const Circle& circle) const {
-  if (planted(Bug::left_behind_ignored)) return false;
   bool owns = false;
   for_each_host(circle.heard & ~view_.members, [&](HostId id) {
     const auto& heartbeat = peers_[id].heartbeat;
@@ -251,13 +270,13 @@ void Host::go_alone(const std::string& cause) {
   view_.members = bit_of(settings_.id);
   view_.digest = 0;
   phase_ = Phase::none;
-  if (!planted(Bug::keep_alone)) ownership_.clear();
+  ownership_.clear();
   ++scan_token_;
   scan_pending_ = false;
   held_generation_ = 0;
   release_begun_ = false;
   held_parts_.clear();
-  if (lease_ != 0 && !planted(Bug::keep_alone)) out_.lease = lease_ = 0;
+  if (lease_ != 0) out_.lease = lease_ = 0;
   out_.states_changed = true;
   if (!was_in_one) return;
   say_soon_ = true;
@@ -278,6 +297,7 @@ void Host::note_departures(HostSet before, HostSet after, Nanos now) {
          restarting ? "restarts"
          : left     ? "left"
                     : "evicted");
+    if (!left) not_heard_since_evicted_ |= bit_of(id);
     if ((left && !restarting) || planted(Bug::no_ghosts)) return;
     Ghost ghost;
     ghost.incarnation = peer.incarnation;
