@@ -58,10 +58,9 @@ uint32_t World::open_flow(Port home, std::size_t slot, uint64_t client) {
   constexpr Nanos kAsLongAsTheWorld = Nanos{1} << 60;
   flow.ends_at = kAsLongAsTheWorld;
   scene_.nodes[home].flows.push_back(index);
-  if (!clients_come_) return index;
   constexpr std::array<Nanos, 8> kLongest = {2 * kSecond, 2 * kSecond, 2 * kSecond,  2 * kSecond,
                                              2 * kSecond, 8 * kSecond, 20 * kSecond, 60 * kSecond};
-  flow.ends_at = scene_.now + random_.between(kSecond / 10, kLongest[random_.below(8)]);
+  if (clients_come_) flow.ends_at = scene_.now + random_.between(kSecond / 10, kLongest[random_.below(8)]);
   const Nanos first = scene_.now + random_.between(0, kBetweenSegments);
   queue_.push({first, 0, index, EventKind::segment, 0, 0, flow.generation});
   return index;

@@ -380,6 +380,7 @@ void Host::renew_lease(Nanos now, const Circle& circle) {
   Nanos from = members == 1 ? oldest : second;
   if (members == 0) from = may_serve_alone(now, circle) ? now : 0;
   if (from == 0 || from + lease_length() <= lease_) return;
+  if (planted(Bug::lease_not_renewed) && lease_ != 0) return;
   lease_ = from + lease_length();
   out_.lease = lease_;
 }

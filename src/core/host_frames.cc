@@ -193,8 +193,8 @@ void Host::hear_held(const wire::HeldPart& part, Nanos now) {
 // bound: within a view, what is held only shrinks. No list at all means "everything held".
 bool Host::held_complete(const Peer& peer) const {
   const auto& heartbeat = peer.heartbeat;
-  const bool none_held = heartbeat.view == view_.number && heartbeat.held_parts == 0 &&
-                         (heartbeat.held_generation != 0 || planted(Bug::no_list_is_empty));
+  const bool none_held =
+      heartbeat.view == view_.number && heartbeat.held_generation != 0 && heartbeat.held_parts == 0;
   return none_held || (peer.held.view == view_.number && peer.held.generation != 0);
 }
 

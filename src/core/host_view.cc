@@ -64,7 +64,7 @@ uint64_t Host::content_digest(HostSet members) const {
     digest.add(offer.id);
     digest.add(offer.id == settings_.id ? settings_.incarnation : peers_[offer.id].incarnation);
     digest.add(offer.takes_new_flows ? 1 : 0);
-    for (uint8_t byte : offer.offers) digest.add(planted(Bug::digest_blind) ? uint8_t{0} : byte);
+    for (uint8_t byte : offer.offers) digest.add(byte);
   }
   return digest.value();
 }
@@ -151,12 +151,11 @@ bool Host::gateway_answers(Nanos now) const {
 }
 
 bool Host::may_serve_alone(Nanos now, const Circle& circle) const {
-  const bool listened = now - listening_since_ >= silence_limit() || planted(Bug::alone_at_once);
-  if (!carrier_ || !bound_ || !listened || !gateway_answers(now)) return false;
+  if (!carrier_ || !bound_ || now - listening_since_ < silence_limit() || !gateway_answers(now)) return false;
   bool company = false;  // somebody who is in a view is heard: first form a common one
   for_each_host(circle.heard & circle.compatible,
                 [&](HostId id) { company = company || peers_[id].heartbeat.phase != 0; });
-  return !company || planted(Bug::company_ignored);
+  return !company;
 }
 
 void Host::settle_view(Nanos now, const Circle& circle) {
@@ -202,8 +201,7 @@ void Host::settle_view(Nanos now, const Circle& circle) {
   }
   // Held lists are told apart by the view's number: never two views of one number here.
   const bool join_theirs = stated > view_.number;
-  const uint32_t raise = planted(Bug::number_not_raised) ? 0 : 1;
-  start_view(join_theirs ? stated : highest_number_seen() + raise, wanted, digest, now);
+  start_view(join_theirs ? stated : highest_number_seen() + 1, wanted, digest, now);
 }
 
 // A host that was evicted here, and did not hear of it: it still states a view with this host in it. What it
@@ -338,6 +336,7 @@ bool Host::all_members_at(Phase phase, const Circle& circle) const {
 }
 
 void Host::advance_phase(Nanos now, const Circle& circle) {
+  if (planted(Bug::release_never)) return;
   if (phase_ == Phase::seen && !release_begun_ && all_members_at(Phase::seen, circle)) release(now);
   const bool released = all_members_at(Phase::released, circle) || planted(Bug::skip_release);
   if (phase_ == Phase::released && released) {

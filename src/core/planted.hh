@@ -15,8 +15,6 @@ namespace nlb::core {
   X(skip_release, "skip-release", "one-owner", "acquires before the others have released")                 \
   X(keep_at_release, "keep-at-release", "one-owner", "says released, and keeps what it loses")             \
   X(any_view_counts, "any-view-counts", "one-owner", "takes a phase of another view for one of this view") \
-  X(alone_at_once, "alone-at-once", "one-owner", "serves alone without having listened")                   \
-  X(company_ignored, "company-ignored", "one-owner", "serves alone although it hears others in a view")    \
   X(namesake_ignored, "namesake-ignored", "one-owner", "goes on beside another host with its id")          \
   X(lease_too_long, "lease-too-long", "silent-when-stalled", "a lease as long as it takes to be evicted")  \
   X(holds_forgotten, "holds-forgotten", "no-foreign-reset", "its held list is always empty")               \
@@ -27,17 +25,15 @@ namespace nlb::core {
   X(ghosts_fade, "ghosts-fade", "no-foreign-reset", "gives a ghost up although its kernel answers")        \
   X(own_flows_dropped, "own-flows-dropped", "keep-flow", "closes a bucket in which it has connections")    \
   X(closed_while_unknown, "closed-while-unknown", "keep-flow", "closes foreign buckets before the scan")   \
-  X(offer_misread, "offer-misread", "one-owner", "counts its own weight as one less than it offers")       \
-  X(digest_blind, "digest-blind", "one-owner", "agrees to views whose members offer something else")       \
+  X(offer_misread, "offer-misread", "settle", "counts its own weight as one less than it offers")          \
   X(default_host_is_me, "default-host-is-me", "one-owner", "takes itself for the default host")            \
   X(holds_by_the_clock, "holds-by-the-clock", "no-foreign-reset", "a held list counts for two seconds")    \
-  X(no_list_is_empty, "no-list-is-empty", "no-foreign-reset",                                              \
-    "takes a list not yet computed for an empty one")                                                      \
   X(bucket_forgotten, "bucket-forgotten", "full-cover", "one bucket is given to nobody")                   \
   X(quota_off_by_one, "quota-off-by-one", "full-cover", "each host gets a bucket less than its quota")     \
+  X(lease_not_renewed, "lease-not-renewed", "full-cover", "keeps the lease that it had first")             \
+  X(release_never, "release-never", "settle", "waits for ever before it releases")                         \
   X(settles_never, "settles-never", "settle", "does not admit anybody once it has acquired")               \
-  X(accused_for_ever, "accused-for-ever", "settle", "never echoes again whom it has accused")              \
-  X(number_not_raised, "number-not-raised", "settle", "gives a new view the number of an old one")
+  X(accused_for_ever, "accused-for-ever", "full-cover", "never echoes again whom it has accused")
 
 enum class Bug : uint8_t {
 #define NLB_PLANTED_ENUM(name, text, invariant, what) name,
