@@ -3,10 +3,10 @@
 PREFIX ?= /usr
 NINJA  ?= ninja
 
-.PHONY: help deps build demo lab-vm test check check-lint check-sanitizers fuzz bench format install clean
+.PHONY: help deps build demo lab-vm test check check-lint check-sanitizers fuzz sim-mutant bench format install clean
 
 help:
-	@echo "make deps | build | demo | lab-vm | test | check | bench | fuzz | format | install DESTDIR=… | clean"
+	@echo "make deps | build | demo | lab-vm | test | check | bench | fuzz | sim-mutant PATCH=file | format | install DESTDIR=… | clean"
 
 deps:
 	@tools/deps.sh
@@ -44,6 +44,10 @@ check-sanitizers:
 # Each fuzz target for FUZZ_SECONDS.
 fuzz:
 	@tools/fuzz.sh
+
+# Would the simulator find the mistake that this patch to src/core makes?
+sim-mutant:
+	@tools/sim-mutant.sh $(PATCH)
 
 bench: build
 	@tools/bench.sh
