@@ -3,10 +3,12 @@
 PREFIX ?= /usr
 NINJA  ?= ninja
 
-.PHONY: help deps build demo lab-vm test check check-lint check-sanitizers fuzz model-full bench format install clean
+.PHONY: help deps build demo lab-vm test check check-lint check-sanitizers fuzz model-full sim-mutant bench format \
+        install clean
 
 help:
-	@echo "make deps | build | demo | lab-vm | test | check | bench | fuzz | model-full | format | install DESTDIR=… | clean"
+	@echo "make deps | build | demo | lab-vm | test | check | bench | fuzz | model-full | sim-mutant PATCH=file |" \
+	      "format | install DESTDIR=… | clean"
 
 deps:
 	@tools/deps.sh
@@ -49,6 +51,10 @@ fuzz:
 model-full:
 	@tools/deps.sh --if-missing
 	@python3 model/check.py --full
+
+# Would the simulator find the mistake that this patch to src/core makes?
+sim-mutant:
+	@tools/sim-mutant.sh $(PATCH)
 
 bench: build
 	@tools/bench.sh

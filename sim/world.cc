@@ -1,258 +1,268 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sim/world.hh"
 
-#include <cstdio>
+#include <bit>
 
 namespace nlb::sim {
+namespace {
+
+constexpr std::size_t kInboxFrames = 4096;  // the receive ring
+constexpr uint32_t kEachThroughTheCodec = 8;
+
+uint64_t pair_of(uint64_t high, uint64_t low) {
+  return high << 32 | low;
+}
+
+}  // namespace
 
 World::World(uint64_t seed, uint32_t period_ms, uint32_t tolerance)
-    : rng_(seed), period_ms_(period_ms), tolerance_(tolerance) {}
-
-core::Settings World::settings(HostId id, uint8_t weight) {
-  core::Settings settings;
-  settings.id = id;
-  settings.incarnation = (uint64_t{1} << 32) * static_cast<uint64_t>(now_ / kSecond) | (rng_() & 0xffffffff);
-  settings.period_ms = period_ms_;
-  settings.tolerance = tolerance_;
-  settings.rules = rules;
-  settings.offers.fill(weight);
-  settings.dedicated_ip = IpAddress::v4(0x0a4d000au + id);
-  settings.adapter_mac = MacAddress{{0x52, 0x54, 0, 0, 0, id}};
-  settings.gateway = gateway_;
-  return settings;
+    : scene_(period_ms, tolerance), checkers_(scene_), switch_(IpAddress::v4(0x0a4d0064)), random_(seed) {
+  scene_.nodes.resize(kMaxHosts + 1);
 }
 
-void World::add(HostId id, uint8_t weight) {
-  weights_[id] = weight;
-  Node& node = nodes_[id];
-  node.kernel_alive = true;
-  for (auto& states : node.states) states.fill(BucketState::foreign_checked);
-  restart_daemon(id);
-}
-
-void World::restart_daemon(HostId id) {
-  Node& node = nodes_[id];
-  node.frozen = false;
-  node.inbox.clear();
-  node.lease = 0;  // a starting daemon writes lease 0 before its first frame
-  ++node.starts;
-  forget_hearing(id);
-  node.host = std::make_unique<core::Host>(settings(id, weights_[id]), now_);
-  perform(id, node.host->on_bind(true, "", now_));
-  perform(id, node.host->command(core::HostEvent::start, now_));
-}
-
-void World::stop_planned(HostId id) {
-  perform(id, nodes_[id].host->leave_for_restart(now_));
-  nodes_[id].host.reset();
-}
-
-void World::kill_daemon(HostId id) {
-  nodes_[id].host.reset();
-}
-
-void World::kill_host(HostId id) {
-  Node& node = nodes_[id];
-  node.host.reset();
-  node.kernel_alive = false;
-  node.lease = 0;
-  std::erase_if(flows_, [&](const Flow& flow) { return flow.host == id; });
-}
-
-void World::freeze(HostId id) {
-  nodes_[id].frozen = true;
-}
-
-void World::thaw(HostId id) {
-  Node& node = nodes_[id];
-  node.frozen = false;
-  auto inbox = std::move(node.inbox);
-  node.inbox.clear();
-  for (auto& frame : inbox)
-    perform(id, node.host->on_frame(frame, now_));  // frames are judged before any timer
-}
-
-void World::cut(HostId from, HostId to) {
-  cuts_.insert({from, to});
-  hearing_.erase({to, from});
-}
-
-void World::cut_both(HostId a, HostId b) {
-  cut(a, b);
-  cut(b, a);
-}
-
-void World::add_gateway() {
-  gateway_ = IpAddress::v4(0x0a4d0001);
-}
-
-void World::heal() {
-  cuts_.clear();
-  healed_at_ = now_;
-}
-
-void World::run_for(Nanos duration) {
-  for (const Nanos end = now_ + duration; now_ < end;) step();
-}
-
-void World::step() {
-  now_ += kMillisecond;
-  while (!network_.empty() && network_.top().at <= now_) {
-    const Delivery delivery = network_.top();
-    network_.pop();
-    Node& node = nodes_[delivery.to];
-    if (!node.host || !node.kernel_alive) continue;
-    if (node.frozen) {
-      node.inbox.push_back(delivery.frame);
-    } else {
-      hear(delivery.to, delivery.from, delivery.sent_at);
-      perform(delivery.to, node.host->on_frame(delivery.frame, now_));
-    }
+void World::run_until(Nanos end) {
+  while (queue_.due(end)) {
+    const Event event = queue_.pop();
+    scene_.now = event.at;
+    happen(event);
+    checkers_.each_step();
   }
-  for (auto& [id, node] : nodes_)
-    if (node.host && !node.frozen && node.kernel_alive && now_ >= node.host->next_wakeup())
-      perform(id, node.host->on_tick(now_));
-  check();
+  scene_.now = end;
+  checkers_.each_step();
 }
 
-core::SlotBuckets World::live(HostId id, uint64_t& count) const {
-  core::SlotBuckets live(kMaxSlots);
-  for (const Flow& flow : flows_) {
-    if (flow.host != id) continue;
-    live[flow.slot].set(flow.bucket);
-    ++count;
+void World::happen(const Event& event) {
+  Node& node = scene_.nodes[event.port];
+  switch (event.kind) {
+    case EventKind::delivery:
+      return deliver(event);
+    case EventKind::wake:
+      if (event.at == node.wake_at && event.generation == node.generation) wake(node);
+      return;
+    case EventKind::turn_taken:
+      return take_turn(node, event.subject != 0);
+    case EventKind::scanned:
+      if (event.generation == node.generation) take_scan(node, event.subject);
+      return;
+    case EventKind::answered:
+      if (event.generation != node.generation || !node.daemon_runs()) return;
+      return perform(event.port,
+                     node.host->on_kernel_answer(IpAddress::v4(event.subject), node.clock.local(scene_.now)));
+    case EventKind::fault_begins:
+      return begin(event.subject);
+    case EventKind::fault_ends:
+      return end(faults_[event.subject]);
+    case EventKind::intrusion:
+      return intrude(event.subject);
+    case EventKind::connect:
+      return client_comes();
+    case EventKind::segment:
+      if (scene_.flows[event.subject].generation == event.generation) send_segment(event.subject);
+      return;
   }
-  return live;
 }
 
-void World::perform(HostId id, core::Actions actions) {
-  Node& node = nodes_[id];
-  for (const auto& notice : actions.notices)
-    if (trace)
-      std::printf("%8.3f host %d: %s %s\n", static_cast<double>(now_) / 1e9, id,
-                  notice.peer ? ("[" + std::to_string(notice.peer) + "]").c_str() : "", notice.text.c_str());
-  if (actions.states_changed)
-    for (std::size_t slot : node.host->ownership().slots()) node.states[slot] = node.host->states(slot);
-  if (actions.lease) node.lease = *actions.lease;
-  for (const auto& message : actions.sends) send(id, message);
-  for (const auto& probe : actions.probes) {
-    const bool answers = probe.peer == 0 || nodes_[probe.peer].kernel_alive;
-    if (answers && !cuts_.contains({id, probe.peer}) && !cuts_.contains({probe.peer, id}))
-      perform(id, node.host->on_kernel_answer(probe.address, now_));
+void World::deliver(const Event& event) {
+  Node& node = scene_.nodes[event.port];
+  const uint32_t index = event.subject;
+  const bool to_cluster_mac = packets_.at(index).destination == switch_.macs().unicast;
+  const bool arrives = node.host && node.kernel_alive && node.no_carrier == 0 && node.isolated == 0 &&
+                       !(to_cluster_mac && node.deaf != 0);
+  if (!arrives) return packets_.drop(index);
+  if (!node.daemon_runs()) {
+    if (node.inbox.size() >= kInboxFrames) return packets_.drop(index);
+    node.inbox.push_back({index, event.from});
+    return;
   }
+  judge(node, index, event.from);
+  packets_.drop(index);
+}
+
+void World::judge(Node& node, uint32_t index, Port from) {
+  const Packet& packet = packets_.at(index);
+  ++counters_.deliveries;
+  if (packet.authentic) scene_.known.hear(node.port, from, packet.sent_at, scene_.now);
+  const auto& header =
+      std::visit([](const auto& frame) -> const wire::Header& { return frame.header; }, packet.frame);
+  scene_.trace.mark(pair_of(node.port, header.sender),
+                    static_cast<uint64_t>(scene_.now) ^ header.sequence << 40);
+  perform(node.port, node.host->on_frame(packet.frame, node.clock.local(scene_.now)));
+}
+
+// Whatever wakes a daemon, frames that are queued are judged first; then the timer, if it is due.
+void World::wake(Node& node) {
+  node.wake_at = 0;
+  if (!node.daemon_runs()) return;
+  const Nanos local = node.clock.local(scene_.now);
+  if (local >= node.host->next_wakeup()) perform(node.port, node.host->on_tick(local));
+  arm(node);
+}
+
+void World::arm(Node& node) {
+  if (!node.daemon_runs()) return;
+  if (node.wake_at == 0) node.clock.rebase(scene_.now);
+  const Nanos at = std::max(node.clock.world_at(node.host->next_wakeup()), scene_.now);
+  if (node.wake_at != 0 && node.wake_at <= at) return;
+  node.wake_at = at;
+  queue_.push({at, 0, 0, EventKind::wake, node.port, 0, node.generation});
+}
+
+// The order is nlbd's: states and lease are in the kernel before anything is said or looked at.
+void World::perform(Port port, core::Actions actions) {
+  Node& node = scene_.nodes[port];
+  for (const auto& notice : actions.notices) {
+    counters_.evictions += notice.kind == core::Notice::Kind::peer_evicted;
+    counters_.views += notice.kind == core::Notice::Kind::converged;
+    const std::string whom = notice.peer != 0 ? "[" + std::to_string(notice.peer) + "] " : "";
+    tell("host " + std::to_string(node.id) + (node.namesake ? "'" : "") + ": " + whom + notice.text);
+  }
+  if (actions.states_changed) write_states(node);
+  if (actions.lease) {
+    node.lease = *actions.lease;
+    scene_.trace.mark(pair_of(port, 0x1ea5e), static_cast<uint64_t>(node.lease));
+  }
+  for (const auto& message : actions.sends) send(node, message);
+  for (const auto& asked : actions.probes) probe(node, asked);
   if (actions.scan) {
-    uint64_t count = 0;
-    const auto sockets = live(id, count);
-    perform(id, node.host->on_scan(*actions.scan, sockets, count, now_));
+    const Nanos longest = node.slow_scan_ms != 0 ? node.slow_scan_ms * kMillisecond : 2 * kMillisecond;
+    const Nanos at = scene_.now + random_.between(0, longest);
+    queue_.push({at, 0, *actions.scan, EventKind::scanned, port, 0, node.generation});
   }
+  if (!node.host) return;
+  const auto state = node.host->state();
+  const bool out = state == core::HostState::stopped || state == core::HostState::suspended;
+  if (out && !node.filter_closed) {  // `nlb stop`, or the end of a drain
+    node.filter_closed = true;
+    close_flows(port);
+    checkers_.states_changed(port);
+  } else if (!out && node.filter_closed) {
+    node.filter_closed = false;
+    checkers_.states_changed(port);
+  }
+  if (!actions.notices.empty() || !actions.sends.empty()) arm(node);
 }
 
-void World::send(HostId from, const core::Send& message) {
-  for (auto& [to, node] : nodes_) {
-    const auto mac = MacAddress{{0x52, 0x54, 0, 0, 0, to}};
-    if (to == from || cuts_.contains({from, to})) continue;
-    if (message.to == core::Send::To::peer && !(message.mac == mac)) continue;
-    if (std::uniform_real_distribution<>(0, 1)(rng_) < loss_) continue;
-    const Nanos delay =
-        delay_low_ + static_cast<Nanos>(rng_() % static_cast<uint64_t>(delay_high_ - delay_low_ + 1));
-    network_.push({now_, now_ + delay, ++order_, from, to, message.frame});
+void World::write_states(Node& node) {
+  bool changed = false;
+  for (std::size_t slot : node.host->ownership().slots()) {
+    const SlotStates states = node.host->states(slot);
+    if (states == node.states[slot]) continue;
+    write_slot(node, slot, states);
+    changed = true;
   }
+  if (changed) checkers_.states_changed(node.port);
 }
 
-std::vector<HostId> World::acceptors(std::size_t slot, uint32_t bucket) const {
-  std::vector<HostId> who;
-  for (const auto& [id, node] : nodes_) {
-    const BucketState state = node.states[slot][bucket];
-    const bool owns = state == BucketState::owned || state == BucketState::owned_checked;
-    if (node.kernel_alive && owns && now_ < node.lease) who.push_back(id);
+void World::write_slot(Node& node, std::size_t slot, const SlotStates& states) {
+  node.states[slot] = states;
+  auto& owned = node.owned[slot];
+  uint64_t digest = slot;
+  for (std::size_t word = 0; word < owned.size(); ++word) {
+    uint64_t bits = 0;
+    for (std::size_t bit = 0; bit < 64; ++bit)
+      bits |= (static_cast<uint64_t>(states[word * 64 + bit]) & 1) << bit;
+    owned[word] = bits;
+    digest = mix(digest ^ bits);
   }
+  scene_.trace.mark(pair_of(node.port, slot), digest);
+}
+
+void World::take_scan(Node& node, uint32_t token) {
+  if (!node.daemon_runs()) {  // the scanner's result waits for the daemon
+    if (node.host && node.kernel_alive)
+      queue_.push({scene_.now + kMillisecond, 0, token, EventKind::scanned, node.port, 0, node.generation});
+    return;
+  }
+  core::SlotBuckets live(kMaxSlots);
+  for (const uint32_t index : node.flows) {
+    const Flow& flow = scene_.flows[index];
+    live[flow.slot].set(bucket_of(flow.client, node.hash_seed));
+  }
+  perform(node.port, node.host->on_scan(token, live, node.flows.size(), node.clock.local(scene_.now)));
+}
+
+void World::send(Node& from, const core::Send& message) {
+  Packet packet;
+  packet.source = from.mac;
+  packet.destination = message.to == core::Send::To::group         ? switch_.macs().heartbeat_group
+                       : message.to == core::Send::To::cluster_mac ? switch_.macs().unicast
+                                                                   : message.mac;
+  packet.frame = message.frame;
+  packet.sent_at = scene_.now;
+  const auto refusal = switch_.refusal(from.port, packet.source);
+  if (refusal) checkers_.violate("guarded-port", *refusal);
+  checkers_.frame_sent(from.port, packet.source, switch_.knows(switch_.macs().unicast));
+  if (refusal) return;
+  if (from.isolated != 0 || from.no_carrier != 0) return;
+  if (random_.chance(static_cast<uint32_t>(scene_.network.sender_loss()))) return;
+  if (counters_.frames++ % kEachThroughTheCodec == 0) {
+    const std::string wrong =
+        wire_.round_trip(packet.frame, from.next_minor, random_.below(2) != 0, packet.bytes);
+    if (!wrong.empty()) checkers_.violate("wire", wrong);
+    record(packet);
+  }
+  const uint32_t index = packets_.keep(std::move(packet));
+  transmit(from.port, index);
+  packets_.drop(index);
+}
+
+void World::transmit(Port from, uint32_t index) {
+  for_each_host(switch_.ports_for(from, packets_.at(index).destination), [&](Port to) {
+    const Passage passage = scene_.network.pass(from, to, scene_.now, random_);
+    if (passage.copies != 0) carry(from, to, index, passage);
+  });
+}
+
+// A damaged frame is read from its bytes: what the codec still takes for a frame goes on.
+void World::carry(Port from, Port to, uint32_t index, const Passage& passage) {
+  uint32_t carried = index;
+  if (passage.damaged) {
+    Packet damaged = packets_.at(index);
+    damaged.bytes = wire_.encode(damaged.frame, scene_.nodes[from].next_minor);
+    auto& octet = damaged.bytes[random_.below(static_cast<uint32_t>(damaged.bytes.size()))];
+    octet = static_cast<uint8_t>(octet ^ 1u << random_.below(8));
+    auto read = wire_.decode(damaged.bytes, scene_.nodes[to].next_minor);
+    if (!read) {
+      ++counters_.refused;
+      return;
+    }
+    damaged.frame = std::move(*read);
+    carried = packets_.keep(std::move(damaged));
+  }
+  for (int copy = 0; copy < passage.copies; ++copy) {
+    packets_.hold(carried);
+    Nanos at = scene_.now + passage.delay[static_cast<std::size_t>(copy)];
+    Path& path = scene_.network.path(from, to);
+    if (!passage.overtakes && copy == 0) at = path.last_arrival = std::max(at, path.last_arrival + 1);
+    const Event event{at, 0, carried, EventKind::delivery, to, from, 0};
+    passage.waits ? clogged_.push_back(event) : queue_.push(event);
+  }
+  if (carried != index) packets_.drop(carried);
+}
+
+bool World::answers(const Node& node, const core::KernelProbe& asked) {
+  if (node.isolated != 0 || node.no_carrier != 0) return false;
+  if (asked.peer == 0) return node.no_gateway == 0 && !scene_.network.cut(node.port, 0);
+  for (const Node& peer : scene_.nodes) {
+    if (peer.port == 0 || !(peer.mac == asked.mac)) continue;
+    const bool reachable = peer.kernel_runs() && peer.isolated == 0 && peer.no_carrier == 0;
+    return reachable && scene_.network.pass(node.port, peer.port, scene_.now, random_).copies != 0 &&
+           scene_.network.pass(peer.port, node.port, scene_.now, random_).copies != 0;
+  }
+  return false;
+}
+
+void World::probe(Node& node, const core::KernelProbe& asked) {
+  if (!answers(node, asked)) return;
+  const Nanos at = scene_.now + random_.between(kMillisecond / 10, 2 * kMillisecond);
+  queue_.push({at, 0, asked.address.v4_host_order(), EventKind::answered, node.port, 0, node.generation});
+}
+
+std::vector<Port> World::acceptors(std::size_t slot, uint32_t bucket) const {
+  std::vector<Port> who;
+  for (const Node& node : scene_.nodes)
+    if (node.port != 0 && node.accepts(slot, bucket, scene_.now)) who.push_back(node.port);
   return who;
-}
-
-bool World::connect(std::size_t slot) {
-  const auto bucket = static_cast<uint32_t>(rng_() % kBucketCount);
-  const auto who = acceptors(slot, bucket);
-  if (who.empty()) return false;
-  flows_.push_back({who.front(), slot, bucket, 0});
-  return true;
-}
-
-void World::close_flows(HostId host) {
-  std::erase_if(flows_, [&](const Flow& flow) { return flow.host == host; });
-}
-
-bool World::linked(HostId a, HostId b) const {
-  const bool cut_now = cuts_.contains({a, b}) || cuts_.contains({b, a});
-  return !cut_now && now_ - healed_at_ > 2 * kMillisecond * period_ms_ + 4 * delay_high_;
-}
-
-void World::hear(HostId listener, HostId from, Nanos sent_at) {
-  if (cuts_.contains({from, listener})) return;  // was on its way before the cut
-  Hearing& hearing = hearing_[{listener, from}];
-  if (now_ - hearing.last > kMillisecond * period_ms_ * tolerance_) hearing = {now_, now_, 0};
-  hearing.last = now_;
-  const auto back = hearing_.find({from, listener});
-  if (hearing.answered == 0 && back != hearing_.end() && back->second.since < sent_at)
-    hearing.answered = now_;
-}
-
-void World::forget_hearing(HostId id) {
-  std::erase_if(hearing_, [&](const auto& one) { return one.first.first == id || one.first.second == id; });
-}
-
-bool World::acquainted(HostId a, HostId b) const {
-  const auto answered = [&](HostId listener, HostId from) {
-    const auto found = hearing_.find({listener, from});
-    if (found == hearing_.end() || found->second.answered == 0) return false;
-    const Nanos period = kMillisecond * period_ms_;
-    return now_ - found->second.since > 2 * period && now_ - found->second.answered > period;
-  };
-  return answered(a, b) && answered(b, a);
-}
-
-void World::violation(const std::string& name, const std::string& what) {
-  if (violations_.size() < 20)
-    violations_.push_back(name + " at " + std::to_string(now_ / kMillisecond) + " ms: " + what);
-}
-
-void World::check() {
-  check_one_owner();
-  check_flows();
-}
-
-void World::check_one_owner() {
-  for (std::size_t slot : core::slots_in_use(rules.size()))
-    for (uint32_t bucket = static_cast<uint32_t>(now_ / kMillisecond) % 61; bucket < kBucketCount;
-         bucket += 61) {
-      const auto who = acceptors(slot, bucket);
-      for (std::size_t i = 0; i < who.size(); ++i)
-        for (std::size_t j = i + 1; j < who.size(); ++j)
-          if (acquainted(who[i], who[j]))
-            violation("one-owner", "slot " + std::to_string(slot) + " bucket " + std::to_string(bucket) +
-                                       " hosts " + std::to_string(who[i]) + "," + std::to_string(who[j]));
-    }
-}
-
-void World::check_flows() {
-  for (Flow& flow : flows_) {
-    const Node& home = nodes_.at(flow.host);
-    if (home.states[flow.slot][flow.bucket] == BucketState::foreign)
-      violation("keep-flow", "host " + std::to_string(flow.host) + " drops its own connection");
-    bool exposed = false;  // past its lease a host lets no reset out, so there it cannot do harm
-    for (const auto& [id, node] : nodes_)
-      exposed = exposed || (id != flow.host && node.kernel_alive && linked(id, flow.host) &&
-                            now_ < node.lease && node.states[flow.slot][flow.bucket] == BucketState::owned);
-    if (!protects_daemonless && (!home.host || home.frozen)) exposed = false;
-    if (!exposed) {
-      flow.exposed_since = 0;
-    } else if (flow.exposed_since == 0) {
-      flow.exposed_since = now_;
-    } else if (now_ - flow.exposed_since > 2 * kMillisecond * period_ms_) {
-      violation("no-foreign-reset", "connection of host " + std::to_string(flow.host) + ", bucket " +
-                                        std::to_string(flow.bucket));
-      flow.exposed_since = now_;
-    }
-  }
 }
 
 bool World::converged(const std::set<HostId>& members) const {
@@ -260,7 +270,7 @@ bool World::converged(const std::set<HostId>& members) const {
   for (HostId id : members) set |= bit_of(id);
   const core::View* common = nullptr;
   for (HostId id : members) {
-    const auto& host = nodes_.at(id).host;
+    const auto& host = scene_.nodes[id].host;
     if (!host || host->phase() != core::Phase::acquired || host->view().members != set) return false;
     if (common != nullptr && !(*common == host->view())) return false;
     common = &host->view();
@@ -269,7 +279,7 @@ bool World::converged(const std::set<HostId>& members) const {
 }
 
 bool World::run_until_converged(const std::set<HostId>& members, Nanos limit) {
-  for (const Nanos end = now_ + limit; now_ < end; step())
+  for (const Nanos end = scene_.now + limit; scene_.now < end; run_for(kMillisecond))
     if (converged(members)) return true;
   return converged(members);
 }

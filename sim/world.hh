@@ -1,120 +1,136 @@
 // SPDX-License-Identifier: Apache-2.0
-// A small deterministic world around the shipped core: clock, network, hosts, connections. Tests put faults
-// into it and check the named invariants at every step.
+// A deterministic world around the shipped core: machines with clocks of their own, a guarded switch, a
+// network, clients with connections. Nothing in it depends on the machine that it runs on. Tests and nlb-sim
+// put faults into it; the checkers judge every step.
 #pragma once
 
-#include <functional>
-#include <map>
-#include <memory>
-#include <queue>
-#include <random>
 #include <set>
-#include <string>
-#include <vector>
 
-#include "core/host.hh"
+#include "sim/checkers.hh"
+#include "sim/event_queue.hh"
+#include "sim/switch.hh"
+#include "sim/wire_path.hh"
 
 namespace nlb::sim {
 
-struct Flow {
-  HostId host = 0;  // where it was established
-  std::size_t slot = 0;
-  uint32_t bucket = 0;
-  Nanos exposed_since = 0;  // since when another host would answer its segments with a reset; 0 = none would
-};
-
-struct Node {
-  std::unique_ptr<core::Host> host;  // null: no daemon runs
-  bool frozen = false;               // SIGSTOP: kernel goes on
-  bool kernel_alive = true;
-  std::vector<SlotStates> states{kMaxSlots};  // what the kernel filter holds
-  Nanos lease = 0;
-  std::vector<wire::Frame> inbox;  // arrived while frozen
-  uint32_t starts = 0;
+struct Counters {
+  uint64_t frames = 0, deliveries = 0, refused = 0, forged = 0, connections = 0, unanswered = 0, segments = 0,
+           evictions = 0, views = 0;
 };
 
 class World {
  public:
   World(uint64_t seed, uint32_t period_ms, uint32_t tolerance);
 
+  // Machines.
   void add(HostId id, uint8_t weight = wire::kOfferEqual);  // boots: kernel, daemon, started
-  void kill_daemon(HostId id);
-  void restart_daemon(HostId id);  // fresh incarnation, filter left as it was
-  void stop_planned(HostId id);    // SIGTERM
-  void kill_host(HostId id);       // daemon, kernel and connections
-  void freeze(HostId id);
-  void thaw(HostId id);
-  void cut(HostId from, HostId to);  // one way
-  void cut_both(HostId a, HostId b);
+  void kill_daemon(Port port);
+  void restart_daemon(Port port);  // fresh incarnation, filter left as it was
+  void stop_planned(Port port);    // SIGTERM
+  void kill_host(Port port);       // daemon, kernel and connections
+  void boot(Port port);
+  void stall(Port port);  // the daemon stands still
+  void go_on(Port port);
+  void command(Port port, core::HostEvent event);
+  // The network.
+  void cut(Port from, Port to);  // one way; 0 = the gateway
+  void cut_both(Port a, Port b);
   void heal();
-  // Everybody has a gateway, which hosts reach unless they are cut from it (as host 0).
-  void add_gateway();
-  void set_loss(double probability) { loss_ = probability; }
-  void set_delay(Nanos low, Nanos high) { delay_low_ = low, delay_high_ = high; }
-  void run_for(Nanos duration);
-  // Opens a connection from a random client wherever it is accepted. false: nobody accepts.
-  bool connect(std::size_t slot = 0);
-  void close_flows(HostId host);
+  void add_gateway();  // hosts reach it unless they are cut from it
+  void set_loss(double probability);
+  void set_delay(Nanos low, Nanos high) { scene_.network.set_delay(low, high); }
+  void set_sender_loss(int64_t parts_per_million) { scene_.network.set_sender_loss(parts_per_million); }
+  // Clients.
+  bool connect(std::size_t slot = 0);  // a random client, wherever it is accepted; false: nobody accepts
+  void close_flows(Port port);
+  void let_clients_come(bool come);  // and send, from now on, by themselves
+  // Faults with a beginning and an end.
+  void plan(const FaultPlan& faults);
+  void mend();  // what no fault's end has mended: everybody runs and is started
 
-  [[nodiscard]] Nanos now() const { return now_; }
-  [[nodiscard]] core::Host& host(HostId id) { return *nodes_.at(id).host; }
-  [[nodiscard]] Node& node(HostId id) { return nodes_.at(id); }
-  [[nodiscard]] std::vector<HostId> acceptors(std::size_t slot, uint32_t bucket) const;
+  void run_for(Nanos duration) { run_until(scene_.now + duration); }
+  void run_until(Nanos end);
+  void demand_cover(HostSet group) { demanded_ = group; }  // full-cover from now on; 0 = no more
+
+  [[nodiscard]] Nanos now() const { return scene_.now; }
+  [[nodiscard]] core::Host& host(Port port) { return *scene_.nodes.at(port).host; }
+  [[nodiscard]] Node& node(Port port) { return scene_.nodes.at(port); }
+  [[nodiscard]] std::vector<Port> acceptors(std::size_t slot, uint32_t bucket) const;
   [[nodiscard]] bool converged(const std::set<HostId>& members) const;
   [[nodiscard]] bool run_until_converged(const std::set<HostId>& members, Nanos limit);
-  [[nodiscard]] const std::vector<Flow>& flows() const { return flows_; }
-  [[nodiscard]] std::vector<std::string> violations() const { return violations_; }
-  [[nodiscard]] core::Settings settings(HostId id, uint8_t weight);
+  [[nodiscard]] const std::vector<Violation>& violations() const { return checkers_.violations(); }
+  [[nodiscard]] const Checkers& checkers() const { return checkers_; }
+  [[nodiscard]] const Counters& counters() const { return counters_; }
+  [[nodiscard]] uint64_t hash() const { return scene_.trace.hash(); }
+  [[nodiscard]] core::Settings settings(Port port);
+  void violate(const std::string& invariant, const std::string& what) { checkers_.violate(invariant, what); }
+  void tell(const std::string& text) { scene_.trace.tell(scene_.now, text); }
+  void tell_story() { scene_.trace.told = true; }
+  void perform(Port port, core::Actions actions);
   std::vector<PortRule> rules{PortRule{}};
-  bool trace = false;
-  // Are connections of a host whose daemon is dead or frozen protected too? True for single faults; after a
-  // second fault (partition, restart of the last that remembers) nobody may know of them.
-  bool protects_daemonless = true;
-  void perform(HostId id, core::Actions actions);
 
  private:
-  struct Delivery {
-    Nanos sent_at = 0, at = 0;
-    uint64_t order = 0;
-    HostId from = 0, to = 0;
-    wire::Frame frame;
-    bool operator<(const Delivery& other) const {
-      return at != other.at ? at > other.at : order > other.order;
-    }
-  };
-  void step();
-  void send(HostId from, const core::Send& send);
-  void check();
-  void check_one_owner();
-  void check_flows();
-  void violation(const std::string& name, const std::string& what);
-  void hear(HostId listener, HostId from, Nanos sent_at);
-  void forget_hearing(HostId id);                       // a new incarnation has heard nobody yet
-  [[nodiscard]] bool linked(HostId a, HostId b) const;  // the wire is whole both ways, for two periods
-  [[nodiscard]] bool acquainted(HostId a,
-                                HostId b) const;  // have heard each other, both ways, for two periods
-  [[nodiscard]] core::SlotBuckets live(HostId id, uint64_t& count) const;
+  // world.cc: time, frames
+  void happen(const Event& event);
+  void deliver(const Event& event);
+  void judge(Node& node, uint32_t packet, Port from);
+  void wake(Node& node);
+  void arm(Node& node);
+  void send(Node& from, const core::Send& message);
+  void transmit(Port from, uint32_t packet);
+  void carry(Port from, Port to, uint32_t packet, const Passage& passage);
+  void probe(Node& node, const core::KernelProbe& probe);
+  [[nodiscard]] bool answers(const Node& node, const core::KernelProbe& probe);
+  void take_scan(Node& node, uint32_t token);
+  void write_states(Node& node);
+  void write_slot(Node& node, std::size_t slot, const SlotStates& states);
+  // world_machines.cc: what a machine goes through
+  Node& make_node(Port port, HostId id);
+  void lose_turn(Node& node);
+  void get_turn(Node& node);
+  void take_turn(Node& node, bool taken);
+  void stand_still(Node& node, bool with_clock);
+  void continue_machine(Node& node, bool with_clock);
+  void forget_remembered(Port port);
+  void take_snapshot(Node& node);
+  void restore_snapshot(Node& node);
+  // world_faults.cc: faults in action
+  void begin(uint32_t index);
+  void end(const Fault& fault);
+  void begin_at(const Fault& fault, Node& node);
+  void end_at(const Fault& fault, Node& node);
+  void begin_path_fault(const Fault& fault);
+  void release_clogged();
+  void reconfigure(Node& node, int64_t change);
+  void offer(Node& node, uint8_t weight);
+  void add_namesake(HostId id);
+  void remove_namesake(HostId id);
+  void intrude(uint32_t index);
+  void record(const Packet& packet);
+  // world_clients.cc
+  void client_comes();
+  uint32_t open_flow(Port home, std::size_t slot, uint64_t client);
+  void close_flow(uint32_t index);
+  void send_segment(uint32_t index);
+  [[nodiscard]] bool provokes_reset(Node& node, Flow& flow);
 
-  std::mt19937_64 rng_;
-  IpAddress gateway_;  // unspecified = there is none
-  uint32_t period_ms_, tolerance_;
-  Nanos now_ = kSecond;
-  uint64_t order_ = 0;
-  double loss_ = 0;
-  Nanos delay_low_ = kMillisecond / 10, delay_high_ = kMillisecond;
-  std::map<HostId, Node> nodes_;
-  std::map<HostId, uint8_t> weights_;
-  std::set<std::pair<HostId, HostId>> cuts_;
-  struct Hearing {
-    Nanos since = 0, last = 0;
-    Nanos answered =
-        0;  // since when frames come that were sent after the sender heard the listener; 0 = not yet
-  };
-  std::map<std::pair<HostId, HostId>, Hearing> hearing_;  // (listener, from)
-  Nanos healed_at_ = 0;
-  std::priority_queue<Delivery> network_;
-  std::vector<Flow> flows_;
-  std::vector<std::string> violations_;
+  Scene scene_;
+  Checkers checkers_;
+  Switch switch_;
+  WirePath wire_;
+  Packets packets_;
+  EventQueue queue_;
+  Random random_;
+  Counters counters_;
+  FaultPlan faults_;
+  std::vector<uint32_t> free_flows_;
+  std::vector<Event> clogged_;
+  std::vector<Packet> recorded_;  // what a stranger may replay
+  std::size_t next_record_ = 0;
+  std::vector<Nanos> ends_;  // of faults_, in the world's time
+  IpAddress gateway_;        // unspecified = there is none
+  bool clients_come_ = false;
+  HostSet demanded_ = 0;
 };
 
 }  // namespace nlb::sim

@@ -14,6 +14,8 @@
 #include <memory>
 #include <queue>
 
+#include "core/planted.hh"
+
 namespace nlb::core {
 namespace {
 
@@ -69,6 +71,7 @@ class Matching {
   explicit Matching(std::span<const Share> shares)
       : shares_(shares), quota_(quotas(shares)), kept_(shares.size()) {
     refused_.fill(kNobodyYet);
+    compute_costs();
   }
 
   OwnerTable run() {
@@ -87,7 +90,16 @@ class Matching {
   static constexpr std::size_t kNobodyYet = std::numeric_limits<std::size_t>::max();
 
   [[nodiscard]] uint64_t cost(uint32_t bucket, std::size_t index) const {
-    return (uint64_t{distances().value[bucket][shares_[index].id]} << 24) / shares_[index].weight;
+    return costs_[bucket * shares_.size() + index];
+  }
+  void compute_costs() {  // each is looked at several times, and a division is dear
+    const DistanceTable& table = distances();
+    costs_.resize(kBucketCount * shares_.size());
+    for (uint32_t bucket = 0; bucket < kBucketCount; ++bucket)
+      for (std::size_t i = 0; i < shares_.size(); ++i)
+        if (shares_[i].weight != 0)
+          costs_[bucket * shares_.size() + i] =
+              (uint64_t{table.value[bucket][shares_[i].id]} << 24) / shares_[i].weight;
   }
 
   // The next host in this bucket's order after the one that refused it last.
@@ -126,6 +138,7 @@ class Matching {
 
   std::span<const Share> shares_;
   std::vector<uint32_t> quota_;
+  std::vector<uint64_t> costs_;                      // bucket by bucket
   std::vector<std::priority_queue<Proposal>> kept_;  // worst on top
   std::array<std::size_t, kBucketCount> refused_;
 };
@@ -151,6 +164,8 @@ std::vector<uint32_t> quotas(std::span<const Share> shares) {
   }
   std::stable_sort(remainders.begin(), remainders.end(), [](auto& a, auto& b) { return a.first > b.first; });
   for (std::size_t k = 0; given < kBucketCount; ++k, ++given) ++quota[remainders[k].second];
+  if (planted(Bug::quota_off_by_one))
+    for (uint32_t& one : quota) one -= one != 0;
   return quota;
 }
 

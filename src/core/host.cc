@@ -46,6 +46,7 @@ void Host::apply(HostEvent event, const std::string& cause) {
   if (!next || *next == state_) return;
   const HostState before = state_;
   state_ = *next;
+  digest_known_ = false;
   note(Notice::Kind::state_changed, 0,
        std::string(name_of(before)) + " -> " + std::string(name_of(state_)) + " (" + cause + ")");
   say_soon_ = true;
@@ -117,7 +118,13 @@ Actions Host::on_carrier(bool carrier, Nanos now) {
 
 Actions Host::on_frame(const wire::Frame& frame, Nanos now) {
   if (const auto* heartbeat = std::get_if<wire::Heartbeat>(&frame)) {
+    const bool nothing_new = quiet_ && says_the_same(*heartbeat);
     hear(*heartbeat, now);
+    notice_standstill(now);
+    if (nothing_new && phase_ == Phase::acquired) {
+      renew_lease(now, Circle{});
+      return finish(now);
+    }
   } else {
     hear_held(std::get<wire::HeldPart>(frame), now);
   }
@@ -177,6 +184,7 @@ Actions Host::on_scan_failed(uint32_t token, Nanos now) {
 
 Actions Host::on_offers(const std::array<uint8_t, kMaxRules>& offers, Nanos now) {
   settings_.offers = offers;
+  digest_known_ = false;
   say_soon_ = true;
   evaluate(now);
   return finish(now);
@@ -186,6 +194,7 @@ Actions Host::reconfigure(const Settings& settings, Nanos now) {
   go_alone("new configuration");
   const uint64_t incarnation = settings_.incarnation;  // the same life of the same daemon
   settings_ = settings;
+  digest_known_ = false;
   settings_.incarnation = incarnation;
   ownership_ = Ownership(slots_in_use(settings_.rules.size()));
   ghosts_.clear();
@@ -251,6 +260,19 @@ void Host::evaluate(Nanos now) {
   }
   if (scan_pending_ && out_.scan)
     next_scan_ = now + (state_ == HostState::draining ? kDrainScanPeriod : kRescanPeriod);
+  quiet_ = is_quiet(circle);
+}
+
+// The whole cluster is settled: until somebody says something new, or a tick finds somebody silent, the
+// picture stays as it is.
+bool Host::is_quiet(const Circle& circle) const {
+  const HostSet others = view_.members & ~bit_of(settings_.id);
+  bool accused = false;
+  for_each_host(others, [&](HostId id) { accused = accused || peers_[id].accused; });
+  const bool scanned = !scan_pending_ && held_generation_ != 0 && !ownership_.holds_anything();
+  return others != 0 && phase_ == Phase::acquired && state_ == HostState::converged && scanned && !accused &&
+         ghosts_.empty() && !namesake_ && circle.heard == others && circle.mutual == others &&
+         circle.compatible == others;
 }
 
 void Host::accuse_the_silent(Nanos now) {
@@ -315,7 +337,7 @@ void Host::look_for_outsiders(const Circle& circle) {
     heard = heard || (runs && !(heartbeat.flags & wire::kRestarting));
   }
   if (heard != outsider_heard_) out_.states_changed = true;
-  outsider_heard_ = heard;
+  outsider_heard_ = heard && !planted(Bug::outsiders_ignored);
 }
 
 // Hears peers, but never by the cluster MAC: frames for clients do not get in here, so take none.
@@ -327,6 +349,7 @@ void Host::judge_reception(Nanos now, const Circle& circle) {
                         now - heard_by_cluster_mac_at_ >= 2 * silence_limit();
   if (filtered != rx_filtered_) {
     rx_filtered_ = filtered;
+    digest_known_ = false;
     say_soon_ = true;
     note(filtered ? Notice::Kind::rx_filtered : Notice::Kind::rx_heard, 0,
          filtered ? "peers are heard, but nothing sent to the cluster MAC arrives"
@@ -342,17 +365,22 @@ void Host::renew_lease(Nanos now, const Circle& circle) {
     if (lease_ != 0) out_.lease = lease_ = 0;
     return;
   }
-  std::vector<Nanos> echoed;
-  for (HostId id = 1; id <= kMaxHosts; ++id)
-    if ((view_.members & bit_of(id)) && id != settings_.id) echoed.push_back(peers_[id].echoed_send);
-  std::sort(echoed.begin(), echoed.end());
-  Nanos from = 0;
-  if (echoed.empty()) {
-    from = may_serve_alone(now, circle) ? now : 0;
-  } else {
-    from = echoed[echoed.size() == 1 ? 0 : 1];
-  }
+  Nanos oldest = 0, second = 0;  // of the newest echoed sends, member by member
+  int members = 0;
+  for_each_host(view_.members & ~bit_of(settings_.id), [&](HostId id) {
+    const Nanos echoed = peers_[id].echoed_send;
+    if (members == 0 || echoed < oldest) {
+      second = oldest;
+      oldest = echoed;
+    } else if (members == 1 || echoed < second) {
+      second = echoed;
+    }
+    ++members;
+  });
+  Nanos from = members == 1 ? oldest : second;
+  if (members == 0) from = may_serve_alone(now, circle) ? now : 0;
   if (from == 0 || from + lease_length() <= lease_) return;
+  if (planted(Bug::lease_not_renewed) && lease_ != 0) return;
   lease_ = from + lease_length();
   out_.lease = lease_;
 }
@@ -363,8 +391,9 @@ void Host::tend_ghosts(Nanos now) {
     const Nanos interval = std::max(period(), silence_limit() / kProbesBeforeGone);
     const bool back =
         (view_.members & bit_of(it->first)) && phase_ == Phase::acquired && held_complete(peers_[it->first]);
-    const bool over =
-        ghost.probed ? now - ghost.answered_at >= interval * (kProbesBeforeGone + 1) : now >= ghost.until;
+    const bool over = ghost.probed ? now - ghost.answered_at >= interval * (kProbesBeforeGone + 1) ||
+                                         planted(Bug::ghosts_fade)
+                                   : now >= ghost.until;
     if (back || over) {
       if (over)
         note(Notice::Kind::kernel_of_peer_gone, it->first,
@@ -425,6 +454,7 @@ HostId Host::default_host() const {
 }
 
 bool Host::checks_all() const {
+  if (planted(Bug::checks_too_little)) return false;
   if (phase_ != Phase::acquired || outsider_heard_) return true;
   for (HostId id = 1; id <= kMaxHosts; ++id)
     if ((view_.members & bit_of(id)) && id != settings_.id && !held_complete(peers_[id])) return true;
@@ -433,12 +463,15 @@ bool Host::checks_all() const {
 
 BucketSet Host::held_by_others(std::size_t slot) const {
   BucketSet held;
+  if (planted(Bug::holds_not_kept)) return held;
   for (HostId id = 1; id <= kMaxHosts; ++id) {
     const Peer& peer = peers_[id];
     const bool emptied = peer.heartbeat.view == view_.number && peer.heartbeat.held_generation != 0 &&
                          peer.heartbeat.held_parts == 0;
     const bool listed = (view_.members & bit_of(id)) && peer.held.view == view_.number && !emptied;
-    if (listed && id != settings_.id) held |= peer.held.slots[slot];
+    const bool expired = planted(Bug::holds_by_the_clock) && peer.heard_at > view_started_at_ + 2 * kSecond;
+    if (expired) continue;
+    if (listed && id != settings_.id && !peer.held.slots.empty()) held |= peer.held.slots[slot];
   }
   for (const auto& [id, ghost] : ghosts_) held |= ghost.buckets[slot];
   return held;

@@ -13,6 +13,7 @@
 #include "core/host_state.hh"
 #include "core/membership.hh"
 #include "core/ownership.hh"
+#include "core/planted.hh"
 #include "wire/heartbeat.hh"
 
 namespace nlb::core {
@@ -149,7 +150,7 @@ class Host {
   }
   [[nodiscard]] Nanos period() const { return kMillisecond * settings_.period_ms; }
   [[nodiscard]] Nanos lease_length() const {
-    return silence_limit() / 4 * 3;
+    return planted(Bug::lease_too_long) ? silence_limit() * 3 / 2 : silence_limit() / 4 * 3;
   }  // L <= 0.75 D: clocks slew by 10 %
   // True while somebody may hold connections in buckets of ours without our knowing which.
   [[nodiscard]] bool checks_all() const;
@@ -172,11 +173,13 @@ class Host {
   void tend_ghosts(Nanos now);
   void look_for_outsiders(const Circle& circle);
   void note(Notice::Kind kind, HostId peer, std::string text);
+  [[nodiscard]] bool is_quiet(const Circle& circle) const;
   Actions finish(Nanos now);
   [[nodiscard]] Self self() const;
 
   // host_view.cc: view, phases
   void settle_view(Nanos now, const Circle& circle);
+  void yield_to_the_unaware(const wire::Heartbeat& heartbeat, Nanos now);
   void note_left_behind(HostSet before, HostSet after, Nanos now);
   [[nodiscard]] bool somebody_left_behind_owns(Nanos now, const Circle& circle) const;
   void start_view(uint32_t number, HostSet members, uint64_t digest, Nanos now);
@@ -197,10 +200,13 @@ class Host {
 
   // host_frames.cc: what is heard and said
   void hear(const wire::Heartbeat& heartbeat, Nanos now);
+  [[nodiscard]] bool says_the_same(const wire::Heartbeat& heartbeat) const;
   void hear_own_id(const wire::Heartbeat& heartbeat, Nanos now);
   void hear_held(const wire::HeldPart& part, Nanos now);
   bool believe_or_note_candidate(const wire::Heartbeat& heartbeat, Nanos now);
   [[nodiscard]] bool echoes_us_freshly(const wire::Heartbeat& heartbeat, HostId as, Nanos now) const;
+  void refuse_old(Peer& peer, Nanos now);
+  void catch_up_with_own_echo(const wire::Heartbeat& heartbeat, Nanos now);
   void take_echo(Peer& peer, const wire::Heartbeat& heartbeat);
   [[nodiscard]] std::optional<Nanos> send_time(uint32_t sequence) const;
   [[nodiscard]] wire::Heartbeat compose(Nanos now, uint16_t extra_flags);
@@ -227,7 +233,13 @@ class Host {
   Nanos view_started_at_ = 0;
   std::array<Nanos, kMaxHosts + 1> left_behind_until_{};  // by id; their lease is over by then
   Ownership ownership_;
-  SlotTables tables_;           // of the last acquired view
+  SlotTables tables_;                    // of the last acquired view
+  HostSet not_heard_since_evicted_ = 0;  // evicted as silent; their next frame tells whether they know
+  bool renew_view_ = false;              // owns nothing in an acquired view: acquire in a new one
+  bool quiet_ = false;         // as of the last evaluation: frames that say nothing new change nothing
+  bool digest_known_ = false;  // of the members and what they offered when it was computed
+  HostSet digest_members_ = 0;
+  uint64_t digest_ = 0;
   bool release_begun_ = false;  // in this view: what is lost is closed, the socket table is being read
   SlotTables next_tables_;      // of the view that is being formed
   std::map<HostId, Ghost> ghosts_;

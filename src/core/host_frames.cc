@@ -41,7 +41,8 @@ bool Host::believe_or_note_candidate(const wire::Heartbeat& heartbeat, Nanos now
   const uint64_t incarnation = heartbeat.header.incarnation;
   const bool current_is_alive =
       peer.believed && now - peer.heard_at < 2 * period() && !announces_end(peer.heartbeat);
-  if (!current_is_alive && echoes_us_freshly(heartbeat, settings_.id, now)) {
+  const bool echoed = echoes_us_freshly(heartbeat, settings_.id, now);
+  if (!current_is_alive && echoed) {
     const uint32_t accused_in_view = peer.accused_in_view;
     peer = Peer{};
     peer.believed = true;
@@ -65,7 +66,11 @@ void Host::hear(const wire::Heartbeat& heartbeat, Nanos now) {
   Peer& peer = peers_[sender];
   const bool known = peer.believed && peer.incarnation == heartbeat.header.incarnation;
   if (!known && !believe_or_note_candidate(heartbeat, now)) return;
-  if (known && heartbeat.header.sequence <= peer.sequence) return refuse(wire::Refusal::replayed);
+  const bool old = known && heartbeat.header.sequence <= peer.sequence;
+  if (old) return refuse_old(peer, now);
+  const bool offers_same = known && peer.heartbeat.offers == heartbeat.offers &&
+                           peer.heartbeat.state == heartbeat.state && peer.heartbeat.flags == heartbeat.flags;
+  if (!offers_same) digest_known_ = false;
   const bool changed = peer.heartbeat.view != heartbeat.view || peer.heartbeat.phase != heartbeat.phase ||
                        peer.heartbeat.held_generation != heartbeat.held_generation ||
                        peer.heartbeat.held_parts != heartbeat.held_parts;
@@ -73,10 +78,60 @@ void Host::hear(const wire::Heartbeat& heartbeat, Nanos now) {
   peer.heard_at = now;
   peer.asked = false;
   peer.heartbeat = heartbeat;
+  catch_up_with_own_echo(heartbeat, now);
+  if (known) yield_to_the_unaware(heartbeat, now);
+  not_heard_since_evicted_ &= ~bit_of(sender);
   take_echo(peer, heartbeat);
   if (heartbeat.flags & wire::kToClusterMac) heard_by_cluster_mac_at_ = now;
   if (heartbeat.flags & wire::kAsk) say(Send::To::peer, heartbeat.adapter_mac, 0, now);
   if (changed) out_.states_changed = true;
+}
+
+// A replay, or a machine that was set back to a snapshot and numbers its frames anew from there. If so, and
+// if it has been given up here, it has to learn how far it had come: it is listed with that number.
+void Host::refuse_old(Peer& peer, Nanos now) {
+  const HostId id = peer.heartbeat.header.sender;
+  if (!(view_.members & bit_of(id)) && now - peer.heard_at >= silence_limit())
+    peer.candidate = Candidate{peer.incarnation, peer.sequence, now};
+  refuse(wire::Refusal::replayed);
+}
+
+// Others have heard from this incarnation what it has not said yet: the machine was set back to a snapshot.
+// What it knows is of then, so it owns nothing; and it goes on with numbers that are new to the others.
+void Host::catch_up_with_own_echo(const wire::Heartbeat& heartbeat, Nanos now) {
+  const auto* report = report_of(heartbeat, settings_.id);
+  if (report == nullptr || report->incarnation != low(settings_.incarnation)) return;
+  const auto ahead = static_cast<int32_t>(report->sequence - low(sequence_));
+  if (ahead <= 0) return;
+  sequence_ += static_cast<uint32_t>(ahead);
+  listening_since_ = now;
+  say_soon_ = true;
+  go_alone("this machine was set back to an earlier state");
+}
+
+// Most frames say again what the sender has said before: they are an echo and a sign of life, no more.
+bool Host::says_the_same(const wire::Heartbeat& heartbeat) const {
+  const HostId sender = heartbeat.header.sender;
+  if (sender == settings_.id || !(view_.members & bit_of(sender))) return false;
+  const Peer& peer = peers_[sender];
+  const wire::Heartbeat& last = peer.heartbeat;
+  const bool next = peer.believed && peer.incarnation == heartbeat.header.incarnation &&
+                    heartbeat.header.sequence > peer.sequence && !(heartbeat.flags & wire::kAsk);
+  const auto same_flags = static_cast<uint16_t>((last.flags ^ heartbeat.flags) & ~wire::kToClusterMac) == 0;
+  if (!next || !same_flags || last.state != heartbeat.state || last.phase != heartbeat.phase ||
+      last.view != heartbeat.view || last.view_members != heartbeat.view_members ||
+      last.view_digest != heartbeat.view_digest || !(last.digests == heartbeat.digests) ||
+      last.offer_generation != heartbeat.offer_generation || last.offers != heartbeat.offers ||
+      last.held_generation != heartbeat.held_generation || last.held_parts != heartbeat.held_parts ||
+      last.hold_s != heartbeat.hold_s || !(last.dedicated_ip == heartbeat.dedicated_ip) ||
+      !(last.adapter_mac == heartbeat.adapter_mac))
+    return false;
+  const auto same = [](const wire::PeerReport& a, const wire::PeerReport& b) {
+    return a.id == b.id && a.phase == b.phase && a.accused == b.accused && a.incarnation == b.incarnation &&
+           a.view == b.view && a.held_generation == b.held_generation;
+  };
+  return std::equal(last.peers.begin(), last.peers.end(), heartbeat.peers.begin(), heartbeat.peers.end(),
+                    same);
 }
 
 void Host::take_echo(Peer& peer, const wire::Heartbeat& heartbeat) {
@@ -89,7 +144,8 @@ void Host::take_echo(Peer& peer, const wire::Heartbeat& heartbeat) {
 
 // Another host with our id. The incumbent is not disturbed: more company, then the older incarnation, stays.
 void Host::hear_own_id(const wire::Heartbeat& heartbeat, Nanos now) {
-  if (heartbeat.header.incarnation == settings_.incarnation) return refuse(wire::Refusal::own_frame);
+  if (heartbeat.header.incarnation == settings_.incarnation || planted(Bug::namesake_ignored))
+    return refuse(wire::Refusal::own_frame);
   const bool known = namesake_ && namesake_->incarnation == heartbeat.header.incarnation;
   if (known && heartbeat.header.sequence <= namesake_->sequence) return refuse(wire::Refusal::replayed);
   const bool judged = known && namesake_judged_;
@@ -121,6 +177,7 @@ void Host::hear_held(const wire::HeldPart& part, Nanos now) {
     list.generation = part.generation;
     list.parts_expected = part.parts;
     list.parts_seen.assign(part.parts, false);
+    list.slots.resize(kMaxSlots);
   }
   if (list.parts_seen[part.part]) return;
   list.parts_seen[part.part] = true;
@@ -237,6 +294,7 @@ void Host::ask_the_quiet(Nanos now) {
 
 // Our own, and what we know of ghosts: a member that never met the ghost learns of it here.
 SlotBuckets Host::held_to_publish() const {
+  if (planted(Bug::holds_forgotten)) return SlotBuckets(kMaxSlots);
   SlotBuckets held = ownership_.held();
   for (const auto& [id, ghost] : ghosts_)
     for (std::size_t slot : ownership_.slots()) held[slot] |= ghost.buckets[slot];

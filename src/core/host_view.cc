@@ -45,6 +45,7 @@ std::vector<MemberOffer> Host::members_offers(HostSet members) const {
     offer.offers = own ? settings_.offers : heartbeat.offers;
     const bool draining = own ? state_ == HostState::draining : heartbeat.state == HostState::draining;
     const bool deaf = own ? rx_filtered_ : (heartbeat.flags & wire::kUnhealthy) != 0;
+    if (planted(Bug::offer_misread) && own && offer.offers[0] > 0) --offer.offers[0];
     offer.takes_new_flows = !draining && !deaf;
     somebody_hears_clients = somebody_hears_clients || !deaf;
     offers.push_back(offer);
@@ -81,6 +82,8 @@ SlotTables Host::compute_tables(HostSet members) const {
     for (const auto& [known, of_slot] : done)
       if (spread && known == weights) same = of_slot;
     tables[slot] = same != kMaxSlots ? tables[same] : owners_of_slot(slot, settings_.rules, offers);
+    if (planted(Bug::bucket_forgotten)) tables[slot][7] = 0;
+    if (planted(Bug::default_host_is_me) && slot == kDefaultSlot) tables[slot].fill(settings_.id);
     if (spread && same == kMaxSlots) done.emplace_back(weights, slot);
   }
   return tables;
@@ -156,6 +159,7 @@ bool Host::may_serve_alone(Nanos now, const Circle& circle) const {
 }
 
 void Host::settle_view(Nanos now, const Circle& circle) {
+  if (planted(Bug::settles_never) && phase_ == Phase::acquired) return;
   if (shut_out_by_a_peer(circle)) return go_alone("the others have formed a view without this host");
   if (gateway_missed_ && std::popcount(view_.members) == 1 && phase_ != Phase::none)
     return go_alone("nobody is heard, and the gateway does not answer");
@@ -171,7 +175,12 @@ void Host::settle_view(Nanos now, const Circle& circle) {
       !may_serve_alone(now, circle))
     return;  // still listening
 
-  const uint64_t digest = content_digest(wanted);
+  if (!digest_known_ || digest_members_ != wanted) {
+    digest_ = content_digest(wanted);
+    digest_members_ = wanted;
+    digest_known_ = true;
+  }
+  const uint64_t digest = digest_;
   uint32_t stated = 0;  // the highest number under which somebody states this very view
   bool readmits = false;
   for_each_host(wanted, [&](HostId id) {
@@ -184,6 +193,8 @@ void Host::settle_view(Nanos now, const Circle& circle) {
     readmits = readmits || (is_back && peer.accused_in_view >= view_.number);
   });
   const bool same = wanted == view_.members && digest == view_.digest && phase_ != Phase::none;
+  readmits = readmits || renew_view_;
+  renew_view_ = false;
   if (same && !readmits) {
     if (stated > view_.number) start_view(stated, wanted, digest, now);
     return;
@@ -191,6 +202,23 @@ void Host::settle_view(Nanos now, const Circle& circle) {
   // Held lists are told apart by the view's number: never two views of one number here.
   const bool join_theirs = stated > view_.number;
   start_view(join_theirs ? stated : highest_number_seen() + 1, wanted, digest, now);
+}
+
+// A host that was evicted here, and did not hear of it: it still states a view with this host in it. What it
+// owned it may own yet, kept alive by others' echoes, and this host may own the same since. The one that
+// knows gives way: it owns nothing until both have met in a view, or the other's lease is over.
+void Host::yield_to_the_unaware(const wire::Heartbeat& heartbeat, Nanos now) {
+  const HostId id = heartbeat.header.sender;
+  if (!(not_heard_since_evicted_ & bit_of(id))) return;
+  not_heard_since_evicted_ &= ~bit_of(id);
+  const bool ended = heartbeat.phase == 0 || (heartbeat.flags & (wire::kLeaving | wire::kRestarting)) != 0;
+  if (ended || !(heartbeat.view_members & bit_of(settings_.id))) return;
+  left_behind_until_[id] = now + silence_limit();
+  if (!ownership_.owns_anything()) return;
+  note(Notice::Kind::view_changed, id, "was evicted and does not know: owns nothing until it does");
+  ownership_.clear();
+  renew_view_ = phase_ == Phase::acquired;
+  out_.states_changed = true;
 }
 
 // Members that are left behind alive: neither silent nor out of their view. What they own they own until they
@@ -224,7 +252,8 @@ void Host::start_view(uint32_t number, HostSet members, uint64_t digest, Nanos n
   release_begun_ = false;
   held_parts_.clear();
   for_each_host(members, [&](HostId id) {
-    if (peers_[id].accused && peers_[id].accused_in_view < number) peers_[id].accused = false;
+    const bool earlier = peers_[id].accused_in_view < number && !planted(Bug::accused_for_ever);
+    if (peers_[id].accused && earlier) peers_[id].accused = false;
   });
   apply(HostEvent::diverged, "view " + std::to_string(number));
   note(Notice::Kind::view_changed, 0,
@@ -266,10 +295,11 @@ void Host::note_departures(HostSet before, HostSet after, Nanos now) {
          restarting ? "restarts"
          : left     ? "left"
                     : "evicted");
-    if (left && !restarting) return;
+    if (!left) not_heard_since_evicted_ |= bit_of(id);
+    if ((left && !restarting) || planted(Bug::no_ghosts)) return;
     Ghost ghost;
     ghost.incarnation = peer.incarnation;
-    ghost.buckets = peer.held.slots;
+    ghost.buckets = peer.held.slots.empty() ? SlotBuckets(kMaxSlots) : peer.held.slots;
     for (std::size_t slot : ownership_.slots())
       for (std::size_t bucket = 0; bucket < kBucketCount; ++bucket)
         if (tables_[slot][bucket] == id || next_tables_[slot][bucket] == id) ghost.buckets[slot].set(bucket);
@@ -286,8 +316,9 @@ bool Host::all_members_at(Phase phase, const Circle& circle) const {
   bool all = true;
   for_each_host(view_.members & ~bit_of(settings_.id), [&](HostId id) {
     const auto& heartbeat = peers_[id].heartbeat;
-    const bool stated = heartbeat.view == view_.number && heartbeat.view_digest == view_.digest &&
-                        heartbeat.phase >= static_cast<uint8_t>(phase);
+    const bool of_this = heartbeat.view == view_.number && heartbeat.view_digest == view_.digest;
+    const bool stated =
+        (of_this || planted(Bug::any_view_counts)) && heartbeat.phase >= static_cast<uint8_t>(phase);
     if ((circle.heard & bit_of(id)) && stated) return;
     bool relayed = false;  // not heard here, but by a neighbour in this same view
     if (!(circle.heard & bit_of(id))) {
@@ -305,8 +336,10 @@ bool Host::all_members_at(Phase phase, const Circle& circle) const {
 }
 
 void Host::advance_phase(Nanos now, const Circle& circle) {
+  if (planted(Bug::release_never)) return;
   if (phase_ == Phase::seen && !release_begun_ && all_members_at(Phase::seen, circle)) release(now);
-  if (phase_ == Phase::released && all_members_at(Phase::released, circle)) {
+  const bool released = all_members_at(Phase::released, circle) || planted(Bug::skip_release);
+  if (phase_ == Phase::released && released) {
     if (std::popcount(view_.members) == 1 && !may_serve_alone(now, circle)) return;
     if (yields_to_a_better_view(circle) || somebody_left_behind_owns(now, circle)) return;
     acquire(now);
@@ -321,7 +354,7 @@ void Host::release(Nanos now) {
   phase_ = Phase::released;
   say_soon_ = true;
   next_tables_ = compute_tables(view_.members);
-  ownership_.shrink_to(next_tables_, settings_.id);
+  if (!planted(Bug::keep_at_release)) ownership_.shrink_to(next_tables_, settings_.id);
   out_.states_changed = true;
   out_.scan = ++scan_token_;
   scan_pending_ = true;

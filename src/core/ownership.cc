@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/ownership.hh"
 
+#include "core/planted.hh"
+
 namespace nlb::core {
 
 Ownership::Ownership(std::vector<std::size_t> slots)
@@ -48,15 +50,22 @@ bool Ownership::holds_anything() const {
 }
 
 SlotStates Ownership::states(std::size_t slot, bool check_all, const BucketSet& others_hold) const {
-  SlotStates states;
-  for (std::size_t bucket = 0; bucket < kBucketCount; ++bucket) {
-    if (owned_[slot][bucket]) {
-      states[bucket] = check_all || others_hold[bucket] ? BucketState::owned_checked : BucketState::owned;
-    } else {
-      const bool may_hold = !live_known_ || held_[slot][bucket];
-      states[bucket] = may_hold ? BucketState::foreign_checked : BucketState::foreign;
-    }
+  // The two bits of a state (bucket_state.hh): owned, checked.
+  const bool unknown = !live_known_ && !planted(Bug::closed_while_unknown);
+  BucketSet may_hold;
+  if (unknown) {
+    may_hold.set();
+  } else if (!planted(Bug::own_flows_dropped)) {
+    may_hold = held_[slot];
   }
+  BucketSet others_may = others_hold;
+  if (check_all) others_may.set();
+  const BucketSet& owned = owned_[slot];
+  const BucketSet checked = (owned & others_may) | (~owned & may_hold);
+  SlotStates states;
+  for (std::size_t bucket = 0; bucket < kBucketCount; ++bucket)
+    states[bucket] = static_cast<BucketState>(static_cast<unsigned>(owned[bucket]) |
+                                              static_cast<unsigned>(checked[bucket]) << 1);
   return states;
 }
 

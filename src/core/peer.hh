@@ -23,7 +23,7 @@ struct HeldList {
   uint16_t generation = 0;
   uint16_t parts_expected = 0;
   std::vector<bool> parts_seen;
-  std::vector<BucketSet> slots = std::vector<BucketSet>(kMaxSlots);
+  std::vector<BucketSet> slots;  // by slot; empty until a part has come
 };
 
 struct Peer {

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+// Who knows of whom. Several invariants bind only hosts that "have heard each other, both ways, for two
+// periods": nobody can mind a host that it cannot hear. This keeps that relation from what really reached
+// running daemons, apart from what they conclude.
+#pragma once
+
+#include <array>
+
+#include "base/limits.hh"
+#include "base/net.hh"
+
+namespace nlb::sim {
+
+using Port = uint8_t;  // of the switch: a host's id, then those of namesakes; 0 = the gateway
+
+class Acquaintance {
+ public:
+  Acquaintance(Nanos period, Nanos silence_limit) : period_(period), silence_limit_(silence_limit) {}
+
+  // A frame that `from` sent at `sent_at` has been judged by the daemon of `listener`.
+  void hear(Port listener, Port from, Nanos sent_at, Nanos now) {
+    Hearing& hearing = hearing_[listener][from];
+    if (hearing.last == 0 || now - hearing.last >= silence_limit_) hearing = {now, now, 0};
+    hearing.last = now;
+    const Hearing& back = hearing_[from][listener];
+    if (hearing.answered == 0 && back.last != 0 && back.since < sent_at) hearing.answered = now;
+  }
+  void cut(Port listener, Port from) { hearing_[listener][from] = {}; }
+  void forget(Port port) {  // a new daemon has heard nobody, and nobody has heard it
+    for (std::size_t other = 0; other <= kMaxHosts; ++other)
+      hearing_[port][other] = hearing_[other][port] = {};
+  }
+  // Both hear each other, have done so for two periods, and each has heard what the other said after that.
+  [[nodiscard]] bool acquainted(Port a, Port b, Nanos now) const {
+    return heard(a, b, now) && heard(b, a, now);
+  }
+
+ private:
+  struct Hearing {
+    Nanos since = 0, last = 0;  // without a gap of D
+    Nanos answered = 0;         // since when frames come that were sent after the sender heard the listener
+  };
+  [[nodiscard]] bool heard(Port listener, Port from, Nanos now) const {
+    const Hearing& hearing = hearing_[listener][from];
+    return hearing.answered != 0 && now - hearing.last <= 3 * period_ && now - hearing.since > 2 * period_ &&
+           now - hearing.answered > period_;
+  }
+  Nanos period_, silence_limit_;
+  std::array<std::array<Hearing, kMaxHosts + 1>, kMaxHosts + 1> hearing_{};
+};
+
+}  // namespace nlb::sim

@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sim/checkers.hh"
+
+#include <bit>
+
+namespace nlb::sim {
+namespace {
+
+constexpr std::size_t kViolationsKept = 20;
+
+std::string name(const Node& node) {
+  return "host " + std::to_string(node.id) + (node.namesake ? "'" : "");
+}
+
+}  // namespace
+
+std::string Violation::text() const {
+  return invariant + " at " + std::to_string(at / kMillisecond) + " ms: " + what;
+}
+
+void Checkers::violate(const std::string& invariant, const std::string& what) {
+  if (violations_.size() >= kViolationsKept) return;
+  violations_.push_back({invariant, what, scene_.now});
+  scene_.trace.tell(scene_.now, "VIOLATION " + invariant + ": " + what);
+}
+
+// Hosts with different seeds do not mean the same by a bucket: any two of theirs may be one client's.
+bool Checkers::overlap(const Node& a, const Node& b) const {
+  if (!a.kernel_alive || !b.kernel_alive) return false;
+  bool any_a = false, any_b = false;
+  for (std::size_t slot : scene_.slots)
+    for (std::size_t word = 0; word < a.owned[slot].size(); ++word) {
+      const uint64_t in_a = a.owned[slot][word], in_b = b.owned[slot][word];
+      if ((in_a & in_b) != 0 && a.hash_seed == b.hash_seed) return true;
+      any_a = any_a || in_a != 0;
+      any_b = any_b || in_b != 0;
+    }
+  return a.hash_seed != b.hash_seed && any_a && any_b;
+}
+
+std::string Checkers::shared_bucket(const Node& a, const Node& b) const {
+  for (std::size_t slot : scene_.slots)
+    for (std::size_t word = 0; word < a.owned[slot].size(); ++word)
+      if (const uint64_t both = a.owned[slot][word] & b.owned[slot][word]; both != 0)
+        return "slot " + std::to_string(slot) + " bucket " +
+               std::to_string(word * 64 + static_cast<std::size_t>(std::countr_zero(both)));
+  return "a bucket";
+}
+
+void Checkers::states_changed(Port port) {
+  const Node& node = scene_.nodes[port];
+  std::erase_if(overlapping_, [&](const Pair& pair) { return pair.a == port || pair.b == port; });
+  for (const Node& other : scene_.nodes)
+    if (other.port != 0 && other.port != port && other.kernel_alive && overlap(node, other))
+      overlapping_.push_back({port, other.port});
+  check_keep_flow(node);
+}
+
+// keep-flow: "an established TCP connection stays on its host as long as that host lives and is not stopped".
+// The filter of its home drops its segments in state foreign alone.
+void Checkers::check_keep_flow(const Node& node) {
+  if (!node.kernel_alive || node.filter_closed) return;
+  for (const uint32_t index : node.flows) {
+    const Flow& flow = scene_.flows[index];
+    const uint32_t bucket = bucket_of(flow.client, node.hash_seed);
+    if (node.state(flow.slot, bucket) == BucketState::foreign)
+      return violate("keep-flow", name(node) + " drops its own connection in slot " +
+                                      std::to_string(flow.slot) + " bucket " + std::to_string(bucket));
+  }
+}
+
+void Checkers::judge_overlaps() {
+  for (const Pair& pair : overlapping_) judge_overlap(scene_.nodes[pair.a], scene_.nodes[pair.b]);
+}
+
+// Exception of one-owner, measured apart: a machine that stood still with its clock takes its old lease for
+// valid when it goes on, until it ends. That window must never exceed the lease.
+bool Checkers::excused_by_standstill(const Node& node) {
+  const Nanos local = node.clock.local(scene_.now);
+  if (local >= node.excused_until) return false;
+  const Nanos window = local - node.resumed_local;
+  longest_frozen_window_ = std::max(longest_frozen_window_, window);
+  if (window > scene_.lease_length())
+    violate("frozen-window", name(node) + " still takes the lease of before its standstill for valid");
+  return true;
+}
+
+// one-owner: "among hosts that have heard each other, both ways, for two periods, at no time do two accept a
+// new flow of the same bucket". silent-when-stalled: a host whose daemon has no turn has no more lease when
+// others take its buckets; this binds those whom it was acquainted with when it lost its turn, who have run
+// since, and from whom it was not cut meanwhile.
+void Checkers::judge_overlap(const Node& a, const Node& b) {
+  const Nanos now = scene_.now;
+  const auto accepting = [&](const Node& node) {
+    return node.kernel_runs() && !node.filter_closed && node.lease_valid(now);
+  };
+  if (!accepting(a) || !accepting(b)) return;
+  const bool a_excused = excused_by_standstill(a), b_excused = excused_by_standstill(b);
+  if (a_excused || b_excused) return;
+  const bool a_runs = a.daemon_runs(), b_runs = b.daemon_runs();
+  const std::string both = shared_bucket(a, b) + " of " + name(a) + " and " + name(b);
+  if (a_runs && b_runs && scene_.known.acquainted(a.port, b.port, now)) return violate("one-owner", both);
+  if (a_runs != b_runs) {
+    const Node& stalled = a_runs ? b : a;
+    const Node& running = a_runs ? a : b;
+    if ((stalled.knew & bit_of(running.port)) != 0)
+      violate("silent-when-stalled", both + "; the daemon of " + name(stalled) + " does not run");
+  }
+}
+
+// full-cover: "a settled group has an owner for every bucket of every enabled rule for which some member has
+// weight and is neither draining nor unhealthy", and just now accepts there.
+void Checkers::full_cover(HostSet group) {
+  for (std::size_t slot : scene_.slots) {
+    BucketWords covered{};
+    for_each_host(group, [&](Port port) {
+      const Node& node = scene_.nodes[port];
+      if (!node.kernel_runs() || !node.lease_valid(scene_.now)) return;
+      for (std::size_t word = 0; word < covered.size(); ++word) covered[word] |= node.owned[slot][word];
+    });
+    for (std::size_t word = 0; word < covered.size(); ++word)
+      if (covered[word] != ~uint64_t{0})
+        return violate(
+            "full-cover",
+            "nobody accepts in slot " + std::to_string(slot) + " bucket " +
+                std::to_string(word * 64 + static_cast<std::size_t>(std::countr_one(covered[word]))));
+  }
+}
+
+// no-foreign-reset: "no host resets a connection that another living host holds". It binds a host that could
+// know of the holder: both daemons run and are acquainted; or the holder's does not run, and the host was
+// acquainted and in one view with it when it stopped, and has run since on a path without faults. A machine
+// that stands still as a whole does not live: it answers nobody. And a host whose daemon has no turn can
+// learn nothing; past its lease it lets no reset out.
+void Checkers::reset_sent(Port by, const Flow& flow) {
+  const Node& resetter = scene_.nodes[by];
+  const Node& home = scene_.nodes[flow.home];
+  const bool knows = home.daemon_runs() ? scene_.known.acquainted(by, flow.home, scene_.now)
+                                        : (resetter.remembers & bit_of(flow.home)) != 0;
+  if (!home.kernel_runs() || !resetter.daemon_runs() || !knows) {
+    ++excused_resets_;
+    return;
+  }
+  violate("no-foreign-reset", name(resetter) + " resets a connection of " + name(home) + " in slot " +
+                                  std::to_string(flow.slot) + " bucket " +
+                                  std::to_string(bucket_of(flow.client, resetter.hash_seed)));
+}
+
+// mac-truth, guarded-port, as far as a switch can judge: the cluster MAC is never an Ethernet source, so no
+// switch can learn it.
+void Checkers::frame_sent(Port by, const MacAddress& source, bool learnt_cluster_mac) {
+  if (learnt_cluster_mac)
+    violate("mac-truth", name(scene_.nodes[by]) + " sends from the cluster MAC " + source.text());
+}
+
+}  // namespace nlb::sim

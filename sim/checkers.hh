@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+// The named invariants, judged at every step: after each event the pairs of hosts whose buckets overlap are
+// looked at; what follows from bucket states is looked at when states change. What each one binds, and the
+// cases where nobody could know better, are said at its function.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "sim/flow.hh"
+#include "sim/network.hh"
+#include "sim/node.hh"
+#include "sim/trace.hh"
+
+namespace nlb::sim {
+
+struct Violation {
+  std::string invariant, what;
+  Nanos at = 0;
+  [[nodiscard]] std::string text() const;
+};
+
+// What checkers look at; the world writes it.
+struct Scene {
+  Nanos now = kSecond;
+  std::vector<Node> nodes;  // by port; [0] is nobody
+  std::vector<Flow> flows;
+  std::vector<std::size_t> slots;
+  Network network;
+  Acquaintance known;
+  uint32_t period_ms = 50, tolerance = 10;
+  Trace trace;
+
+  Scene(uint32_t period, uint32_t limit)
+      : known(kMillisecond * period, kMillisecond * period * limit), period_ms(period), tolerance(limit) {}
+  [[nodiscard]] Nanos period() const { return kMillisecond * period_ms; }
+  [[nodiscard]] Nanos silence_limit() const { return period() * tolerance; }
+  [[nodiscard]] Nanos lease_length() const { return silence_limit() / 4 * 3; }
+};
+
+class Checkers {
+ public:
+  explicit Checkers(Scene& scene) : scene_(scene) {}
+
+  void states_changed(Port port);  // what a kernel's filter holds: overlaps, keep-flow
+  void each_step() {
+    if (!overlapping_.empty()) judge_overlaps();
+  }
+  void full_cover(HostSet group);                                               // a settled group
+  void reset_sent(Port by, const Flow& flow);                                   // no-foreign-reset
+  void frame_sent(Port by, const MacAddress& source, bool learnt_cluster_mac);  // mac-truth
+  void violate(const std::string& invariant, const std::string& what);
+
+  [[nodiscard]] const std::vector<Violation>& violations() const { return violations_; }
+  [[nodiscard]] Nanos longest_frozen_window() const { return longest_frozen_window_; }
+  [[nodiscard]] uint64_t resets_nobody_could_know() const { return excused_resets_; }
+
+ private:
+  struct Pair {
+    Port a = 0, b = 0;
+  };
+  void judge_overlaps();
+  void judge_overlap(const Node& a, const Node& b);
+  [[nodiscard]] bool excused_by_standstill(const Node& node);
+  [[nodiscard]] bool overlap(const Node& a, const Node& b) const;
+  [[nodiscard]] std::string shared_bucket(const Node& a, const Node& b) const;
+  void check_keep_flow(const Node& node);
+
+  Scene& scene_;
+  std::vector<Pair> overlapping_;
+  std::vector<Violation> violations_;
+  Nanos longest_frozen_window_ = 0;
+  uint64_t excused_resets_ = 0;
+};
+
+}  // namespace nlb::sim

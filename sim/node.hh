@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+// One machine: its daemon (the shipped core), what its kernel knows, its clock, and what is wrong with it at
+// present. Faults overlap, so what several may cause is counted.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "core/host.hh"
+#include "sim/acquaintance.hh"
+#include "sim/clock.hh"
+
+namespace nlb::sim {
+
+using BucketWords = std::array<uint64_t, kBucketCount / 64>;
+
+struct Received {  // waits for the daemon
+  uint32_t packet = 0;
+  Port from = 0;
+};
+
+// What a snapshot of a machine holds.
+struct Snapshot {
+  core::Host host;
+  std::vector<SlotStates> states;
+  Nanos lease = 0, local = 0;
+};
+
+struct Node {
+  HostId id = 0;
+  Port port = 0;
+  MacAddress mac;
+  bool namesake = false;  // has the id of another machine
+  uint8_t weight = wire::kOfferEqual;
+  Clock clock;
+
+  std::unique_ptr<core::Host> host;  // null: no daemon runs
+  std::vector<Received> inbox;       // while the daemon has no turn
+  uint8_t generation = 0;            // of the daemon; what was asked by an earlier one is not answered
+  Nanos wake_at = 0;                 // when the timer is set for, in the world's time
+  bool next_minor = false;           // speaks the next minor version of the protocol
+
+  bool kernel_alive = false;
+  bool filter_closed = false;      // `nlb stop`
+  std::vector<SlotStates> states;  // by slot: what the kernel's filter holds
+  std::vector<BucketWords> owned;  // the same, as sets of owned buckets
+  Nanos lease = 0;                 // by the machine's own clock
+  uint64_t hash_seed = 0;          // of the bucket hash
+  std::vector<uint32_t> flows;     // connections that live here
+
+  // What is wrong, and how often.
+  int off = 0, down = 0;        // no power; no daemon
+  int stalled = 0, paused = 0;  // the daemon stands still; the machine does
+  int clock_stopped = 0;        // with the machine
+  int isolated = 0, no_carrier = 0, deaf = 0, no_gateway = 0;
+  int64_t starving_ms = 0, slow_scan_ms = 0;
+  bool turn_taken = false;  // a starved daemon waits for the processor
+
+  HostSet knew = 0;         // whom its daemon was acquainted with when it lost its turn
+  HostSet remembers = 0;    // whose kernel its daemon may be expected to know of, their daemons being down
+  Nanos resumed_local = 0;  // its clock when it went on after it had stood still
+  Nanos excused_until = 0;  // the lease that it had then: until its end it cannot know better
+  std::unique_ptr<Snapshot> snapshot;
+
+  [[nodiscard]] bool daemon_runs() const {
+    return host && kernel_alive && stalled == 0 && paused == 0 && !turn_taken;
+  }
+  [[nodiscard]] bool kernel_runs() const { return kernel_alive && paused == 0; }
+  // Do frames for clients' connections get in here?
+  [[nodiscard]] bool serves() const {
+    return kernel_runs() && !filter_closed && isolated == 0 && no_carrier == 0 && deaf == 0;
+  }
+  [[nodiscard]] bool lease_valid(Nanos now) const { return clock.local(now) < lease; }
+  [[nodiscard]] BucketState state(std::size_t slot, uint32_t bucket) const { return states[slot][bucket]; }
+  [[nodiscard]] bool accepts(std::size_t slot, uint32_t bucket, Nanos now) const {
+    const BucketState state = states[slot][bucket];
+    const bool owns = state == BucketState::owned || state == BucketState::owned_checked;
+    return owns && kernel_runs() && !filter_closed && lease_valid(now);
+  }
+};
+
+}  // namespace nlb::sim

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sim/report.hh"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace nlb::sim {
+
+void Report::add(const RunResult& result) {
+  ++seeds_;
+  violations_ += result.violations.size();
+  excused_resets_ += result.excused_resets;
+  simulated_ += result.simulated;
+  longest_settling_ = std::max(longest_settling_, result.longest_settling);
+  if (result.lease_length > 0)
+    longest_window_of_lease_ =
+        std::max(longest_window_of_lease_, static_cast<double>(result.longest_frozen_window) /
+                                               static_cast<double>(result.lease_length));
+  const Counters& c = result.counters;
+  counters_.frames += c.frames;
+  counters_.deliveries += c.deliveries;
+  counters_.refused += c.refused;
+  counters_.forged += c.forged;
+  counters_.connections += c.connections;
+  counters_.unanswered += c.unanswered;
+  counters_.segments += c.segments;
+  counters_.evictions += c.evictions;
+  counters_.views += c.views;
+  for (const Fault& fault : result.faults) ++faults_[static_cast<std::size_t>(fault.kind)];
+  ++hosts_[result.hosts];
+}
+
+std::string Report::text(const std::string& command, double wall_s) const {
+  const double seconds = static_cast<double>(simulated_) / 1e9;
+  std::string text = fmt::format("`{}`\n\n| what | how much |\n|---|---|\n", command);
+  const auto row = [&](std::string_view what, const std::string& much) {
+    text += fmt::format("| {} | {} |\n", what, much);
+  };
+  row("seeds", fmt::format("{}", seeds_));
+  row("violations", fmt::format("{}", violations_));
+  row("simulated time", fmt::format("{:.1f} h", seconds / 3600));
+  row("speed", fmt::format("{:.0f} times real time, one core, {:.0f} s", seconds / wall_s, wall_s));
+  row("frames sent, judged", fmt::format("{}, {}", counters_.frames, counters_.deliveries));
+  row("frames damaged and refused, made up or replayed",
+      fmt::format("{}, {}", counters_.refused, counters_.forged));
+  row("connections, segments", fmt::format("{}, {}", counters_.connections, counters_.segments));
+  row("SYNs that nobody answered at once", fmt::format("{}", counters_.unanswered));
+  row("views acquired, members evicted (counted at each host)",
+      fmt::format("{}, {}", counters_.views, counters_.evictions));
+  row("resets of another's connection that nobody could know of", fmt::format("{}", excused_resets_));
+  row("longest time to settle", fmt::format("{} ms", longest_settling_ / kMillisecond));
+  row("longest window after a frozen clock", fmt::format("{:.2f} of the lease", longest_window_of_lease_));
+  text += "\n| fault | met | what happens |\n|---|---|---|\n";
+  for (std::size_t i = 0; i < kFaultKinds; ++i) {
+    const auto kind = static_cast<FaultKind>(i);
+    text += fmt::format("| `{}` | {} | {} |\n", name_of(kind), faults_[i], text_of(kind));
+  }
+  text += "\n| hosts | seeds |\n|---|---|\n";
+  for (const auto& [hosts, seeds] : hosts_) text += fmt::format("| {} | {} |\n", int{hosts}, seeds);
+  return text;
+}
+
+}  // namespace nlb::sim

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+// Runs as a whole: the same seed is the same run, lists of faults are written and read, shrinking shortens,
+// and what the simulator once found stays found.
+#include <gtest/gtest.h>
+
+#include "sim/shrink.hh"
+
+namespace nlb::sim {
+namespace {
+
+RunResult run_with(uint64_t seed, HostId hosts, const std::string& faults) {
+  RunOptions options;
+  options.seed = seed;
+  options.hosts = hosts;
+  options.duration = 120 * kSecond;
+  options.faults = parse_faults(faults).value();
+  return run(options);
+}
+
+TEST(Run, ASeedIsTheSameRunEachTimeAndAnotherSeedIsAnother) {
+  RunOptions options;
+  options.duration = 40 * kSecond;
+  options.seed = 11;
+  const auto once = run(options), again = run(options);
+  EXPECT_EQ(once.hash, again.hash);
+  EXPECT_EQ(text_of(once.faults), text_of(again.faults));
+  options.seed = 12;
+  EXPECT_NE(run(options).hash, once.hash);
+}
+
+TEST(Run, TheListOfItsFaultsReplaysARun) {
+  RunOptions options;
+  options.duration = 80 * kSecond;
+  options.seed = 21;
+  const auto drawn = run(options);
+  options.faults = parse_faults(text_of(drawn.faults)).value();
+  EXPECT_EQ(run(options).hash, drawn.hash);
+}
+
+TEST(Faults, AreReadAsTheyAreWritten) {
+  const std::string text = "split@12300+4000:1.2:3,loss@5+10:1:2.3:300000,drift@1+2:4:-:900000,forge@7+8";
+  const auto plan = parse_faults(text);
+  ASSERT_TRUE(plan);
+  EXPECT_EQ(text_of(*plan), text);
+  EXPECT_TRUE(parse_faults("none")->empty());
+  for (const char* wrong : {"", "loss", "loss@1", "loss@1+", "loss@a+1", "flood@1+1", "loss@1+1:0",
+                            "loss@1+1:65", "loss@1+1:1:2:3:4", "loss@-1+1", "loss@1+1:1:2:x"})
+    EXPECT_FALSE(parse_faults(wrong)) << wrong;
+}
+
+TEST(Faults, EveryKindIsDrawn) {
+  FaultMix mix;
+  for (std::size_t i = 0; i < kFaultKinds; ++i) mix.kinds.push_back(static_cast<FaultKind>(i));
+  mix.hosts = 5;
+  mix.until = 30 * kSecond;
+  mix.count = 2000;
+  Random random(1);
+  std::set<FaultKind> met;
+  for (const Fault& fault : draw_faults(mix, random)) {
+    met.insert(fault.kind);
+    EXPECT_GE(fault.at, 0);
+    EXPECT_LE(fault.at + fault.duration, mix.until);
+    EXPECT_NE(fault.a, 0u);
+  }
+  EXPECT_EQ(met.size(), kFaultKinds);
+}
+
+// The names of the list are of the outside contract: what one run printed, another reads.
+TEST(Faults, HaveNamesThatLeadBack) {
+  for (std::size_t i = 0; i < kFaultKinds; ++i) {
+    const auto kind = static_cast<FaultKind>(i);
+    EXPECT_EQ(fault_kind(name_of(kind)), kind);
+  }
+  EXPECT_FALSE(fault_kind("flood"));
+}
+
+// What was found, each by the list that had been shortened to it.
+TEST(Found, AMachineSetBackToASnapshotIsHeardAgain) {
+  EXPECT_TRUE(run_with(133, 2, "snapshot@24148+3781:1").violations.empty());
+  EXPECT_TRUE(run_with(132, 4, "snapshot@60756+7738:4").violations.empty());
+}
+
+TEST(Found, WhoEvictedAHostThatDoesNotKnowGivesWay) {
+  EXPECT_TRUE(run_with(79, 4,
+                       "config@17584+145:1,bad-pair@42059+7423:4:3,upgrade@49536+2905:4,"
+                       "snapshot@50009+134:3,burst@51931+900:1.2.3.4:1.2.3.4")
+                  .violations.empty());
+}
+
+// After a split both sides serve, and both hold connections in the same buckets. When it heals and one daemon
+// dies before it has heard the other side, its kernel cannot know better until its lease is over: that is no
+// violation (seeds 485, 612, 736, 824, 828 and 865 of the first world called it one). Past the lease
+// nothing of the kind happens.
+TEST(Found, ADaemonThatDiesRightAfterAHealHasItsLeaseAndNoMore) {
+  for (const bool dies : {false, true}) {
+    World world(7, 50, 10);
+    for (HostId id : {HostId{1}, HostId{2}}) world.add(id);
+    ASSERT_TRUE(world.run_until_converged({1, 2}, 3 * kSecond));
+    world.cut_both(1, 2);
+    world.run_for(2 * kSecond);
+    for (int i = 0; i < 300; ++i) ASSERT_TRUE(world.connect());
+    world.heal();
+    world.run_for(kMillisecond / 20);
+    if (dies) world.kill_daemon(1);
+    world.run_for(world.host(2).lease_length());
+    const std::size_t left = world.node(2).flows.size();
+    world.run_for(5 * kSecond);
+    EXPECT_EQ(world.node(2).flows.size(), left) << (dies ? "past its lease" : "both run");
+    EXPECT_GT(left, 0u);
+    for (const auto& violation : world.violations()) ADD_FAILURE() << violation.text();
+  }
+}
+
+}  // namespace
+}  // namespace nlb::sim
