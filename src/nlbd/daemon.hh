@@ -51,6 +51,9 @@ class Daemon {
   Daemon(DaemonPaths paths, Config config);
   ~Daemon();
 
+  // The filter; what root may do beyond the needed capabilities (finding an earlier daemon's programs without
+  // their pins) ends with this. Makes no thread.
+  [[nodiscard]] Result<void> attach();
   [[nodiscard]] Result<void> start();
   void tick();            // once a second: is everything still as it was put?
   void on_link_change();  // netlink said something

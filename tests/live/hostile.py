@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Frames that should not be believed, and hosts that should not share a view."""
 import json
+import os
 import re
 import subprocess
 from pathlib import Path
@@ -109,6 +110,7 @@ def restart_with_another_key_file(lab, host, change):
     own = Path(f"{lab.root}/host{host}/own.key")
     own.write_text(change(shared.read_text()))
     own.chmod(0o600)
+    os.chown(own, shared.stat().st_uid, -1)
     edit(lab, host, r'key_file *= *"[^"]*"', f'key_file = "{own}"')
     lab.lab("restart", f"host{host}", "--timeout", 0)
 
