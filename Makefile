@@ -3,10 +3,10 @@
 PREFIX ?= /usr
 NINJA  ?= ninja
 
-.PHONY: help deps build demo lab-vm test check check-lint check-sanitizers fuzz bench format install clean
+.PHONY: help deps build demo lab-vm test check check-lint check-sanitizers fuzz soak bench format install clean
 
 help:
-	@echo "make deps | build | demo | lab-vm | test | check | bench | fuzz | format | install DESTDIR=… | clean"
+	@echo "make deps | build | demo | lab-vm | test | check | bench | fuzz | soak HOURS=2 | format | install DESTDIR=… | clean"
 
 deps:
 	@tools/deps.sh
@@ -44,6 +44,11 @@ check-sanitizers:
 # Each fuzz target for FUZZ_SECONDS.
 fuzz:
 	@tools/fuzz.sh
+
+# The lab under random faults for hours; nothing may grow. SEED repeats a run.
+HOURS ?= 2
+soak: build
+	@python3 tests/soak/soak.py --hours $(HOURS) $(if $(SEED),--seed $(SEED))
 
 bench: build
 	@tools/bench.sh

@@ -14,7 +14,8 @@
 #   signal NAME   to nlbd: KILL, STOP, CONT
 #   state    prints how nlbd and the service are: running, paused or dead
 # nlbd is started at boot once it has been enabled ($state/enabled).
-: "${user:?}" "${id:?}" "${mac:?}" "${address:?}" "${gateway:?}" "${home:?}" "${state:?}" "${root:?}" "${forward:?}"
+: "${user:?}"
+: "${id:?}" "${mac:?}" "${address:?}" "${gateway:?}" "${home:?}" "${state:?}" "${root:?}" "${forward:?}"
 : "${routes=}"
 
 runs() { # NAME
@@ -42,7 +43,8 @@ start() { # NAME COMMAND…
 start_service() { start service nlb lab service --host-id "$id"; }
 
 start_nlbd() {
-  start nlbd nlbd --config "$home/web.toml" --runtime-dir /run/opennlb/web --state-dir "$state" --user "$user" --foreground
+  start nlbd nlbd --user "$user" --config "$home/web.toml" --runtime-dir /run/opennlb/web \
+    --state-dir "$state" --foreground
 }
 
 end() { # NAME: as an init system does it

@@ -15,6 +15,7 @@
 
 #include "base/result.hh"
 #include "control/config_file.hh"
+#include "control/role.hh"
 #include "core/config.hh"
 #include "datapath/datapath.hh"
 #include "linux/adapter.hh"
@@ -70,7 +71,7 @@ class Daemon {
   [[nodiscard]] bool needs_restart() const { return needs_restart_; }
 
   // docs/control.md
-  [[nodiscard]] nlohmann::json answer(const nlohmann::json& request, bool may_change);
+  [[nodiscard]] nlohmann::json answer(const nlohmann::json& request, const Peer& peer);
 
  private:
   // daemon.cc

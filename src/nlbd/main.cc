@@ -184,6 +184,8 @@ int main(int argc, char** argv) {
   if (account)
     if (auto changed = nlb::change_user(*account, options.paths); !changed) return complain(changed.error());
   nlb::hide_memory();  // a change of user shows it again
+  auto roles = nlb::Roles::of(config->operators, config->admins);
+  if (!roles) return complain(roles.error().within(options.paths.config), kBadConfiguration);
   const auto found = obstacles(options.paths, *config);
   for (const std::string& obstacle : found) std::fprintf(stderr, "nlbd: %s\n", obstacle.c_str());
   if (!found.empty()) return kFailed;
@@ -199,7 +201,8 @@ int main(int argc, char** argv) {
   if (auto started = daemon.start(); !started) return complain(started.error());
   auto control = nlb::ControlServer::listen(
       options.paths.runtime_directory + "/control.sock",
-      [&](const nlohmann::json& request, bool may_change) { return daemon.answer(request, may_change); });
+      [&](const nlohmann::json& request, const nlb::Peer& peer) { return daemon.answer(request, peer); },
+      std::move(*roles));
   if (!control) return complain(control.error());
   sd_notify(0, "READY=1\nSTATUS=running");
   MainLoop(daemon).run();

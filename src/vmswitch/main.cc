@@ -160,7 +160,7 @@ int main(int argc, char** argv) {
   if (options.release) return kDone;
   auto control = nlb::ControlServer::listen(
       options.paths.runtime_directory + "/control.sock",
-      [&](const nlohmann::json& request, bool may_change) { return daemon.answer(request, may_change); });
+      [&](const nlohmann::json& request, const nlb::Peer& peer) { return daemon.answer(request, peer); });
   if (!control) {
     std::fprintf(stderr, "nlb-vmswitch: %s\n", control.error().message.c_str());
     return kFailed;

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""nlbd without root: what it keeps, what it is refused for, that it finds its own after a crash, and that no secret
-shows. One host in a namespace of its own; nobody answers its proof, which is no matter here."""
+"""nlbd without root: what it keeps, what it is refused for, that it finds its own after a crash, that no
+secret shows, and what others can do at its socket. One host in a namespace of its own, which it binds without
+a proof."""
 import json
 import os
 import re
@@ -26,7 +27,7 @@ PINS = Path("/sys/fs/bpf/opennlb")
 
 
 def mask_after_root():
-    """Real time and locked memory come by limits; where root itself may not raise them, by their capabilities."""
+    """Real time and locked memory come by limits; where root may not raise them, by their capabilities."""
     own = int(re.search(r"CapEff:\s*(\w+)", Path("/proc/self/status").read_text())[1], 16)
     return MASK if own & SYS_RESOURCE else MASK | IPC_LOCK | SYS_NICE
 
@@ -46,7 +47,7 @@ class Host:
         self.root.mkdir(parents=True)
         self.root.chmod(0o755)
         sh(f"ip netns add {NETWORK}; ip -n {NETWORK} link add eth0 type veth peer name peer0;"
-           f"ip -n {NETWORK} link set eth0 up; ip -n {NETWORK} link set peer0 up; ip -n {NETWORK} link set lo up;"
+           f"for link in eth0 peer0 lo; do ip -n {NETWORK} link set $link up; done;"
            f"ip -n {NETWORK} addr add 10.77.1.11/24 dev eth0")
         key = self.root / "web.key"
         key.write_text(f"seed {self.seed}\nkey {self.key}\n")
@@ -65,8 +66,8 @@ class Host:
         shutil.rmtree(self.root, ignore_errors=True)
 
     def command(self, *words):
-        return [self.nlbd, "--config", str(self.root / "web.toml"), "--runtime-dir", str(self.runtime), "--state-dir",
-                str(self.state), *words]
+        return [self.nlbd, "--config", str(self.root / "web.toml"), "--runtime-dir", str(self.runtime),
+                "--state-dir", str(self.state), *words]
 
     def start(self, *words, through=()):
         """In the namespace by nsenter, which leaves mounts as they are; `ip netns exec` hides the pins."""
@@ -90,11 +91,67 @@ class Host:
         text = Path(f"/proc/{self.process.pid}/status").read_text()
         return dict(line.split(":\t", 1) for line in text.splitlines() if ":\t" in line)
 
+    def sent(self):
+        return json.loads(self.ask("counters").stdout)["heartbeat"]["sent"]
+
+    def control_map(self):
+        words = ["bpftool", "-j", "map", "show", "pinned", str(self.pins / "nlb_control")]
+        return json.loads(subprocess.run(words, capture_output=True, text=True, check=True).stdout)["id"]
+
     def programs(self):
-        shown = subprocess.run(["nsenter", f"--net=/run/netns/{NETWORK}", "--", "bpftool", "-j", "net", "show", "dev",
-                                "eth0"], capture_output=True, text=True, check=True).stdout
-        found = json.loads(shown)[0]
+        words = [f"--net=/run/netns/{NETWORK}", "--", "bpftool", "-j", "net", "show", "dev", "eth0"]
+        done = subprocess.run(["nsenter", *words], capture_output=True, text=True, check=True)
+        found = json.loads(done.stdout)[0]
         return {entry["id"] for kind in ("xdp", "tc") for entry in found.get(kind, [])}
+
+
+def held(run, host):
+    """Somebody with an account, whose group the socket lets in, and who has no role."""
+    other = ["setpriv", "--reuid", str(USER + 1), "--regid", str(USER), "--clear-groups"]
+    ask = [*other, host.nlb, "--socket", str(host.runtime / "control.sock"), "--json"]
+    host.start("--user", str(USER))
+    host.started()
+    with run.case("a user without a role may ask, and gets exit 4 with what is needed for the rest"):
+        need(subprocess.run([*ask, "query"], capture_output=True, check=False).returncode == 0, "query")
+        for command, role in (("stop", "operate"), ("reload", "admin")):
+            done = subprocess.run([*ask, command], capture_output=True, text=True, check=False)
+            need(done.returncode == 4 and f"the role {role}" in done.stderr,
+                 f"{command}: exit {done.returncode} {done.stderr}")
+    with run.case("200 idle connections and a slow writer: heartbeats and the admin go on") as notes:
+        holder = subprocess.Popen([*other, sys.executable, "-c", HOLDER, str(host.runtime / "control.sock")],
+                                  stdout=subprocess.PIPE, text=True)
+        need("held" in holder.stdout.readline(), "the holder did not start")
+        begin, sent = time.monotonic(), host.sent()
+        slowest = 0.0
+        while time.monotonic() - begin < 2:
+            asked = time.monotonic()
+            host.ask("query")
+            slowest = max(slowest, time.monotonic() - asked)
+        rate = (host.sent() - sent) / (time.monotonic() - begin)
+        holder.kill()
+        holder.wait()
+        need(rate >= 19, f"{rate:.1f} heartbeats a second, wanted 20")
+        need(slowest < 1, f"an answer took {slowest:.2f} s")
+        notes.append(f"{rate:.1f} heartbeats a second, slowest answer {1000 * slowest:.0f} ms")
+    with run.case("a change is an event with user and process"):
+        host.ask("suspend")
+        need(b"`suspend` by user 0, process " in raw(host, "events"), raw(host, "events")[-500:])
+    host.end(signal.SIGTERM)
+
+
+HOLDER = """
+import socket, sys, time
+peers = [socket.socket(socket.AF_UNIX) for _ in range(201)]
+for peer in peers:
+    peer.connect(sys.argv[1])
+print("held", flush=True)
+while True:
+    try:
+        peers[0].send(b"{")
+    except OSError:
+        pass
+    time.sleep(1)
+"""
 
 
 def sh(text):
@@ -113,7 +170,8 @@ def without_root(host):
 def as_user(capabilities, host):
     names = ",".join(f"+{name[4:]}" for name in capabilities)
     return [*without_root(host), "setpriv", "--reuid", str(USER), "--regid", str(USER), "--clear-groups",
-            "--inh-caps", f"-all,{names}", "--ambient-caps", f"-all,{names}", "--bounding-set", f"-all,{names}"]
+            *[word for kind in ("inh-caps", "ambient-caps", "bounding-set")
+              for word in (f"--{kind}", f"-all,{names}")]]
 
 
 def drops(run, host):
@@ -121,10 +179,12 @@ def drops(run, host):
         host.start("--user", str(USER))
         host.started()
         status = host.status()
-        need(status["Uid"].split() == [str(USER)] * 4 and status["Gid"].split() == [str(USER)] * 4, status["Uid"])
+        for name in ("Uid", "Gid"):
+            need(status[name].split() == [str(USER)] * 4, status[name])
         need(status["Groups"].strip() in ("", str(USER)), status["Groups"])
         for name in ("CapPrm", "CapEff", "CapBnd", "CapAmb", "CapInh"):
-            need(int(status[name], 16) == mask_after_root(), f"{name} {status[name]}, wanted {mask_after_root():x}")
+            wanted = mask_after_root()
+            need(int(status[name], 16) == wanted, f"{name} {status[name]}, wanted {wanted:x}")
         need(status["NoNewPrivs"].strip() == "1", "no_new_privs is not set")
         notes.append(f"CapEff {status['CapEff'].strip()}")
     with run.case("no thread has kept more; the protocol thread is real-time all the same"):
@@ -141,7 +201,7 @@ def drops(run, host):
 
 
 def adopts(run, host):
-    with run.case("kill -9 and again: it knows its programs by their pins, replaces them and leaves no other"):
+    with run.case("kill -9 and again: it knows its programs by their pins, replaces them, leaves no other"):
         before = host.programs()
         need(len(before) == 3, f"programs {before}")
         host.end()
@@ -154,14 +214,11 @@ def adopts(run, host):
         need(pinned == after, f"pinned {pinned}, attached {after}")
         need(all(pin.stat().st_uid == USER for pin in host.pins.iterdir()), "a pin is not the daemon's")
     with run.case("the maps go on: SIGTERM, and a daemon that was never root adopts them"):
-        control = subprocess.run(["bpftool", "-j", "map", "show", "pinned", str(host.pins / "nlb_control")],
-                                 capture_output=True, text=True, check=True).stdout
+        control = host.control_map()
         host.end(signal.SIGTERM)
         host.start(through=as_user(NEEDED, host))
         host.started()
-        now = subprocess.run(["bpftool", "-j", "map", "show", "pinned", str(host.pins / "nlb_control")],
-                             capture_output=True, text=True, check=True).stdout
-        need(json.loads(now)["id"] == json.loads(control)["id"], f"{control} -> {now}")
+        need(host.control_map() == control, f"map {control} -> {host.control_map()}")
         need(int(host.status()["CapPrm"], 16) == MASK, host.status()["CapPrm"])
         host.end()
 
@@ -171,7 +228,8 @@ def refuses(run, host):
         with run.case(f"without {lacking} it does not start, and says so"):
             host.start(through=as_user([name for name in NEEDED if name != lacking], host))
             need(host.process.wait(10) == 1, "it started")
-            need(f"capability {lacking.upper()} is missing" in host.log.read_text(), host.log.read_text()[-500:])
+            said = host.log.read_text()
+            need(f"capability {lacking.upper()} is missing" in said, said[-500:])
     with run.case("without a place for its pins it does not start, and says so"):
         host.start(through=as_user(NEEDED, host)[len(without_root(host)):])
         need(host.process.wait(10) == 1, "it started")
@@ -200,8 +258,8 @@ def hides(run, host):
             for place, text in seen.items():
                 shows = secret.encode() in text.lower() or bytes.fromhex(secret) in text
                 need(not shows, f"the {name} shows in {place}")
-        memory = (process / "maps").read_text()
-        need(found_in_memory(process, memory, bytes.fromhex(host.key)), "the search itself finds nothing: it is blind")
+        maps = (process / "maps").read_text()
+        need(found_in_memory(process, maps, bytes.fromhex(host.key)), "the search finds nothing: it is blind")
     host.end(signal.SIGTERM)
 
 
@@ -242,7 +300,7 @@ def main():
     try:
         with run.case("the scenario runs to its end"):
             host.lay_out()
-            for part in (drops, adopts, refuses, hides):
+            for part in (drops, adopts, refuses, hides, held):
                 part(run, host)
     finally:
         run.write()
@@ -250,7 +308,8 @@ def main():
         if failed and host.log.exists():
             print(host.log.read_text()[-3000:])
         host.clear()
-    print(f"{len(run.results) - len(failed)} of {len(run.results)} cases hold in {time.monotonic() - began:.1f} s")
+    hold = len(run.results) - len(failed)
+    print(f"{hold} of {len(run.results)} cases hold in {time.monotonic() - began:.1f} s")
     sys.exit(1 if failed else 0)
 
 

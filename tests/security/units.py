@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""The shipped systemd units: what systemd itself says of their exposure, and that they name what the daemons need."""
+"""The shipped systemd units: how exposed systemd finds them, and that they name what the daemons need."""
 import re
 import subprocess
 import sys
