@@ -3,12 +3,12 @@
 PREFIX ?= /usr
 NINJA  ?= ninja
 
-.PHONY: help deps build demo lab-vm test check check-lint check-sanitizers fuzz model-full sim-mutant bench format \
-        install clean
+.PHONY: help deps build demo lab-vm test check check-lint check-sanitizers fuzz model-full sim-mutant soak bench \
+        format install clean
 
 help:
 	@echo "make deps | build | demo | lab-vm | test | check | bench | fuzz | model-full | sim-mutant PATCH=file |" \
-	      "format | install DESTDIR=… | clean"
+	      "soak HOURS=2 | format | install DESTDIR=… | clean"
 
 deps:
 	@tools/deps.sh
@@ -55,6 +55,11 @@ model-full:
 # Would the simulator find the mistake that this patch to src/core makes?
 sim-mutant:
 	@tools/sim-mutant.sh $(PATCH)
+
+# The lab under random faults for hours; nothing may grow. SEED repeats a run.
+HOURS ?= 2
+soak: build
+	@python3 tests/soak/soak.py --hours $(HOURS) $(if $(SEED),--seed $(SEED))
 
 bench: build
 	@tools/bench.sh

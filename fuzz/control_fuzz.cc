@@ -11,11 +11,11 @@ namespace {
 using nlb::fuzz::require;
 using nlohmann::json;
 
-json handle(const json& request, bool may_change) {
+json handle(const json& request, const nlb::Peer& peer) {
   const std::string command = request.value("command", "");
   if (command == "filter")
     return {{"schema", 1}, {"client", request.value("client", "")}, {"port", request.value("port", 0)}};
-  if (command == "stop" && !may_change) return nlb::error_answer("not permitted", 4);
+  if (command == "stop" && !peer.may(nlb::Role::operate)) return nlb::error_answer("not permitted", 4);
   if (command == "events") return {{"schema", 1}, {"since", request.value("since", uint64_t{0})}};
   if (command == "echo") return {{"schema", 1}, {"got", request.value("text", json())}};
   return nlb::error_answer("unknown command \"" + command + "\"", 2);
@@ -36,10 +36,11 @@ void check_line(const std::string& line) {
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, std::size_t size) {
   const std::string text(reinterpret_cast<const char*>(data), size);
-  for (const bool may_change : {false, true}) {
-    const auto line = nlb::answer_line(text, handle, may_change);
+  for (const nlb::Role role : {nlb::Role::read, nlb::Role::admin}) {
+    const nlb::Peer peer{1000, 4711, role};
+    const auto line = nlb::answer_line(text, handle, peer);
     check_line(line);
-    require(line == nlb::answer_line(text + "\n", handle, may_change));  // with its end, or without
+    require(line == nlb::answer_line(text + "\n", handle, peer));  // with its end, or without
   }
   const auto answer = nlb::read_answer(text, "socket");
   if (answer) require(answer->is_object());

@@ -67,9 +67,10 @@ Result<void> start_nlbd(unsigned host) {
   const std::string program = daemon_program();
   if (program.empty())
     return fail(fmt::format("nlbd is not beside {}; build it (`make build`) or install it", own_program()));
-  auto started = start_daemon({program, "--config", runtime_directory(host) + "/web.toml", "--runtime-dir",
-                               runtime_directory(host), "--state-dir", state_directory(host), "--foreground"},
-                              host_node(host).network, log_of(host));
+  auto started = start_daemon(
+      {program, "--config", runtime_directory(host) + "/web.toml", "--runtime-dir", runtime_directory(host),
+       "--state-dir", state_directory(host), "--user", std::to_string(kDaemonUser), "--foreground"},
+      host_node(host).network, log_of(host));
   if (!started) return tl::unexpected<Error>(started.error());
   return write_pid_file(pid_file(host, "nlbd"), *started);
 }
@@ -190,7 +191,9 @@ Result<void> write_key_file() {
   if (file < 0) return fail(fmt::format("{}: {}", path, std::strerror(errno)), errno);
   const auto text = fmt::format("seed {}\nkey {}\n", random_hex(16), random_hex(32));
   const auto count = write(file, text.data(), text.size());
+  const bool given = fchown(file, kDaemonUser, kDaemonUser) == 0;
   close(file);
+  if (!given) return fail(fmt::format("{}: {}", path, std::strerror(errno)), errno);
   if (count != static_cast<ssize_t>(text.size())) return fail(path + ": cannot be written");
   return {};
 }

@@ -138,9 +138,9 @@ Result<void> write_machine_files(const Plan& plan, unsigned host) {
   script << fmt::format(
       "# Written by `nlb lab up`; the guest's init runs it.\n"
       "id={}\nmac={}\naddress={}\ngateway={}\nroutes='{}'\nforward={}\nhome={}\nstate={}\nroot={}\n"
-      ". /usr/lib/guest-host\n",
+      "user={}\n. /usr/lib/guest-host\n",
       host, node.mac, node.addresses[0], kGateway, routes, plan.ip_forward ? 1 : 0, runtime_directory(host),
-      state_directory(host), lab_root());
+      state_directory(host), lab_root(), kDaemonUser);
   script.close();
   std::error_code error;
   fs::copy_file(lab_root() + "/web.key", file_of(host, "web.key"), fs::copy_options::overwrite_existing,

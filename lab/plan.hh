@@ -22,6 +22,8 @@ inline constexpr const char* kGateway = "10.77.0.1";
 inline constexpr const char* kSwitch = "nlb-switch";
 inline constexpr const char* kBridge = "nlbsw0";
 inline constexpr unsigned kHttpPort = 80, kUdpPort = 7007;
+// The daemons' user: a number that no account has.
+inline constexpr unsigned kDaemonUser = 64077;
 inline constexpr unsigned kMaxLabMachines = 8;
 inline constexpr unsigned kMaxLabHosts = 64, kMaxLabClients = 50, kMaxClientAddresses = 60000;
 

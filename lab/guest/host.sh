@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # A guest that is a cluster host of the lab. HOME/machine.sh, which the lab writes, sets:
 #   id mac address gateway routes forward   the host and its adapter
+#   user                                    the number of nlbd's user
 #   home                                    the runtime directory at the hypervisor: configuration, logs
 #   state                                   the disk: what survives a reboot
 #   root                                    where the configuration looks for the key
@@ -13,6 +14,7 @@
 #   signal NAME   to nlbd: KILL, STOP, CONT
 #   state    prints how nlbd and the service are: running, paused or dead
 # nlbd is started at boot once it has been enabled ($state/enabled).
+: "${user:?}"
 : "${id:?}" "${mac:?}" "${address:?}" "${gateway:?}" "${home:?}" "${state:?}" "${root:?}" "${forward:?}"
 : "${routes=}"
 
@@ -41,7 +43,8 @@ start() { # NAME COMMAND…
 start_service() { start service nlb lab service --host-id "$id"; }
 
 start_nlbd() {
-  start nlbd nlbd --config "$home/web.toml" --runtime-dir /run/opennlb/web --state-dir "$state" --foreground
+  start nlbd nlbd --user "$user" --config "$home/web.toml" --runtime-dir /run/opennlb/web \
+    --state-dir "$state" --foreground
 }
 
 end() { # NAME: as an init system does it
@@ -97,7 +100,7 @@ boot() {
   hostname "host$id"
   set_up_network
   mkdir -p /run/opennlb
-  (umask 077 && cp "$home/web.key" "$root/web.key")
+  (umask 077 && cp "$home/web.key" "$root/web.key" && chown "$user" "$root/web.key")
   start_service
   [ ! -e "$state/enabled" ] || start_nlbd
   start agent nlb lab agent --network agent

@@ -142,6 +142,29 @@ void read_heartbeat(ConfigSection& section, Config& config) {
   section.reject_unknown_keys();
 }
 
+constexpr std::size_t kMaxAccountName = 256;  // LOGIN_NAME_MAX
+
+void read_names(ConfigSection& section, const char* key, std::vector<std::string>& names) {
+  constexpr const char* allowed = "a list of users' names, or groups' with @ before them: [\"@operators\"]";
+  const auto* list = section.list(key, allowed);
+  if (list == nullptr) return;
+  for (const auto& item : list->items) {
+    const bool good = item.kind == TomlNode::Kind::text && !item.text.empty() && item.text != "@" &&
+                      item.text.size() <= kMaxAccountName;
+    if (good)
+      names.push_back(item.text);
+    else
+      section.problems().add(item.line,
+                             std::string(key) + " holds " + item.describe() + "; allowed: " + allowed);
+  }
+}
+
+void read_control(ConfigSection& section, Config& config) {
+  read_names(section, "operators", config.operators);
+  read_names(section, "admins", config.admins);
+  section.reject_unknown_keys();
+}
+
 using SectionReader = void (*)(ConfigSection&, Config&);
 
 // A missing section is reported at the file's end, where it would be added; an empty one stands in for an
@@ -181,6 +204,7 @@ ParsedConfig judge(std::string_view text, const std::string& path, ProblemList& 
   read_section(root, "cluster", true, last_line, read_cluster, config);
   read_section(root, "host", true, last_line, read_host, config);
   read_section(root, "heartbeat", false, last_line, read_heartbeat, config);
+  read_section(root, "control", false, last_line, read_control, config);
   auto tables = read_rules(root.tables("port_rule", "[[port_rule]]"), config.vips, problems);
   root.reject_unknown_keys();
   result.health_checks = std::move(tables.health_checks);

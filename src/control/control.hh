@@ -11,6 +11,7 @@
 #include <string>
 
 #include "base/result.hh"
+#include "control/role.hh"
 
 namespace nlb {
 
@@ -22,12 +23,12 @@ namespace nlb {
                                               const std::string& runtime_root = "/run/opennlb");
 
 // Server: runs on its own thread with an own Asio io_context; handlers are called on that thread.
-// Peer credentials: only root and the daemon's own user may give commands that change something.
+// The handler judges by the peer's role; what one user may take of the server is bounded (visitors.hh).
 class ControlServer {
  public:
-  using Handler = std::function<nlohmann::json(const nlohmann::json& request, bool may_change)>;
+  using Handler = std::function<nlohmann::json(const nlohmann::json& request, const Peer& peer)>;
   [[nodiscard]] static Result<std::unique_ptr<ControlServer>> listen(const std::string& socket_path,
-                                                                     Handler handler);
+                                                                     Handler handler, Roles roles = {});
   virtual ~ControlServer() = default;  // stops, joins, removes the socket
 };
 

@@ -21,9 +21,9 @@ bool has_number_beyond_integers(const nlohmann::json& request) {
 
 // A handler that trips over a wrong type in the request must not take the daemon with it.
 nlohmann::json handled(const nlohmann::json& request, const ControlServer::Handler& handler,
-                       bool may_change) {
+                       const Peer& peer) {
   try {
-    return handler(request, may_change);
+    return handler(request, peer);
   } catch (const nlohmann::json::exception& error) {
     return error_answer(std::string("an argument of the request has the wrong type: ") + error.what(), 2);
   } catch (const std::exception& error) {
@@ -41,12 +41,12 @@ std::string to_line(const nlohmann::json& message) {
   return message.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
 }
 
-std::string answer_line(std::string_view line, const ControlServer::Handler& handler, bool may_change) {
+std::string answer_line(std::string_view line, const ControlServer::Handler& handler, const Peer& peer) {
   const auto request = nlohmann::json::parse(line, nullptr, false);
   if (!request.is_object()) return to_line(error_answer("the request is not a JSON object in one line", 2));
   if (has_number_beyond_integers(request))
     return to_line(error_answer("a number of the request is too large", 2));
-  return to_line(handled(request, handler, may_change));
+  return to_line(handled(request, handler, peer));
 }
 
 Result<nlohmann::json> read_answer(const std::string& text, const std::string& path) {

@@ -16,7 +16,7 @@ namespace nlb {
 [[nodiscard]] std::string to_line(const nlohmann::json& message);
 // The server's half: any line is answered, whatever the handler makes of it.
 [[nodiscard]] std::string answer_line(std::string_view line, const ControlServer::Handler& handler,
-                                      bool may_change);
+                                      const Peer& peer);
 // The client's half: what a daemon answered, or its error with the exit code. `path` is for messages.
 [[nodiscard]] Result<nlohmann::json> read_answer(const std::string& text, const std::string& path);
 

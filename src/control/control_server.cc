@@ -28,6 +28,7 @@
 #include "control/control.hh"
 #include "control/control_message.hh"
 #include "control/control_socket.hh"
+#include "control/visitors.hh"
 
 namespace nlb {
 namespace {
@@ -35,29 +36,21 @@ namespace {
 namespace asio = boost::asio;
 using Local = asio::local::stream_protocol;
 
-constexpr std::size_t kMaxSessions = 64;
-
 Error system_error(const std::string& what) {
   const int code = errno;
   return {what + ": " + std::strerror(code), code};
 }
 
-// Asked of the kernel once, right after accept: what the peer was when it connected is what counts.
-bool peer_may_change(int fd) {
-  ucred credentials{};
-  socklen_t size = sizeof credentials;
-  if (::getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &credentials, &size) != 0) return false;
-  return credentials.uid == 0 || credentials.uid == ::geteuid();
-}
-
 class Session : public std::enable_shared_from_this<Session> {
  public:
-  Session(Local::socket socket, const ControlServer::Handler& handler, std::shared_ptr<void> slot)
+  Session(Local::socket socket, const ControlServer::Handler& handler, const Peer& peer, Visitors& visitors,
+          std::shared_ptr<void> slot)
       : socket_(std::move(socket)),
         timer_(socket_.get_executor()),
         handler_(handler),
-        slot_(std::move(slot)),
-        may_change_(peer_may_change(socket_.native_handle())) {}
+        peer_(peer),
+        visitors_(visitors),
+        slot_(std::move(slot)) {}
 
   void read() {
     arm_timer();
@@ -72,10 +65,14 @@ class Session : public std::enable_shared_from_this<Session> {
   void answer(std::size_t size) {
     const std::string line(static_cast<const char*>(input_.data().data()), size);
     input_.consume(size);
-    write(answer_line(line, handler_, may_change_), true);
+    if (!visitors_.may_ask(peer_, std::chrono::steady_clock::now()))
+      return refuse("too many requests of user " + std::to_string(peer_.user) + "; ask less often", 1);
+    write(answer_line(line, handler_, peer_), true);
   }
 
-  void refuse(const std::string& message) { write(to_line(error_answer(message, 2)), false); }
+  void refuse(const std::string& message, int exit = 2) {
+    write(to_line(error_answer(message, exit)), false);
+  }
 
   void write(std::string answer, bool go_on) {
     output_ = std::move(answer);
@@ -104,20 +101,22 @@ class Session : public std::enable_shared_from_this<Session> {
   Local::socket socket_;
   asio::steady_timer timer_;
   const ControlServer::Handler& handler_;
+  const Peer peer_;
+  Visitors& visitors_;
   std::shared_ptr<void> slot_;  // one of kMaxSessions; its end lets the server accept again
-  bool may_change_;
   asio::streambuf input_{kMaxRequestBytes};
   std::string output_;
 };
 
 class Server final : public ControlServer {
  public:
-  Server(int fd, int lock, std::string path, Handler handler)
+  Server(int fd, int lock, std::string path, Handler handler, Roles roles)
       : acceptor_(io_, Local(), fd),
         retry_(io_),
         lock_(lock),
         path_(std::move(path)),
-        handler_(std::move(handler)) {
+        handler_(std::move(handler)),
+        roles_(std::move(roles)) {
     struct stat status {};
     if (::lstat(path_.c_str(), &status) == 0) inode_ = status.st_ino;
     accept();
@@ -138,16 +137,30 @@ class Server final : public ControlServer {
     acceptor_.async_accept([this](auto code, Local::socket socket) {
       if (!acceptor_.is_open()) return;
       if (code) return accept_later();
-      ++sessions_;
-      // The count goes down when the session goes; the server outlives its sessions (io_ is destroyed with
-      // it).
-      std::shared_ptr<void> slot(nullptr, [this](void*) {
-        --sessions_;
-        if (waiting_) asio::post(io_, [this] { accept_again(); });
-      });
-      std::make_shared<Session>(std::move(socket), handler_, std::move(slot))->read();
-      sessions_ < kMaxSessions ? accept() : void(waiting_ = true);
+      const Peer peer = roles_.peer_of(socket.native_handle());
+      if (visitors_.enter(peer))
+        begin(std::move(socket), peer);
+      else
+        turn_away(socket);
+      visitors_.is_full() ? void(waiting_ = true) : accept();
     });
+  }
+
+  // The count goes down when the session goes; the server outlives its sessions (io_ is destroyed with it).
+  void begin(Local::socket socket, const Peer& peer) {
+    std::shared_ptr<void> slot(nullptr, [this, peer](void*) {
+      visitors_.leave(peer);
+      if (waiting_) asio::post(io_, [this] { accept_again(); });
+    });
+    std::make_shared<Session>(std::move(socket), handler_, peer, visitors_, std::move(slot))->read();
+  }
+
+  // One attempt that waits for nobody: whom there is no room for is not worth a session.
+  static void turn_away(Local::socket& socket) {
+    const std::string line = error_answer("too many connections of this user; close one", 1).dump() + "\n";
+    boost::system::error_code ignored;
+    socket.non_blocking(true, ignored);
+    socket.write_some(asio::buffer(line), ignored);
   }
 
   void accept_again() {
@@ -164,7 +177,7 @@ class Server final : public ControlServer {
     });
   }
 
-  std::size_t sessions_ = 0;  // before io_: pending sessions are destroyed with io_ and count down
+  Visitors visitors_;  // before io_: pending sessions are destroyed with io_ and leave
   bool waiting_ = false;
   asio::io_context io_{1};
   Local::acceptor acceptor_;
@@ -172,6 +185,7 @@ class Server final : public ControlServer {
   int lock_;
   std::string path_;
   Handler handler_;
+  Roles roles_;
   ino_t inode_ = 0;
   std::thread thread_;
 };
@@ -233,8 +247,8 @@ Result<int> bound_socket(const std::string& path) {
 
 }  // namespace
 
-Result<std::unique_ptr<ControlServer>> ControlServer::listen(const std::string& socket_path,
-                                                             Handler handler) {
+Result<std::unique_ptr<ControlServer>> ControlServer::listen(const std::string& socket_path, Handler handler,
+                                                             Roles roles) {
   if (socket_path.size() > kMaxSocketPathBytes)
     return fail(socket_path + ": longer than the " + std::to_string(kMaxSocketPathBytes) +
                     " bytes of a socket's path; use a shorter --runtime-dir",
@@ -248,7 +262,7 @@ Result<std::unique_ptr<ControlServer>> ControlServer::listen(const std::string& 
     ::close(*lock);
     return tl::unexpected(fd.error());
   }
-  return std::make_unique<Server>(*fd, *lock, socket_path, std::move(handler));
+  return std::make_unique<Server>(*fd, *lock, socket_path, std::move(handler), std::move(roles));
 }
 
 }  // namespace nlb

@@ -205,14 +205,14 @@ tl::expected<KeySet, std::vector<ConfigProblem>> parse_keys(std::string_view tex
   return parser.finish();
 }
 
-tl::expected<KeySet, std::vector<ConfigProblem>> read_key_file(const std::string& path) {
-  const auto file = read_secret_file(path);
+tl::expected<KeySet, std::vector<ConfigProblem>> read_key_file(const std::string& path, SecretOwner owner) {
+  const auto file = read_secret_file(path, owner);
   if (!file) return tl::unexpected(std::vector<ConfigProblem>{{path, 0, file.error().message}});
   return parse_keys(file->text(), path);
 }
 
-Result<KeySet> read_keys(const std::string& path) {
-  auto keys = read_key_file(path);
+Result<KeySet> read_keys(const std::string& path, SecretOwner owner) {
+  auto keys = read_key_file(path, owner);
   if (!keys) return fail(text_of(keys.error()));
   return std::move(*keys);
 }
@@ -228,8 +228,8 @@ Result<void> write_new_keys(const std::string& path) {
   return create_secret_file(path, text);
 }
 
-Result<void> rotate_keys(const std::string& path) {
-  auto file = read_secret_file(path);
+Result<void> rotate_keys(const std::string& path, SecretOwner owner) {
+  auto file = read_secret_file(path, owner);
   if (!file) return tl::unexpected(file.error().within(path));
   auto keys = parse_keys(file->text(), path);
   if (!keys) return fail(text_of(keys.error()));

@@ -42,9 +42,11 @@ std::string octal(mode_t mode) {
   return text;
 }
 
-Result<void> check(const struct stat& status) {
+Result<void> check(const struct stat& status, SecretOwner owner) {
   if (!S_ISREG(status.st_mode)) return fail("not a regular file; allowed: a file made by \"nlb keygen\"");
-  if (status.st_uid != 0 && status.st_uid != ::geteuid())
+  const bool believed = status.st_uid == 0 || status.st_uid == ::geteuid() ||
+                        (owner == SecretOwner::any_to_root && ::geteuid() == 0);
+  if (!believed)
     return fail("owned by user id " + std::to_string(status.st_uid) +
                 "; allowed: root or the daemon's user (" + std::to_string(::geteuid()) + ")");
   if ((status.st_mode & 077) != 0)
@@ -95,12 +97,12 @@ SecretText::SecretText(SecretText&& other) noexcept : text_(std::move(other.text
   other.text_.clear();
 }
 
-Result<SecretFile> read_secret_file(const std::string& path) {
+Result<SecretFile> read_secret_file(const std::string& path, SecretOwner owner) {
   const Descriptor file(::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
   if (!file.ok()) return tl::unexpected(system_error("cannot be read"));
   struct stat status {};
   if (::fstat(file.get(), &status) != 0) return tl::unexpected(system_error("cannot be examined"));
-  if (auto good = check(status); !good) return tl::unexpected(good.error());
+  if (auto good = check(status, owner); !good) return tl::unexpected(good.error());
   SecretText text;
   text.buffer().resize(kMaxBytes);  // once; then cut to what was read
   std::size_t size = 0;

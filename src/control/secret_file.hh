@@ -43,9 +43,14 @@ class SecretFile {
   FileAttributes attributes_;
 };
 
+// A daemon believes a file of root's or its own. A tool that root runs (`nlb key`, `nlb doctor`) also looks
+// at one of the user as whom a daemon runs.
+enum class SecretOwner { root_or_reader, any_to_root };
+
 // Regular, owned by root or the effective user, no access for group or others, at most 64 KiB. The message
 // does not name the path: the caller does.
-[[nodiscard]] Result<SecretFile> read_secret_file(const std::string& path);
+[[nodiscard]] Result<SecretFile> read_secret_file(const std::string& path,
+                                                  SecretOwner owner = SecretOwner::root_or_reader);
 // O_EXCL | O_NOFOLLOW, mode 0600; makes the directory. An existing file is an error.
 [[nodiscard]] Result<void> create_secret_file(const std::string& path, const SecretText& text);
 // By a temporary file beside it and a rename; a symbolic link is refused.

@@ -67,6 +67,8 @@ struct Config {
   // [heartbeat]
   uint32_t period_ms = 50;
   uint32_t tolerance = 10;
+  // [control]: users, and groups with @ before their name
+  std::vector<std::string> operators, admins;
   // [[port_rule]]
   std::vector<PortRule> rules;  // never empty: the default rule stands in
 

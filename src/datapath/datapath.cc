@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <cerrno>
 #include <cstring>
@@ -22,6 +23,7 @@
 #include "datapath/hooks.hh"
 #include "datapath/maps.hh"
 #include "datapath/pins.hh"
+#include "datapath/program_pins.hh"
 #include "datapath/programs.hh"
 
 namespace nlb {
@@ -99,9 +101,15 @@ Result<void> KernelDatapath::start(FoundMaps found) {
 }
 
 Result<void> KernelDatapath::put_in_force() {
+  const std::array programs = {programs_->ingress(), programs_->egress(), programs_->xdp()};
+  for (const int program : programs) hooks_.know(program);
+  pin_programs(options_.pin_directory, programs);
   if (auto set = hooks_.set_tc(programs_->ingress(), programs_->egress()); !set) return set;
   hooks_.set_xdp(programs_->xdp(), options_.at_most);
   pin_maps(options_.pin_directory, programs_->maps());
+  auto pinned = hooks_.our_programs();
+  for (const int program : programs) pinned.push_back(program_id(program));
+  unpin_programs_but(options_.pin_directory, pinned);
   in_force_ = true;
   return {};
 }
@@ -205,9 +213,9 @@ Found find_maps(const DatapathOptions& options, const Hooks& hooks) {
 }  // namespace
 
 Result<std::unique_ptr<Datapath>> Datapath::attach(const DatapathOptions& options) {
-  auto hooks = Hooks::of(options.interface);
-  if (!hooks) return tl::unexpected(hooks.error());
   const bool can_pin = make_pin_directory(options.pin_directory);
+  auto hooks = Hooks::of(options.interface, OwnPrograms(options.pin_directory));
+  if (!hooks) return tl::unexpected(hooks.error());
   const Found found = find_maps(options, *hooks);
   auto programs = Programs::load(found.maps);
   if (!programs) return tl::unexpected(programs.error().within(options.interface));
@@ -222,7 +230,7 @@ Result<std::unique_ptr<Datapath>> Datapath::attach(const DatapathOptions& option
 }
 
 Result<void> Datapath::remove(const DatapathOptions& options) {
-  if (const auto hooks = Hooks::of(options.interface)) hooks->remove();
+  if (const auto hooks = Hooks::of(options.interface, OwnPrograms(options.pin_directory))) hooks->remove();
   remove_pins(options.pin_directory);
   return {};
 }

@@ -16,15 +16,10 @@
 namespace nlb {
 namespace {
 
-bool is_ours(uint32_t id) {
-  const std::string name = id != 0 ? program_name(id) : "";
-  return name.starts_with("nlb_") && !name.starts_with("nlb_guard_");  // that one is nlb-vmswitch's
-}
-
 struct XdpState {
   uint32_t native = 0, generic = 0;
-  [[nodiscard]] bool foreign() const {
-    return (native != 0 && !is_ours(native)) || (generic != 0 && !is_ours(generic));
+  [[nodiscard]] bool foreign(const OwnPrograms& own) const {
+    return (native != 0 && !own.has(native)) || (generic != 0 && !own.has(generic));
   }
 };
 
@@ -37,9 +32,9 @@ XdpState xdp_state(int index) {
 }
 
 // Puts program (or none, -1) in the place of `old_id`; 0: only where nothing is.
-int change_xdp(int index, int program, uint32_t mode, uint32_t old_id) {
+int change_xdp(int index, int program, uint32_t mode, uint32_t old_id, const OwnPrograms& own) {
   if (old_id == 0) return bpf_xdp_attach(index, program, mode | XDP_FLAGS_UPDATE_IF_NOEXIST, nullptr);
-  const FileDescriptor old(bpf_prog_get_fd_by_id(old_id));
+  const FileDescriptor old = own.open(old_id);
   if (!old) return -errno;
   bpf_xdp_attach_opts options{};
   options.sz = sizeof options;
@@ -49,10 +44,10 @@ int change_xdp(int index, int program, uint32_t mode, uint32_t old_id) {
 
 }  // namespace
 
-Result<Hooks> Hooks::of(const std::string& interface) {
+Result<Hooks> Hooks::of(const std::string& interface, OwnPrograms own) {
   const unsigned index = if_nametoindex(interface.c_str());
   if (index == 0) return fail(interface + ": no such interface", errno);
-  return Hooks(interface, static_cast<int>(index));
+  return Hooks(interface, static_cast<int>(index), std::move(own));
 }
 
 Result<void> Hooks::set_tc(int ingress_program, int egress_program) const {
@@ -71,7 +66,7 @@ Result<void> Hooks::set_tc(int ingress_program, int egress_program) const {
        {std::tuple{TcDirection::egress, egress_program, "egress"},
         std::tuple{TcDirection::ingress, ingress_program, "ingress"}}) {
     const uint32_t present = tc_program(index_, direction);
-    if (present != 0 && !is_ours(present)) {
+    if (present != 0 && !own_.has(present)) {
       return fail(
           interface_ + ": somebody else's tc " + name + " filter has our place (priority 1, handle 0x4e4c)",
           EEXIST);
@@ -87,26 +82,26 @@ Result<void> Hooks::set_tc(int ingress_program, int egress_program) const {
 // The kernel refuses native and generic at once, so our own generic one has to go before native is tried.
 void Hooks::set_xdp(int program, DatapathKind at_most) const {
   XdpState now = xdp_state(index_);
-  if (now.foreign()) return;
+  if (now.foreign(own_)) return;
   if (at_most == DatapathKind::xdp_native) {
-    if (now.generic != 0) change_xdp(index_, -1, XDP_FLAGS_SKB_MODE, now.generic);
-    if (change_xdp(index_, program, XDP_FLAGS_DRV_MODE, now.native) == 0) return;
+    if (now.generic != 0) change_xdp(index_, -1, XDP_FLAGS_SKB_MODE, now.generic, own_);
+    if (change_xdp(index_, program, XDP_FLAGS_DRV_MODE, now.native, own_) == 0) return;
     now = {};
   }
-  if (now.native != 0) change_xdp(index_, -1, XDP_FLAGS_DRV_MODE, now.native);
+  if (now.native != 0) change_xdp(index_, -1, XDP_FLAGS_DRV_MODE, now.native, own_);
   if (at_most >= DatapathKind::xdp_generic) {
-    change_xdp(index_, program, XDP_FLAGS_SKB_MODE, now.generic);
+    change_xdp(index_, program, XDP_FLAGS_SKB_MODE, now.generic, own_);
   } else if (now.generic != 0) {
-    change_xdp(index_, -1, XDP_FLAGS_SKB_MODE, now.generic);
+    change_xdp(index_, -1, XDP_FLAGS_SKB_MODE, now.generic, own_);
   }
 }
 
 void Hooks::remove() const {
   const XdpState now = xdp_state(index_);
-  if (is_ours(now.native)) change_xdp(index_, -1, XDP_FLAGS_DRV_MODE, now.native);
-  if (is_ours(now.generic)) change_xdp(index_, -1, XDP_FLAGS_SKB_MODE, now.generic);
+  if (own_.has(now.native)) change_xdp(index_, -1, XDP_FLAGS_DRV_MODE, now.native, own_);
+  if (own_.has(now.generic)) change_xdp(index_, -1, XDP_FLAGS_SKB_MODE, now.generic, own_);
   for (const auto direction : {TcDirection::ingress, TcDirection::egress})
-    if (is_ours(tc_program(index_, direction))) remove_tc_program(index_, direction);
+    if (own_.has(tc_program(index_, direction))) remove_tc_program(index_, direction);
   const auto standing = ingress_qdisc(index_);
   const auto used = has_tc_filters(index_);
   if (!standing || *standing != IngressQdisc::clsact || !used || *used) return;
@@ -116,16 +111,16 @@ void Hooks::remove() const {
 DatapathKind Hooks::kind() const {
   const XdpState now = xdp_state(index_);
   if (!has_ingress()) return DatapathKind::none;  // XDP alone neither types nor marks
-  if (is_ours(now.native)) return DatapathKind::xdp_native;
-  if (is_ours(now.generic)) return DatapathKind::xdp_generic;
+  if (own_.has(now.native)) return DatapathKind::xdp_native;
+  if (own_.has(now.generic)) return DatapathKind::xdp_generic;
   return DatapathKind::tc;
 }
 
 bool Hooks::has_ingress() const {
-  return is_ours(tc_program(index_, TcDirection::ingress));
+  return own_.has(tc_program(index_, TcDirection::ingress));
 }
 bool Hooks::has_egress() const {
-  return is_ours(tc_program(index_, TcDirection::egress));
+  return own_.has(tc_program(index_, TcDirection::egress));
 }
 
 std::vector<uint32_t> Hooks::our_programs() const {
@@ -133,7 +128,7 @@ std::vector<uint32_t> Hooks::our_programs() const {
   std::vector<uint32_t> ids;
   for (const uint32_t id : {tc_program(index_, TcDirection::ingress), tc_program(index_, TcDirection::egress),
                             xdp.native, xdp.generic}) {
-    if (is_ours(id)) ids.push_back(id);
+    if (own_.has(id)) ids.push_back(id);
   }
   return ids;
 }

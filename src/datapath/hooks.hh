@@ -10,12 +10,16 @@
 
 #include "base/result.hh"
 #include "datapath/datapath.hh"
+#include "datapath/own_programs.hh"
 
 namespace nlb {
 
 class Hooks {
  public:
-  [[nodiscard]] static Result<Hooks> of(const std::string& interface);
+  [[nodiscard]] static Result<Hooks> of(const std::string& interface, OwnPrograms own = {});
+
+  // This process has loaded it: from now on it is one of ours.
+  void know(int program) { own_.add(program); }
 
   // Sets or replaces. Egress goes first: it fails where an `ingress` qdisc stands in the way, before anything
   // changed.
@@ -31,9 +35,11 @@ class Hooks {
   [[nodiscard]] std::vector<uint32_t> our_programs() const;  // ids
 
  private:
-  explicit Hooks(std::string interface, int index) : interface_(std::move(interface)), index_(index) {}
+  Hooks(std::string interface, int index, OwnPrograms own)
+      : interface_(std::move(interface)), index_(index), own_(std::move(own)) {}
   std::string interface_;
   int index_;
+  OwnPrograms own_;
 };
 
 }  // namespace nlb

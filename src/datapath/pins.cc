@@ -2,12 +2,20 @@
 #include "datapath/pins.hh"
 
 #include <bpf/bpf.h>
+#include <fcntl.h>
 #include <linux/magic.h>
+#include <sched.h>
 #include <sys/mount.h>
+#include <sys/stat.h>
 #include <sys/vfs.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
+#include <cstring>
 #include <filesystem>
+
+#include "datapath/program_pins.hh"
 
 namespace nlb {
 namespace {
@@ -58,6 +66,28 @@ bool make_pin_directory(const std::string& directory) {
   return !error;
 }
 
+Result<void> hand_over_pins(const std::string& directory, uint32_t user, uint32_t group) {
+  const auto failed = [&](const char* what) {
+    return fail(directory + ": " + what + ": " + std::strerror(errno), errno);
+  };
+  if (!make_pin_directory(directory)) return failed("cannot be made on a bpf file system");
+  if (chown(directory.c_str(), user, group) != 0 || chmod(directory.c_str(), 0700) != 0)
+    return failed("cannot be given to the daemon's user");
+  std::error_code error;
+  for (fs::directory_iterator at(directory, error), end; !error && at != end; at.increment(error))
+    if (lchown(at->path().c_str(), user, group) != 0) return failed("its pins cannot be given away");
+  if (unshare(CLONE_NEWNS) != 0 || mount(nullptr, "/", nullptr, MS_REC | MS_SLAVE, nullptr) != 0)
+    return failed("no mount namespace");
+  const FileDescriptor tree(open_tree(AT_FDCWD, directory.c_str(), OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC));
+  if (!tree) return failed("cannot be mounted apart");
+  if (mount("opennlb", kUsualMount, "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=755,size=64k") != 0)
+    return failed("cannot be shown alone");
+  fs::create_directories(directory, error);
+  if (move_mount(tree.get(), "", AT_FDCWD, directory.c_str(), MOVE_MOUNT_F_EMPTY_PATH) != 0)
+    return failed("cannot be shown alone");
+  return {};
+}
+
 MapSet pinned_maps(const std::string& directory) {
   MapSet maps;
   for (const std::string& name : map_names_in(directory)) {
@@ -81,6 +111,7 @@ void remove_pins(const std::string& directory) {
   if (directory.empty() || !on_bpffs(directory)) return;
   std::error_code ignored;
   for (const std::string& name : map_names_in(directory)) fs::remove(fs::path(directory) / name, ignored);
+  unpin_programs_but(directory, {});
   fs::remove(directory, ignored);  // only when empty
 }
 

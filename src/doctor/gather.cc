@@ -98,7 +98,7 @@ void read_configuration(Facts& facts) {
     return;
   }
   facts.config = std::move(parsed->config);
-  if (auto keys = read_key_file(facts.config->key_file); !keys)
+  if (auto keys = read_key_file(facts.config->key_file, SecretOwner::any_to_root); !keys)
     for (const ConfigProblem& problem : keys.error()) facts.key_problems.push_back(problem.text());
   else
     wipe(*keys);

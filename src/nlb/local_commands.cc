@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Commands that work on a machine without nlbd. Where a daemon runs, `key` and `version` use what it says.
+#include <pwd.h>
+#include <unistd.h>
+
 #include <cerrno>
+#include <cstring>
 
 #include "base/limits.hh"
 #include "base/net.hh"
@@ -66,6 +70,10 @@ Result<json> keygen(const Invocation& invocation) {
   if (file.empty())
     return fail("keygen: name the file to write, or use --cluster NAME for /etc/opennlb/NAME.key", kUsage);
   if (auto written = write_new_keys(file); !written) return tl::unexpected(with_exit_code(written.error()));
+  // Where the package's user is, nlbd runs as that one, and root's file would be closed to it.
+  if (const passwd* daemon = geteuid() == 0 ? getpwnam("opennlb") : nullptr;
+      daemon != nullptr && chown(file.c_str(), daemon->pw_uid, daemon->pw_gid) != 0)
+    return fail(file + ": cannot be given to user opennlb: " + std::strerror(errno), kFailed);
   return json{{"schema", 1},
               {"file", file},
               {"message", file + " written; copy it to every host of the cluster, mode 0600."}};
@@ -75,8 +83,9 @@ Result<json> key_rotate(const Invocation& invocation) {
   const auto path =
       invocation.file.empty() ? key_path(invocation, key_status_of_daemon(invocation)) : invocation.file;
   if (!path) return tl::unexpected(path.error());
-  if (auto rotated = rotate_keys(*path); !rotated) return tl::unexpected(with_exit_code(rotated.error()));
-  auto keys = read_keys(*path);
+  if (auto rotated = rotate_keys(*path, SecretOwner::any_to_root); !rotated)
+    return tl::unexpected(with_exit_code(rotated.error()));
+  auto keys = read_keys(*path, SecretOwner::any_to_root);
   if (!keys) return tl::unexpected(with_exit_code(keys.error()));
   json answer = {
       {"schema", 1},
@@ -92,7 +101,7 @@ Result<json> key_status(const Invocation& invocation) {
   const auto daemon = key_status_of_daemon(invocation);
   const auto path = key_path(invocation, daemon);
   if (!path) return tl::unexpected(path.error());
-  auto keys = read_keys(*path);
+  auto keys = read_keys(*path, SecretOwner::any_to_root);
   if (!keys) return tl::unexpected(with_exit_code(keys.error()));
   json answer = {{"schema", 1}, {"file", *path}, {"fingerprints", fingerprints_of(*keys)}};
   wipe(*keys);

@@ -38,7 +38,7 @@ class NlbCommand : public testing::Test {
   // The daemon's side: answers with `answer`, and remembers what it was asked.
   void serve(std::function<json(const json&)> answer) {
     auto server =
-        ControlServer::listen(socket_, [this, answer = std::move(answer)](const json& request, bool) {
+        ControlServer::listen(socket_, [this, answer = std::move(answer)](const json& request, const Peer&) {
           const std::lock_guard lock(mutex_);
           requests_.push_back(request);
           return answer(request);

@@ -239,14 +239,15 @@ Json Daemon::reload_command() {
   return answer;
 }
 
-Json Daemon::answer(const Json& request, bool may_change) {
+Json Daemon::answer(const Json& request, const Peer& peer) {
   const std::string command = request.value("command", "");
   const auto is = [&](std::initializer_list<const char*> names) {
     return std::find(names.begin(), names.end(), command) != names.end();
   };
-  if (is({"start", "stop", "drainstop", "suspend", "resume", "enable", "disable", "drain", "reload"}) &&
-      !may_change)
-    return failure("`" + command + "` needs root or the daemon's own user", 4);
+  const bool operates = is({"start", "stop", "drainstop", "suspend", "resume", "enable", "disable", "drain"});
+  const Role wanted = operates ? Role::operate : command == "reload" ? Role::admin : Role::read;
+  if (!peer.may(wanted)) return failure(refusal_of(command, wanted, peer), 4);
+  if (wanted != Role::read) events_.add(EventId::commanded, "`" + command + "` by " + peer.text());
   const std::lock_guard lock(mutex_);
   if (command == "query") return query();
   if (command == "display") return display();

@@ -125,12 +125,11 @@ GuardPlan Daemon::guard_plan_of(const Config& config) const {
           dedicated_ip_,    replace_};
 }
 
-Result<void> Daemon::start() {
+Result<void> Daemon::attach() {
   auto facts = read_adapter(config_.interface);
   if (!facts) return tl::unexpected(facts.error());
   facts_ = *facts;
   carrier_ = facts_.carrier;
-  const auto macs = cluster_macs(config_.vips.front().address);
   own_mac_ = facts_.mac_current;
   if (const auto former = remembered_mac(paths_.state_directory, config_.interface)) own_mac_ = *former;
   replace_ = config_.mode == ClusterMode::unicast && config_.mac_strategy == MacStrategy::replace;
@@ -142,7 +141,11 @@ Result<void> Daemon::start() {
   auto datapath = Datapath::attach(options);
   if (!datapath) return tl::unexpected(datapath.error().within("filter"));
   datapath_ = std::move(*datapath);
+  return {};
+}
 
+Result<void> Daemon::start() {
+  const auto macs = cluster_macs(config_.vips.front().address);
   const KeySet keys = keys_in_signing_order();
   ProtocolSetup setup{settings_of(config_),
                       keys,

@@ -15,6 +15,7 @@
 
 #include "base/result.hh"
 #include "control/config_file.hh"
+#include "control/role.hh"
 #include "core/config.hh"
 #include "datapath/datapath.hh"
 #include "linux/adapter.hh"
@@ -51,6 +52,9 @@ class Daemon {
   Daemon(DaemonPaths paths, Config config);
   ~Daemon();
 
+  // The filter; what root may do beyond the needed capabilities (finding an earlier daemon's programs without
+  // their pins) ends with this. Makes no thread.
+  [[nodiscard]] Result<void> attach();
   [[nodiscard]] Result<void> start();
   void tick();            // once a second: is everything still as it was put?
   void on_link_change();  // netlink said something
@@ -67,7 +71,7 @@ class Daemon {
   [[nodiscard]] bool needs_restart() const { return needs_restart_; }
 
   // docs/control.md
-  [[nodiscard]] nlohmann::json answer(const nlohmann::json& request, bool may_change);
+  [[nodiscard]] nlohmann::json answer(const nlohmann::json& request, const Peer& peer);
 
  private:
   // daemon.cc

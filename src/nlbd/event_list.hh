@@ -98,6 +98,7 @@ namespace nlb {
     "look at this host's port and at the gateway; where the gateway never answers ARP, on_unproven = "      \
     "\"bind\" in [host] does without it")                                                                   \
   X(receive_works, 1030, info, "Frames to the cluster MAC arrive again.", "")                               \
+  X(commanded, 1031, info, "Somebody gave a command that changes something; the text says who.", "")        \
   /* nlb-vmswitch */                                                                                        \
   X(switch_started, 1100, info, "nlb-vmswitch runs.", "")                                                   \
   X(switch_stopped, 1101, info, "nlb-vmswitch ends.", "the policy stays in force")                          \

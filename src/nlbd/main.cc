@@ -3,6 +3,7 @@
 #include <spdlog/spdlog.h>
 #include <sys/stat.h>
 #include <systemd/sd-daemon.h>
+#include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <boost/asio/io_context.hpp>
@@ -13,12 +14,15 @@
 #include <cstdio>
 #include <filesystem>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "control/control.hh"
+#include "datapath/pins.hh"
 #include "linux/capabilities.hh"
 #include "linux/instance_lock.hh"
 #include "nlbd/daemon.hh"
 #include "nlbd/local_config.hh"
+#include "nlbd/user_change.hh"
 
 namespace {
 
@@ -27,6 +31,7 @@ constexpr int kDone = 0, kFailed = 1, kBadConfiguration = 2;
 
 struct Options {
   nlb::DaemonPaths paths;
+  std::string user;
   bool check_config = false;
 };
 
@@ -38,6 +43,8 @@ Options parse_options(int argc, char** argv) {
   app.add_option("--config", options.paths.config, "configuration file")->required();
   app.add_option("--runtime-dir", options.paths.runtime_directory, "default /run/opennlb/CLUSTER");
   app.add_option("--state-dir", options.paths.state_directory, "default /var/lib/opennlb/CLUSTER");
+  app.add_option("--user", options.user,
+                 "run as this user (name or number) with the needed capabilities alone; default: as started");
   app.add_flag("--check-config", options.check_config,
                "check the configuration and exit: 0, or 2 with FILE:LINE lines");
   app.add_flag("--foreground", foreground, "stay in the foreground (always so)");
@@ -71,6 +78,11 @@ std::vector<std::string> obstacles(const nlb::DaemonPaths& paths, const nlb::Con
       found.push_back("capability " + missing.name + " is missing: without it, " + missing.purpose);
   for (const std::string& directory : {paths.runtime_directory, paths.state_directory})
     if (const auto problem = make_directory(directory, 0750)) found.push_back(*problem);
+  const std::string pins = nlb::pin_directory_of(paths.runtime_directory);
+  if (geteuid() != 0 && !(nlb::make_pin_directory(pins) && access(pins.c_str(), W_OK) == 0))
+    found.push_back(pins +
+                    ": this user cannot pin there, and could not tell its own programs after a crash; "
+                    "let root make it for this user on a bpf file system, or start nlbd with --user");
   for (const std::string& problem : nlb::preflight(config)) found.push_back(problem);
   return found;
 }
@@ -135,11 +147,30 @@ class MainLoop {
   asio::steady_timer timer_{io_};
 };
 
+int complain(const nlb::Error& error, int exit_code = kFailed) {
+  std::fprintf(stderr, "nlbd: %s\n", error.message.c_str());
+  return exit_code;
+}
+
+// As the user that the daemon will be: what that one cannot read is named now, not at the first reload.
+auto read_configuration(const std::string& path, const std::optional<nlb::Account>& account) {
+  std::optional<nlb::ActingAs> acting;
+  if (account) acting.emplace(*account);
+  return nlb::read_local_config(path);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
   Options options = parse_options(argc, argv);
-  auto config = nlb::read_local_config(options.paths.config);
+  nlb::hide_memory();
+  std::optional<nlb::Account> account;
+  if (!options.user.empty()) {
+    auto known = nlb::find_account(options.user);
+    if (!known) return complain(known.error(), kBadConfiguration);
+    account = *known;
+  }
+  auto config = read_configuration(options.paths.config, account);
   if (!config) {
     for (const auto& problem : config.error()) std::fprintf(stderr, "%s\n", problem.text().c_str());
     return kBadConfiguration;
@@ -150,30 +181,29 @@ int main(int argc, char** argv) {
   if (options.paths.state_directory.empty())
     options.paths.state_directory = "/var/lib/opennlb/" + config->name;
 
+  if (account)
+    if (auto changed = nlb::change_user(*account, options.paths); !changed) return complain(changed.error());
+  nlb::hide_memory();  // a change of user shows it again
+  auto roles = nlb::Roles::of(config->operators, config->admins);
+  if (!roles) return complain(roles.error().within(options.paths.config), kBadConfiguration);
   const auto found = obstacles(options.paths, *config);
   for (const std::string& obstacle : found) std::fprintf(stderr, "nlbd: %s\n", obstacle.c_str());
   if (!found.empty()) return kFailed;
   auto lock = nlb::InstanceLock::take(config->interface);
-  if (!lock) {
-    std::fprintf(stderr, "nlbd: %s\n", lock.error().message.c_str());
-    return kFailed;
-  }
+  if (!lock) return complain(lock.error());
 
   std::signal(SIGPIPE, SIG_IGN);
   spdlog::set_pattern("[%l] %v");  // events carry the time at which they happened
   nlb::set_event_place({config->name, config->id, options.paths.state_directory});
   nlb::Daemon daemon(options.paths, std::move(*config));
-  if (auto started = daemon.start(); !started) {
-    std::fprintf(stderr, "nlbd: %s\n", started.error().message.c_str());
-    return kFailed;
-  }
+  if (auto attached = daemon.attach(); !attached) return complain(attached.error());
+  if (auto kept = nlb::keep_only(nlb::nlbd_needs()); !kept) return complain(kept.error());
+  if (auto started = daemon.start(); !started) return complain(started.error());
   auto control = nlb::ControlServer::listen(
       options.paths.runtime_directory + "/control.sock",
-      [&](const nlohmann::json& request, bool may_change) { return daemon.answer(request, may_change); });
-  if (!control) {
-    std::fprintf(stderr, "nlbd: %s\n", control.error().message.c_str());
-    return kFailed;
-  }
+      [&](const nlohmann::json& request, const nlb::Peer& peer) { return daemon.answer(request, peer); },
+      std::move(*roles));
+  if (!control) return complain(control.error());
   sd_notify(0, "READY=1\nSTATUS=running");
   MainLoop(daemon).run();
   sd_notify(0, "STOPPING=1");

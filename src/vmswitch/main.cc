@@ -56,7 +56,7 @@ Options parse_options(int argc, char** argv) {
 
 std::vector<std::string> obstacles(const nlb::vmswitch::SwitchPaths& paths) {
   std::vector<std::string> found;
-  for (const auto& missing : nlb::missing_capabilities())
+  for (const auto& missing : nlb::missing_capabilities(nlb::vmswitch_needs()))
     if (missing.required)
       found.push_back("capability " + missing.name + " is missing: without it, " + missing.purpose);
   std::error_code error;
@@ -144,6 +144,11 @@ int main(int argc, char** argv) {
   const auto found = obstacles(options.paths);
   for (const std::string& obstacle : found) std::fprintf(stderr, "nlb-vmswitch: %s\n", obstacle.c_str());
   if (!found.empty()) return kFailed;
+  nlb::hide_memory();
+  if (auto kept = nlb::keep_only(nlb::vmswitch_needs()); !kept) {
+    std::fprintf(stderr, "nlb-vmswitch: %s\n", kept.error().message.c_str());
+    return kFailed;
+  }
 
   std::signal(SIGPIPE, SIG_IGN);
   spdlog::set_pattern("[%l] %v");  // events carry the time at which they happened
@@ -155,7 +160,7 @@ int main(int argc, char** argv) {
   if (options.release) return kDone;
   auto control = nlb::ControlServer::listen(
       options.paths.runtime_directory + "/control.sock",
-      [&](const nlohmann::json& request, bool may_change) { return daemon.answer(request, may_change); });
+      [&](const nlohmann::json& request, const nlb::Peer& peer) { return daemon.answer(request, peer); });
   if (!control) {
     std::fprintf(stderr, "nlb-vmswitch: %s\n", control.error().message.c_str());
     return kFailed;

@@ -187,10 +187,11 @@ Json SwitchDaemon::clusters() {
   return answer;
 }
 
-Json SwitchDaemon::answer(const Json& request, bool may_change) {
+Json SwitchDaemon::answer(const Json& request, const Peer& peer) {
   const std::string command = request.value("command", "");
   const bool changes = command == "set" || command == "reload" || command == "attach" || command == "detach";
-  if (changes && !may_change) return failure("`" + command + "` needs root or the daemon's own user", 4);
+  if (changes && !peer.may(Role::admin)) return failure(refusal_of(command, Role::admin, peer), 4);
+  if (changes) events_.add(EventId::commanded, "`" + command + "` by " + peer.text());
   if (command == "reload") {
     auto done = reload();
     if (!done) return failure(done.error().message, done.error().code == 2 ? 2 : 1);

@@ -11,6 +11,7 @@
 #include <set>
 #include <string>
 
+#include "control/role.hh"
 #include "linux/instance_lock.hh"
 #include "nlbd/event_log.hh"
 #include "vmswitch/enforcement.hh"
@@ -50,7 +51,7 @@ class SwitchDaemon {
   [[nodiscard]] const BridgeMonitor& monitor() const { return *monitor_; }
   [[nodiscard]] int events_fd() const { return ring_->fd(); }
 
-  [[nodiscard]] nlohmann::json answer(const nlohmann::json& request, bool may_change);
+  [[nodiscard]] nlohmann::json answer(const nlohmann::json& request, const Peer& peer);
 
  private:
   // switch_daemon.cc

@@ -5,10 +5,12 @@
 #include <openssl/core_names.h>
 #include <openssl/evp.h>
 
+#include <algorithm>
 #include <array>
 #include <fstream>
 #include <random>
 #include <sstream>
+#include <vector>
 
 namespace {
 
@@ -86,6 +88,29 @@ TEST(BucketHash, spreads_even_ports_alone) {  // Linux clients prefer even ports
   std::array<uint32_t, 16> seen{};
   for (uint32_t port = 32768; port < 65536; port += 2) ++seen[nlb_bucket_v4(1, 2, 0, 0x0a000063, port) / 256];
   for (const uint32_t count : seen) EXPECT_NEAR(count, 1024, 160);
+}
+
+// Somebody who has one seed chooses 500 clients that fall into one of its buckets, and with it onto one host.
+// Under a seed that he has not, they spread as any 500 do: at most a few in one bucket of 4096.
+TEST(BucketHash, clients_chosen_for_one_seed_spread_under_another) {
+  std::mt19937_64 random(7);
+  std::array<uint8_t, 16> known, other;
+  for (auto* seed : {&known, &other})
+    for (uint8_t& byte : *seed) byte = static_cast<uint8_t>(random());
+  const auto bucket = [](const std::array<uint8_t, 16>& seed, uint32_t client) {
+    return nlb_bucket_v4(half(seed, 0), half(seed, 8), NLB_AFFINITY_SINGLE, client, 0);
+  };
+  std::vector<uint32_t> chosen;
+  for (uint32_t client = 0x0a000000; chosen.size() < 500; ++client)
+    if (bucket(known, client) == 77) chosen.push_back(client);
+  std::array<int, 4096> clients{};
+  std::array<int, 4> hosts{};
+  for (const uint32_t client : chosen) {
+    ++clients[bucket(other, client)];
+    ++hosts[bucket(other, client) % hosts.size()];
+  }
+  EXPECT_LE(*std::max_element(clients.begin(), clients.end()), 5);
+  for (const int share : hosts) EXPECT_NEAR(share, 125, 50);  // five standard deviations
 }
 
 }  // namespace

@@ -2,7 +2,9 @@
 // Client and server of the control socket against each other, and the server against peers that misbehave.
 #include "control/control_socket.hh"
 
+#include <grp.h>
 #include <gtest/gtest.h>
+#include <pwd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -18,6 +20,7 @@
 
 #include "control/control.hh"
 #include "control/control_message.hh"
+#include "control/visitors.hh"
 
 namespace nlb {
 namespace {
@@ -57,8 +60,11 @@ class ControlSocket : public testing::Test {
     path_ = root_ + "/web/control.sock";
   }
   void TearDown() override { std::filesystem::remove_all(root_); }
-  [[nodiscard]] static json echo(const json& request, bool may_change) {
-    return {{"schema", 1}, {"got", request}, {"may_change", may_change}};
+  [[nodiscard]] static json echo(const json& request, const Peer& peer) {
+    return {{"schema", 1},
+            {"got", request},
+            {"may_change", peer.may(Role::operate)},
+            {"role", name_of(peer.role)}};
   }
   [[nodiscard]] mode_t mode_of(const std::string& path) const {
     struct stat status {};
@@ -103,6 +109,94 @@ TEST_F(ControlSocket, LetsOtherUsersAskOnly) {
   int status = -1;
   ASSERT_EQ(::waitpid(child, &status, 0), child);
   EXPECT_EQ(status, 0);
+}
+
+// As another user, in a child: what it ends with.
+template <typename Body>
+int as_user(uid_t user, gid_t group, const Body& body) {
+  const pid_t child = ::fork();
+  if (child == 0) {
+    if (::setgroups(1, &group) != 0 || ::setresgid(group, group, group) != 0 ||
+        ::setresuid(user, user, user) != 0)
+      ::_exit(255);
+    ::_exit(body());
+  }
+  int status = -1;
+  ::waitpid(child, &status, 0);
+  return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+class ControlSocketOfAll : public ControlSocket {
+ protected:
+  void SetUp() override {
+    ControlSocket::SetUp();
+    if (::geteuid() != 0) GTEST_SKIP() << "needs root to become another user";
+  }
+  void listen(Roles roles = {}) {
+    auto made = ControlServer::listen(path_, echo, std::move(roles));
+    ASSERT_TRUE(made.has_value());
+    server_ = std::move(*made);
+    for (const auto& path : {root_, root_ + "/web"}) ::chmod(path.c_str(), 0755);
+    ::chmod(path_.c_str(), 0666);
+  }
+  [[nodiscard]] int role_of(uid_t user, gid_t group) const {
+    return as_user(user, group, [&] {
+      const RawPeer peer(path_);
+      peer.send("{\"command\":\"x\"}\n");
+      const auto role = json::parse(peer.line())["role"].get<std::string>();
+      return static_cast<int>(role == "admin" ? Role::admin : role == "operate" ? Role::operate : Role::read);
+    });
+  }
+  std::unique_ptr<ControlServer> server_;
+};
+
+TEST_F(ControlSocketOfAll, GivesRolesByUserAndGroup) {
+  const auto roles = Roles::of({"daemon", "@games"}, {"mail"});
+  ASSERT_TRUE(roles.has_value()) << roles.error().message;
+  listen(*roles);
+  const uid_t daemon = ::getpwnam("daemon")->pw_uid, mail = ::getpwnam("mail")->pw_uid;
+  const gid_t games = ::getgrnam("games")->gr_gid;
+  EXPECT_EQ(role_of(65534, 65534), static_cast<int>(Role::read));
+  EXPECT_EQ(role_of(daemon, 65534), static_cast<int>(Role::operate));
+  EXPECT_EQ(role_of(65534, games), static_cast<int>(Role::operate));
+  EXPECT_EQ(role_of(mail, 65534), static_cast<int>(Role::admin));
+  EXPECT_EQ(role_of(0, 0), static_cast<int>(Role::admin));
+}
+
+TEST_F(ControlSocketOfAll, KeepsRoomForAdminsWhateverOthersHold) {
+  listen();
+  const int turned_away = as_user(65534, 65534, [&] {
+    std::vector<std::unique_ptr<RawPeer>> idle;
+    for (int i = 0; i < 200; ++i) idle.push_back(std::make_unique<RawPeer>(path_));
+    int refused = 0;
+    for (std::size_t i = kMaxSessionsOfUser; i < idle.size(); ++i)
+      refused += idle[i]->line().find("too many connections") != std::string::npos ? 1 : 0;
+    return refused;
+  });
+  EXPECT_EQ(turned_away, 200 - static_cast<int>(kMaxSessionsOfUser));
+}
+
+TEST_F(ControlSocketOfAll, BoundsTheRequestsOfAUserAndServesTheAdmin) {
+  listen();
+  const int answered = as_user(65534, 65534, [&] {
+    int count = 0;
+    for (int i = 0; i < 200; ++i) {
+      const RawPeer peer(path_);
+      peer.send("{\"command\":\"x\"}\n");
+      count += peer.line().find("\"got\"") != std::string::npos ? 1 : 0;
+    }
+    return count;
+  });
+  EXPECT_GE(answered, static_cast<int>(kRequestsAtOnce));
+  EXPECT_LT(answered, 180) << "50 a second after the first 100";
+  for (int i = 0; i < 300; ++i) EXPECT_TRUE(ask(path_, {{"command", "x"}}).has_value());
+}
+
+TEST(ControlRoles, AnUnknownNameIsNamed) {
+  const auto roles = Roles::of({"no-such-user"}, {});
+  ASSERT_FALSE(roles.has_value());
+  EXPECT_NE(roles.error().message.find("no-such-user"), std::string::npos);
+  EXPECT_FALSE(Roles::of({}, {"@no-such-group"}).has_value());
 }
 
 TEST_F(ControlSocket, RefusesTheSecondDaemonAndReplacesAStaleSocket) {
@@ -153,7 +247,7 @@ TEST_F(ControlSocket, LeavesOtherFilesAlone) {
 }
 
 TEST_F(ControlSocket, PassesTheDaemonsErrorsOn) {
-  auto server = ControlServer::listen(path_, [](const json& request, bool) -> json {
+  auto server = ControlServer::listen(path_, [](const json& request, const Peer&) -> json {
     if (request["command"] == "throw") throw std::runtime_error("boom");
     if (request["command"] == "type") return {{"n", request.at("n").get<int>()}};
     return {{"schema", 1}, {"error", {{"message", "not permitted"}, {"exit", 4}}}};
@@ -238,14 +332,15 @@ TEST_F(ControlSocket, SaysWhenAPathIsTooLong) {
 }
 
 TEST(ControlMessage, a_number_that_no_integer_holds_is_refused_before_a_handler_sees_it) {
-  const ControlServer::Handler take = [](const json& request, bool) -> json {
+  const Peer peer{0, 1, Role::admin};
+  const ControlServer::Handler take = [](const json& request, const Peer&) -> json {
     return {{"schema", 1}, {"port", request.value("port", 0)}};
   };
   for (const char* number : {"1e20", "-1e20", "18446744073709551184467615", "2147483648.0"}) {
-    const auto line = answer_line(std::string("{\"port\":") + number + "}", take, true);
+    const auto line = answer_line(std::string("{\"port\":") + number + "}", take, peer);
     EXPECT_EQ(json::parse(line)["error"]["exit"], 2) << line;
   }
-  EXPECT_EQ(json::parse(answer_line("{\"port\":80.5}", take, true))["port"], 80);
+  EXPECT_EQ(json::parse(answer_line("{\"port\":80.5}", take, peer))["port"], 80);
 }
 
 }  // namespace

@@ -1,0 +1,66 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""The shipped systemd units: how exposed systemd finds them, and that they name what the daemons need."""
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "live"))
+from live import SKIPPED, Run, need  # pylint: disable=wrong-import-position
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+UNITS = {"nlbd@.service": 2.0, "nlb-vmswitch.service": 2.5}
+SOURCE = ROOT / "src/linux/capabilities.cc"
+
+
+def exposure(unit):
+    done = subprocess.run(["systemd-analyze", "security", "--offline=true", str(unit)], capture_output=True,
+                          text=True, check=False)
+    found = re.search(r"Overall exposure level for .*: ([0-9.]+)", done.stdout)
+    need(found, done.stdout + done.stderr)
+    return float(found[1])
+
+
+def settings(unit):
+    lines = [line.split("=", 1) for line in unit.read_text().splitlines() if "=" in line and line[0] != "#"]
+    return {key: value.split() for key, value in lines}
+
+
+def required(group):
+    """The capabilities that the program calls required; they are named once for both, then by group."""
+    text = SOURCE.read_text()
+    body = re.search(rf"constexpr std::array {group} = {{(.*?)}};", text, re.S)[1]
+    shared = dict(re.findall(r"(k\w+) = {CAP_\w+, \"(CAP_\w+)\",[^}]*true}", text))
+    own = re.findall(r"CapabilityNeed{(CAP_\w+),", body)
+    return {shared[name] for name in re.findall(r"\bk\w+", body) if name in shared} | set(own)
+
+
+def scenario(run):
+    for name, most in UNITS.items():
+        unit = ROOT / "packaging/systemd" / name
+        with run.case(f"{name}: systemd rates its exposure at most {most}") as notes:
+            rated = exposure(unit)
+            need(rated <= most, f"{rated}")
+            notes.append(str(rated))
+        with run.case(f"{name}: the bounding set is what the program asks for, no more and no less"):
+            group = "kOfNlbd" if "nlbd@" in name else "kOfVmswitch"
+            given = set(settings(unit)["CapabilityBoundingSet"])
+            need(given == required(group), f"unit {sorted(given)}, program {sorted(required(group))}")
+
+
+def main():
+    options = dict(zip(sys.argv[1::2], sys.argv[2::2]))
+    if subprocess.run(["systemd-analyze", "--version"], capture_output=True, check=False).returncode != 0:
+        print("skipped: there is no systemd-analyze")
+        sys.exit(SKIPPED)
+    run = Run(options.get("--name", "security_units"), None, False)
+    scenario(run)
+    run.write()
+    failed = [title for title, _, failure in run.results if failure is not None]
+    print(f"{len(run.results) - len(failed)} of {len(run.results)} cases hold")
+    sys.exit(1 if failed else 0)
+
+
+if __name__ == "__main__":
+    main()
