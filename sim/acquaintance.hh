@@ -17,8 +17,10 @@ class Acquaintance {
  public:
   Acquaintance(Nanos period, Nanos silence_limit) : period_(period), silence_limit_(silence_limit) {}
 
-  // A frame that `from` sent at `sent_at` has been judged by the daemon of `listener`.
+  // A frame that `from` sent at `sent_at` has been judged by the daemon of `listener`. What is older than two
+  // periods when it is judged (delayed, clogged, queued) tells of the sender's past and is no hearing.
   void hear(Port listener, Port from, Nanos sent_at, Nanos now) {
+    if (now - sent_at > 2 * period_) return;
     Hearing& hearing = hearing_[listener][from];
     if (hearing.last == 0 || now - hearing.last >= silence_limit_) hearing = {now, now, 0};
     hearing.last = now;
