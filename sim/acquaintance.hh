@@ -15,12 +15,14 @@ using Port = uint8_t;  // of the switch: a host's id, then those of namesakes; 0
 
 class Acquaintance {
  public:
-  Acquaintance(Nanos period, Nanos silence_limit) : period_(period), silence_limit_(silence_limit) {}
+  explicit Acquaintance(Nanos period) : period_(period) {}
 
-  // A frame that `from` sent at `sent_at` has been judged by the daemon of `listener`.
+  // A frame that `from` sent at `sent_at` has been judged by the daemon of `listener`. What is older than two
+  // periods when it is judged (delayed, clogged, queued) tells of the sender's past and is no hearing.
   void hear(Port listener, Port from, Nanos sent_at, Nanos now) {
+    if (now - sent_at > 2 * period_) return;
     Hearing& hearing = hearing_[listener][from];
-    if (hearing.last == 0 || now - hearing.last >= silence_limit_) hearing = {now, now, 0};
+    if (hearing.last == 0 || now - hearing.last > 3 * period_) hearing = {now, now, 0};
     hearing.last = now;
     const Hearing& back = hearing_[from][listener];
     if (hearing.answered == 0 && back.last != 0 && back.since < sent_at) hearing.answered = now;
@@ -37,7 +39,7 @@ class Acquaintance {
 
  private:
   struct Hearing {
-    Nanos since = 0, last = 0;  // without a gap of D
+    Nanos since = 0, last = 0;  // without a gap of more than two periods and what a tick may be late
     Nanos answered = 0;         // since when frames come that were sent after the sender heard the listener
   };
   [[nodiscard]] bool heard(Port listener, Port from, Nanos now) const {
@@ -45,7 +47,7 @@ class Acquaintance {
     return hearing.answered != 0 && now - hearing.last <= 3 * period_ && now - hearing.since > 2 * period_ &&
            now - hearing.answered > period_;
   }
-  Nanos period_, silence_limit_;
+  Nanos period_;
   std::array<std::array<Hearing, kMaxHosts + 1>, kMaxHosts + 1> hearing_{};
 };
 

@@ -39,8 +39,12 @@ bool Host::echoes_us_freshly(const wire::Heartbeat& heartbeat, HostId as, Nanos 
 bool Host::believe_or_note_candidate(const wire::Heartbeat& heartbeat, Nanos now) {
   Peer& peer = peers_[heartbeat.header.sender];
   const uint64_t incarnation = heartbeat.header.incarnation;
+  // A successor on the same adapter wrote lease 0 over that of the believed one. A namesake elsewhere did
+  // not: what it says means nothing until the believed one's lease is over.
+  const bool same_adapter = peer.heartbeat.adapter_mac == heartbeat.adapter_mac;
+  const Nanos patience = same_adapter ? 2 * period() : silence_limit();
   const bool current_is_alive =
-      peer.believed && now - peer.heard_at < 2 * period() && !announces_end(peer.heartbeat);
+      peer.believed && now - peer.heard_at < patience && !announces_end(peer.heartbeat);
   const bool echoed = echoes_us_freshly(heartbeat, settings_.id, now);
   if (!current_is_alive && echoed) {
     const uint32_t accused_in_view = peer.accused_in_view;
