@@ -6,6 +6,7 @@ from scenario import Scenario
 from stage import CRASH_MS
 
 SAFE = {"two_owners": 0, "patient_failed": 0, "never_ended": 0}
+CRASH = {**SAFE, "patient_failed": 1}  # a request that was under way at that instant has its server no more
 KEEP_FLOW = {"streams_broken": 0, "wrong_bytes": 0, "resets": 0}
 
 
@@ -46,7 +47,7 @@ def stands_still(stage):
 SCENARIOS = [
     Scenario("1", "daemon-killed", "nlbd dies (SIGKILL), and is started again within the detection time",
              "no view change, every stream whole", restart_in_time,
-             {"gap_ms": CRASH_MS, "views": 0, "whole_ms": 5000, **SAFE, **KEEP_FLOW}, in_ci=True),
+             {"gap_ms": CRASH_MS, "views": 0, "whole_ms": 5000, **SAFE, **KEEP_FLOW}),
     Scenario("1", "daemon-gone", "nlbd dies (SIGKILL) and stays away",
              "the others take its share; its connections go on",
              crash("kill host2", ("start", "host2"), None), {"gap_ms": CRASH_MS, **SAFE, **KEEP_FLOW}),
@@ -55,8 +56,8 @@ SCENARIOS = [
              {"gap_ms": CRASH_MS, "resume_gap_ms": 60, **SAFE, **KEEP_FLOW}),
     Scenario("4", "power", "a host loses its power", "gap at most 700 ms; streams of the other hosts whole",
              crash("kill host2 host", ("start", "host2"), 2),
-             {"gap_ms": CRASH_MS, **SAFE, "streams_broken": 0, "wrong_bytes": 0}),
+             {"gap_ms": CRASH_MS, **CRASH, "streams_broken": 0, "wrong_bytes": 0}),
     Scenario("29", "carrier", "the carrier of a host goes", "as a crash: gap at most 700 ms",
              crash("cut host2", ("fault", "heal", "host2"), 2),
-             {"gap_ms": CRASH_MS, **SAFE, "streams_broken": 0, "wrong_bytes": 0}),
+             {"gap_ms": CRASH_MS, **CRASH, "streams_broken": 0, "wrong_bytes": 0}),
 ]

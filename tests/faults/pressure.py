@@ -128,7 +128,8 @@ SCENARIOS = [
     Scenario("48", "disk-full", "a host's state directory is full", "it serves on, also after a restart",
              bad_disk(False), {"patient_failed": 0, "two_owners": 0, **KEEP_FLOW}),
     Scenario("48", "disk-read-only", "a host's state directory is read-only",
-             "it serves on, also after a restart", bad_disk(True), {"patient_failed": 0, "two_owners": 0, **KEEP_FLOW}),
+             "it serves on, also after a restart", bad_disk(True),
+             {"patient_failed": 0, "two_owners": 0, **KEEP_FLOW}),
     Scenario("51", "descriptors", "nlbd may open no descriptor more, 200 callers wait",
              "the view stands, no connect fails", no_descriptors, {**SERVES, **KEEP_FLOW}, in_ci=True),
 ]

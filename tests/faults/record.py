@@ -9,6 +9,10 @@ import os
 from pathlib import Path
 
 
+def is_figure(value):
+    return isinstance(value, (int, float))  # beside them stand notes: who served, causes of views
+
+
 def percentile(values, percent):
     """The nearest rank: a value that was measured."""
     ordered = sorted(values)
@@ -20,7 +24,7 @@ def summary(samples):
     figures = {}
     for sample in samples:
         for name, value in sample["figures"].items():
-            if isinstance(value, (int, float)):
+            if is_figure(value):
                 figures.setdefault(name, []).append(value)
     return {name: {"p50": percentile(values, 50), "p99": percentile(values, 99), "max": max(values),
                    "min": min(values)} for name, values in figures.items()}

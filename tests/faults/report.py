@@ -11,9 +11,9 @@ from record import Record, summary  # noqa: E402
 
 HEAD = """# The fault lab: results
 
-Written by `make fault-report` from the records of `make faults`; not by hand. How it is measured: `docs/lab.md`.
-Service gap in ms: from the fault to the first attempt after which none fails, an attempt every 5 ms. A violation
-is a repeat with any figure beyond its bound, or after which the cluster was not whole.
+Written by `make fault-report` from the records of `make faults`; how it is measured: `docs/lab.md`.
+Service gap in ms: from the fault to the first attempt after which none fails, with an attempt every 5 ms. A
+violation is a repeat with a figure beyond its bound, or after which the cluster was not whole.
 
 | # | scenario | fault | required | repeats | violations | gap p50 | p99 | max | views max |
 |---|---|---|---|---|---|---|---|---|---|

@@ -15,7 +15,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "live"))
 # pylint: disable=wrong-import-position
 import table  # noqa: E402
 from live import SKIPPED, Failure, Lab, Run, need, print_logs  # noqa: E402
-from record import Record  # noqa: E402
+from record import Record, is_figure  # noqa: E402
 from stage import Stage  # noqa: E402
 
 
@@ -71,7 +71,7 @@ def show_list():
 
 
 def words_of(figures):
-    return ", ".join(f"{name} {value:g}" for name, value in figures.items() if not isinstance(value, dict))
+    return ", ".join(f"{name} {value:g}" for name, value in figures.items() if is_figure(value))
 
 
 def rounds(options, run, player):

@@ -28,9 +28,10 @@ class Stage:
     def fault(self, *words):
         self.lab.lab("fault", *words)
 
-    def shell(self, *commands):
+    def shell(self, *commands, pause_s=0):
         """Command lines of nlb, one after the other, for the measuring client to run as the fault."""
-        return "sh -c " + shlex.quote(" && ".join(f"{self.lab.nlb_path} {command}" for command in commands))
+        between = f" && sleep {pause_s} && "
+        return "sh -c " + shlex.quote(between.join(f"{self.lab.nlb_path} {command}" for command in commands))
 
     def inside(self, node, *words):
         """A command in a node, in the background."""
@@ -89,6 +90,7 @@ class Stage:
         figures["two_owners"] = two_owners(capture)
         views = self.history(witness, begin)
         figures["views"] = len(views)
+        figures["causes"] = [view["cause"] for view in views]
         figures["evictions"] = sum(len(view["members"]) < len(self.everyone) for view in views)
 
     def start_streams(self, client, count, seconds):
