@@ -3,10 +3,10 @@
 PREFIX ?= /usr
 NINJA  ?= ninja
 
-.PHONY: help deps build demo lab-vm test check check-lint check-sanitizers fuzz bench format install clean
+.PHONY: help deps build demo lab-vm test check check-lint check-sanitizers fuzz bench faults fault-report format install clean
 
 help:
-	@echo "make deps | build | demo | lab-vm | test | check | bench | fuzz | format | install DESTDIR=… | clean"
+	@echo "make deps | build | demo | lab-vm | test | check | bench | fuzz | faults | fault-report | format | install DESTDIR=… | clean"
 
 deps:
 	@tools/deps.sh
@@ -47,6 +47,14 @@ fuzz:
 
 bench: build
 	@tools/bench.sh
+
+# All scenarios of the fault lab in turn, until each has REPEATS; a run that was interrupted goes on.
+REPEATS ?= 100
+faults: build
+	@python3 tests/faults/run.py --repeats $(REPEATS)
+
+fault-report:
+	@python3 tests/faults/report.py build/faults docs/results/faults.md
 
 format:
 	git ls-files '*.c' '*.h' '*.cc' '*.hh' | xargs -r clang-format-14 -style=file -i

@@ -102,6 +102,7 @@ def main():
     parser.add_argument("--repeats", type=int, default=100, help="of each scenario, those on record included")
     parser.add_argument("--seconds", type=float, help="no repeat begins after that")
     parser.add_argument("--directory", default="build/faults", help="where the records are")
+    parser.add_argument("--fresh", action="store_true", help="forget what is on record there")
     parser.add_argument("--list", action="store_true", help="what there is")
     options = parser.parse_args()
     if options.list:
@@ -110,6 +111,9 @@ def main():
     if os.geteuid() != 0:
         print("skipped: network namespaces need root")
         return SKIPPED
+    if options.fresh:
+        for path in Path(options.directory).glob("*.json"):
+            path.unlink()
     lab = Lab(options.nlb)
     run = Run(options.name, lab, False)
     try:
