@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""The arithmetic of the fault lab: percentiles, bounds, records that go on, a table that places every fault."""
+"""The arithmetic of the fault lab: percentiles, bounds, records that go on, a place for every fault."""
 import sys
 import tempfile
 import unittest
