@@ -15,6 +15,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <chrono>
@@ -89,7 +90,10 @@ class LateDelivery {
       : wire_(wire), port_(port), how_(how), ms_(ms) {}
 
   void take(const Frame& frame, int from) {
-    for (const int to : ports_of_switch())
+    const auto ports = ports_of_switch();
+    if (std::find(ports.begin(), ports.end(), from) == ports.end())
+      return;  // the bridge hears its ports, too
+    for (const int to : ports)
       if (to != from && (from == port_ || to == port_)) waiting_.emplace(due(), Copy{frame, to});
   }
   // Sends what is due; how long the next one has, ms; -1 = none waits.
