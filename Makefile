@@ -3,12 +3,12 @@
 PREFIX ?= /usr
 NINJA  ?= ninja
 
-.PHONY: help deps build demo lab-vm test check check-lint check-sanitizers fuzz model-full sim-mutant soak bench \
-        format install clean
+.PHONY: help deps build demo lab-vm test check check-lint check-sanitizers fuzz model-full sim-mutant faults \
+        fault-report soak bench format install clean
 
 help:
 	@echo "make deps | build | demo | lab-vm | test | check | bench | fuzz | model-full | sim-mutant PATCH=file |" \
-	      "soak HOURS=2 | format | install DESTDIR=… | clean"
+	      "faults | fault-report | soak HOURS=2 | format | install DESTDIR=… | clean"
 
 deps:
 	@tools/deps.sh
@@ -63,6 +63,14 @@ soak: build
 
 bench: build
 	@tools/bench.sh
+
+# All scenarios of the fault lab in turn, until each has REPEATS; a run that was interrupted goes on.
+REPEATS ?= 100
+faults: build
+	@python3 tests/faults/run.py --repeats $(REPEATS)
+
+fault-report:
+	@python3 tests/faults/report.py build/faults docs/results/faults.md
 
 format:
 	git ls-files '*.c' '*.h' '*.cc' '*.hh' | xargs -r clang-format-14 -style=file -i

@@ -3,15 +3,17 @@
 #include "lab/faults.hh"
 
 #include <fmt/core.h>
+#include <fmt/ranges.h>
 
-#include <charconv>
 #include <chrono>
 #include <csignal>
 #include <filesystem>
 #include <fstream>
+#include <thread>
 
 #include "lab/guarded_switch.hh"
 #include "lab/hosts.hh"
+#include "lab/link_faults.hh"
 #include "lab/machine.hh"
 #include "lab/network.hh"
 #include "lab/power.hh"
@@ -22,6 +24,9 @@ namespace nlb::lab {
 namespace {
 
 namespace fs = std::filesystem;
+
+constexpr int kWrongUsage = 2;
+constexpr unsigned kMostLateMs = 60'000;
 
 int64_t now_ns() {
   return std::chrono::duration_cast<std::chrono::nanoseconds>(
@@ -53,32 +58,6 @@ Result<int64_t> signal_nlbd(const Node& node, int signal) {
   return instant;
 }
 
-Result<void> remove_loss(const Node& node) {
-  const auto listed = run({"nft", "list", "table", "netdev", "loss_" + node.port}, "", kSwitch);
-  if (!listed || listed->exit_code != 0) return {};
-  return must_run({"nft", "delete", "table", "netdev", "loss_" + node.port}, "", kSwitch);
-}
-
-Result<int64_t> lose(const Node& node, const std::string& argument) {
-  unsigned percent = 0;
-  const auto parsed = std::from_chars(argument.data(), argument.data() + argument.size(), percent);
-  if (argument.empty() || parsed.ptr != argument.data() + argument.size() || percent > 100)
-    return fail(fmt::format("loss: \"{}\" is not a percentage of 0 to 100", argument));
-  if (node.port.empty()) return fail("the switch itself has no port; name a host, a client or the gateway");
-  if (auto removed = remove_loss(node); !removed) return tl::unexpected<Error>(removed.error());
-  const int64_t instant = now_ns();
-  if (percent == 0) return instant;
-  std::string rules = fmt::format("table netdev loss_{} {{\n", node.port);
-  const std::string which = percent == 100 ? "" : fmt::format("numgen random mod 100 < {} ", percent);
-  for (const auto* hook : {"ingress", "egress"}) {
-    rules += fmt::format("  chain {0} {{ type filter hook {0} device \"{1}\" priority 0; {2}drop; }}\n", hook,
-                         node.port, which);
-  }
-  if (auto set = must_run({"nft", "-f", "-"}, rules + "}\n", kSwitch); !set)
-    return tl::unexpected<Error>(set.error());
-  return instant;
-}
-
 // As a virtual machine whose host suspends it: nothing in it runs, nothing gets in or out, the link stays up.
 Result<int64_t> stand_still(const Node& node, bool still) {
   if (node.host_id == 0) return fail(fmt::format("{} is not a host", node.name));
@@ -87,7 +66,8 @@ Result<int64_t> stand_still(const Node& node, bool still) {
     if (auto done = freeze_machine(node.host_id, still); !done) return tl::unexpected<Error>(done.error());
     return instant;
   }
-  if (auto lost = lose(node, still ? "100" : "0"); !lost) return lost;
+  if (auto lost = lose_frames(node, still ? 100 : 0, Direction::both); !lost)
+    return tl::unexpected<Error>(lost.error());
   for (const auto& process : processes_in({node.network})) send_signal(process, still ? SIGSTOP : SIGCONT);
   return instant;
 }
@@ -99,10 +79,55 @@ Result<void> set_link(const Node& node, bool up) {
 }
 
 Result<int64_t> heal(const Node& node) {
-  if (auto removed = remove_loss(node); !removed) return tl::unexpected<Error>(removed.error());
+  const bool is_switch = node.port.empty();
+  if (!is_switch) {
+    if (auto removed = lose_frames(node, 0, Direction::both); !removed)
+      return tl::unexpected<Error>(removed.error());
+    if (node.host_id != 0) {
+      if (auto removed = delay_heartbeats(node, Lateness::delay, 0); !removed)
+        return tl::unexpected<Error>(removed.error());
+    }
+  }
   const int64_t instant = now_ns();
-  if (auto up = set_link(node, true); !up) return tl::unexpected<Error>(up.error());
+  if (auto up = is_switch ? unsplit_switch() : set_link(node, true); !up)
+    return tl::unexpected<Error>(up.error());
   return instant;
+}
+
+// When it began is when it was done: the switch takes some milliseconds to be told.
+Result<int64_t> begun(const Result<void>& done) {
+  if (!done) return tl::unexpected<Error>(done.error());
+  return now_ns();
+}
+
+Result<int64_t> lose(const Node& node, const std::string& amount, const std::string& way, bool burst) {
+  const auto number = burst ? number_from(amount, "a number of milliseconds", kMostLateMs)
+                            : number_from(amount, "a percentage", 100);
+  if (!number) return tl::unexpected<Error>(number.error());
+  const auto direction = direction_from(way);
+  if (!direction) return tl::unexpected<Error>(direction.error());
+  if (!burst) return begun(lose_frames(node, *number, *direction));
+  const auto began = begun(lose_frames(node, 100, *direction));
+  if (!began) return began;
+  std::this_thread::sleep_for(std::chrono::milliseconds(*number));
+  if (auto ended = lose_frames(node, 0, *direction); !ended) return tl::unexpected<Error>(ended.error());
+  return began;
+}
+
+Result<int64_t> be_late(const Node& node, const std::string& fault, const std::string& amount) {
+  if (node.host_id == 0) return fail(fmt::format("{} is not a host: it sends no heartbeats", node.name));
+  const auto ms = number_from(amount, "a number of milliseconds", kMostLateMs);
+  if (!ms) return tl::unexpected<Error>(ms.error());
+  const Lateness how = fault == "delay"     ? Lateness::delay
+                       : fault == "reorder" ? Lateness::reorder
+                                            : Lateness::duplicate;
+  return begun(delay_heartbeats(node, how, *ms));
+}
+
+Result<int64_t> split(const Plan& plan, const std::vector<std::string>& words) {
+  const auto groups = groups_from(plan, words);
+  if (!groups) return tl::unexpected<Error>(groups.error());
+  return begun(split_switch(*groups));
 }
 
 // Pins of the lab's daemons: /sys/fs/bpf/opennlb/<runtime directory>; the name is host 0's without the
@@ -149,31 +174,39 @@ void remove_files() {
 
 }  // namespace
 
-Result<int64_t> inject(const Plan& plan, const std::string& fault, const Node& node,
-                       const std::string& argument) {
-  (void)plan;
-  if (fault == "kill" && argument == "host") {
+Result<int64_t> inject(const Plan& plan, const std::string& fault, const std::vector<std::string>& words) {
+  if (fault == "split") return split(plan, words);
+  const auto word = [&](std::size_t at) { return at < words.size() ? words[at] : ""; };
+  const bool loses = fault == "loss" || fault == "burst";
+  if (words.size() > (loses ? 3 : 2)) return fail(fault + ": too many words", kWrongUsage);
+  const auto node = find_node(plan, word(0));
+  if (!node) return fail(node.error().message, kWrongUsage);
+  if (node->port.empty() && fault != "heal")
+    return fail("the switch itself has no port; name a host, a client or the gateway", kWrongUsage);
+  const std::string argument = word(1);
+  if (loses) return lose(*node, argument, word(2), fault == "burst");
+  if (fault == "delay" || fault == "reorder" || fault == "duplicate") return be_late(*node, fault, argument);
+  const bool whole = argument == "host";
+  if (fault == "kill" && whole) {
     const int64_t instant = now_ns();
-    if (auto dead = cut_power(node); !dead) return tl::unexpected<Error>(dead.error());
+    if (auto dead = cut_power(*node); !dead) return tl::unexpected<Error>(dead.error());
     return instant;
   }
-  if (fault == "kill" && argument.empty()) return signal_nlbd(node, SIGKILL);
-  if (fault == "pause" && argument == "host") return stand_still(node, true);
-  if (fault == "resume" && argument == "host") return stand_still(node, false);
+  if (fault == "pause" && whole) return stand_still(*node, true);
+  if (fault == "resume" && whole) return stand_still(*node, false);
   const bool of_machine = fault == "kill" || fault == "pause" || fault == "resume";
-  if (of_machine && !argument.empty())
-    return fail(fmt::format("{}: \"{}\" is unknown; say nothing or `host`", fault, argument));
-  if (fault == "loss") return lose(node, argument);
-  if (!argument.empty()) return fail(fmt::format("{} takes no argument", fault));
-  if (fault == "pause") return signal_nlbd(node, SIGSTOP);
-  if (fault == "resume") return signal_nlbd(node, SIGCONT);
-  if (fault == "heal") return heal(node);
+  if (!argument.empty())
+    return fail(of_machine ? fmt::format("{}: \"{}\" is unknown; say nothing or `host`", fault, argument)
+                           : fmt::format("{} takes no argument", fault),
+                kWrongUsage);
+  if (of_machine) return signal_nlbd(*node, fault == "kill" ? SIGKILL : fault == "pause" ? SIGSTOP : SIGCONT);
+  if (fault == "heal") return heal(*node);
   if (fault == "cut") {
     const int64_t instant = now_ns();
-    if (auto down = set_link(node, false); !down) return tl::unexpected<Error>(down.error());
+    if (auto down = set_link(*node, false); !down) return tl::unexpected<Error>(down.error());
     return instant;
   }
-  return fail(fmt::format("{} is unknown; faults are kill, pause, resume, cut, heal, loss", fault), 2);
+  return fail(fmt::format("{} is unknown; faults are {}", fault, fmt::join(kFaults, ", ")), kWrongUsage);
 }
 
 Result<void> tear_down() {

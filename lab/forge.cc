@@ -18,31 +18,20 @@
 #include <vector>
 
 #include "lab/exchange.hh"
+#include "lab/packet_socket.hh"
 #include "lab/tools.hh"
 
 namespace nlb::lab {
 namespace {
 
 using Frame = std::vector<uint8_t>;
-constexpr uint16_t kHeartbeat = 0x88b5;
 constexpr std::size_t kRecorded = 20, kPrepared = 1024, kBatch = 64;
 constexpr std::size_t kVersionOffset = ETH_HLEN + 4;  // docs/protocol/heartbeat.md
 constexpr std::size_t kShortest = 20;                 // of a truncated payload
 
-int packet_socket(unsigned index, uint16_t ether_type) {
-  const int made = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, htons(ether_type));
-  sockaddr_ll at{};
-  at.sll_family = AF_PACKET;
-  at.sll_protocol = htons(ether_type);
-  at.sll_ifindex = static_cast<int>(index);
-  if (made >= 0 && bind(made, reinterpret_cast<const sockaddr*>(&at), sizeof at) == 0) return made;
-  if (made >= 0) close(made);
-  return -1;
-}
-
 // Heartbeats of others, from the wire; fewer than asked when none came for two seconds.
 std::vector<Frame> record(unsigned index) {
-  const int listener = packet_socket(index, kHeartbeat);
+  const int listener = packet_socket(index, kHeartbeatType);
   const timeval patience{2, 0};
   setsockopt(listener, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
   std::vector<Frame> frames;

@@ -3,6 +3,7 @@
 #include "lab/lab.hh"
 
 #include <fmt/core.h>
+#include <fmt/ranges.h>
 #include <ifaddrs.h>
 #include <netinet/in.h>
 #include <unistd.h>
@@ -21,6 +22,7 @@
 #include "lab/faults.hh"
 #include "lab/guarded_switch.hh"
 #include "lab/hosts.hh"
+#include "lab/link_faults.hh"
 #include "lab/machine.hh"
 #include "lab/network.hh"
 #include "lab/plan.hh"
@@ -127,14 +129,14 @@ int with_node(const std::string& name, Action action) {
   return action(*plan, *node);
 }
 
-int fault(const std::string& kind, const std::string& name, const std::string& argument) {
-  return with_node(name, [&](const Plan& plan, const Node& node) {
-    const auto instant = inject(plan, kind, node, argument);
-    if (!instant)
-      return complain(instant.error(), instant.error().code == kWrongUsage ? kWrongUsage : kFailed);
-    fmt::print("{} {} at_ns={}\n", kind, node.name, *instant);  // CLOCK_MONOTONIC; `nlb lab gap` reads it
-    return 0;
-  });
+int fault(const std::string& kind, const std::vector<std::string>& words) {
+  const auto plan = load_plan();
+  if (!plan) return complain(plan.error());
+  const auto instant = inject(*plan, kind, words);
+  if (!instant) return complain(instant.error(), instant.error().code == kWrongUsage ? kWrongUsage : kFailed);
+  // CLOCK_MONOTONIC; `nlb lab gap` reads it
+  fmt::print("{} {} at_ns={}\n", kind, fmt::join(words, " "), *instant);
+  return 0;
 }
 
 // nlb lab exec NODE -- COMMAND…: everything behind the node belongs to the command.
@@ -277,7 +279,8 @@ void add_story(CLI::App& app, StoryOptions& options, int& result) {
 }
 
 struct NodeOptions {
-  std::string kind, node, argument;
+  std::string kind, node;
+  std::vector<std::string> words;
   int timeout_s = 30;
   bool json = false;
 };
@@ -289,15 +292,16 @@ void add_node_commands(CLI::App& app, NodeOptions& options, int& result) {
   app.add_subcommand("down", "clear everything away, also after a crash")->callback([&result] {
     result = down();
   });
-  auto* fault_command =
-      app.add_subcommand("fault", "break something: kill|pause|resume|cut|heal|loss NODE [ARG]");
-  fault_command->add_option("kind", options.kind)
-      ->required()
-      ->check(CLI::IsMember({"kill", "pause", "resume", "cut", "heal", "loss"}));
-  fault_command->add_option("node", options.node, "host2, client1, gateway")->required();
-  fault_command->add_option("argument", options.argument,
-                            "kill, pause, resume: host = the whole machine; loss: percent");
-  fault_command->callback([&] { result = fault(options.kind, options.node, options.argument); });
+  auto* fault_command = app.add_subcommand(
+      "fault",
+      "break something: kill|pause|resume NODE [host], cut|heal NODE, loss NODE PERCENT [in|out], "
+      "burst NODE MS [in|out], delay|reorder|duplicate HOST MS, split GROUP GROUP…, heal switch");
+  fault_command->add_option("kind", options.kind)->required()->check(CLI::IsMember(kFaults));
+  fault_command
+      ->add_option("words", options.words,
+                   "host2, client1, gateway; split: groups of nodes, as in host1,client1; what else it takes")
+      ->required();
+  fault_command->callback([&] { result = fault(options.kind, options.words); });
   for (const bool restart : {false, true}) {
     auto* command = app.add_subcommand(
         restart ? "restart" : "start",
@@ -318,8 +322,9 @@ void add_node_commands(CLI::App& app, NodeOptions& options, int& result) {
 }
 
 struct MachineOptions {
-  std::string network, socket;
-  unsigned host_id = 1;
+  std::string network, socket, port;
+  unsigned host_id = 1, ms = 0;
+  Lateness how = Lateness::delay;
 };
 
 void add_machine_ends(CLI::App& app, MachineOptions& options, int& result) {
@@ -330,6 +335,13 @@ void add_machine_ends(CLI::App& app, MachineOptions& options, int& result) {
   relay->add_option("--host-id", options.host_id)->required();
   relay->add_option("--socket", options.socket)->required();
   relay->callback([&] { result = serve_relay(options.host_id, options.socket); });
+  const std::map<std::string, Lateness> kinds = {
+      {"delay", Lateness::delay}, {"reorder", Lateness::reorder}, {"duplicate", Lateness::duplicate}};
+  auto* delay = app.add_subcommand("delay", "in the switch: heartbeats of a port come late")->group("");
+  delay->add_option("--port", options.port)->required();
+  delay->add_option("--how", options.how)->transform(CLI::CheckedTransformer(kinds))->required();
+  delay->add_option("--ms", options.ms)->required();
+  delay->callback([&] { result = serve_delay(options.port, options.how, options.ms); });
 }
 
 struct ToolOptions {

@@ -10,6 +10,7 @@
 #include "lab/agent_frames.hh"
 #include "lab/gap.hh"
 #include "lab/guarded_switch.hh"
+#include "lab/link_faults.hh"
 #include "lab/plan.hh"
 #include "lab/tools.hh"
 
@@ -73,6 +74,41 @@ TEST(Plan, PinsAreNamedAfterTheRuntimeDirectory) {
   EXPECT_EQ(runtime_directory(3), "/tmp/x/host3");
   EXPECT_EQ(state_directory(3), "/tmp/x/state/host3");
   unsetenv("NLB_LAB_ROOT");
+}
+
+// What a fault's words may be; wrong ones are wrong usage, and the text says what is allowed.
+TEST(Fault, NumbersAndDirectionsAreChecked) {
+  EXPECT_EQ(*number_from("0", "a percentage", 100), 0U);
+  EXPECT_EQ(*number_from("100", "a percentage", 100), 100U);
+  for (const auto* wrong : {"", "101", "-1", "5x", "5 ", "x", "99999999999"}) {
+    const auto number = number_from(wrong, "a percentage", 100);
+    ASSERT_FALSE(number) << wrong;
+    EXPECT_EQ(number.error().code, 2) << wrong;
+    EXPECT_NE(number.error().message.find("a percentage of 0 to 100"), std::string::npos);
+  }
+  EXPECT_EQ(*direction_from(""), Direction::both);
+  EXPECT_EQ(*direction_from("in"), Direction::in);
+  EXPECT_EQ(*direction_from("out"), Direction::out);
+  EXPECT_EQ(direction_from("up").error().code, 2);
+}
+
+TEST(Fault, GroupsOfASplitNameEachNodeOnce) {
+  const Plan plan;
+  const auto groups = groups_from(plan, {"host1,client1", "2", "gateway,web3"});
+  ASSERT_TRUE(groups);
+  ASSERT_EQ(groups->size(), 3U);
+  EXPECT_EQ((*groups)[0][1].port, "c1");
+  EXPECT_EQ((*groups)[2][1].port, "h3");
+  for (const std::vector<std::string>& wrong : std::vector<std::vector<std::string>>{{},
+                                                                                     {"host1"},
+                                                                                     {"host1", "host1"},
+                                                                                     {"host1,web1", "host2"},
+                                                                                     {"host1", "host9"},
+                                                                                     {"switch", "host1"}}) {
+    const auto refused = groups_from(plan, wrong);
+    ASSERT_FALSE(refused) << wrong.size();
+    EXPECT_EQ(refused.error().code, 2) << refused.error().message;
+  }
 }
 
 TEST(Answer, HeaderAndBodyMustAgree) {

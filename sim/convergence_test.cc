@@ -209,6 +209,43 @@ TEST_F(Convergence, AHostThatOnlyHearsFencesItself) {
   full_cover();
 }
 
+// Its own silence timers tell it; the others learn it from its frames, which list them no more.
+TEST_F(Convergence, AHostThatOnlySpeaksIsLeftOut) {
+  world.add_gateway();
+  three_hosts();
+  for (HostId other : std::initializer_list<HostId>{0, 1, 3}) world.cut(other, 2);
+  world.run_for(2 * kD + 150 * kMillisecond);  // D until it knows, D until the gateway is known to be silent
+  EXPECT_TRUE(world.converged({1, 3}));
+  EXPECT_FALSE(world.host(2).ownership().owns_anything());
+  full_cover();
+  world.heal();
+  ASSERT_TRUE(world.run_until_converged({1, 2, 3}, 2 * kSecond));
+}
+
+TEST_F(Convergence, OfTwoTheOneThatHearsGoesOn) {
+  world.add_gateway();
+  for (HostId id : std::initializer_list<HostId>{1, 2}) world.add(id);
+  ASSERT_TRUE(world.run_until_converged({1, 2}, 3 * kSecond));
+  world.cut(1, 2);
+  world.cut(0, 2);
+  world.run_for(2 * kD + 300 * kMillisecond);
+  EXPECT_TRUE(world.converged({1}));
+  EXPECT_FALSE(world.host(2).ownership().owns_anything());
+  full_cover();
+  world.heal();
+  ASSERT_TRUE(world.run_until_converged({1, 2}, 2 * kSecond));
+}
+
+// One host that does not hear one other: a third hears both, and both serve.
+TEST_F(Convergence, OneDeafPairEvictsNobody) {
+  three_hosts();
+  const auto view = world.host(1).view();
+  world.cut(1, 2);
+  world.run_for(10 * kSecond);
+  EXPECT_EQ(world.host(1).view(), view);
+  full_cover();
+}
+
 TEST_F(Convergence, LossOfFivePercentEvictsNobody) {
   three_hosts();
   const auto view = world.host(1).view();

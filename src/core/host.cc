@@ -239,7 +239,7 @@ void Host::evaluate(Nanos now) {
     if (!mutual) peer.mutual_since = 0;
     if (mutual && peer.mutual_since == 0) peer.mutual_since = now;
   }
-  accuse_the_silent(now);
+  accuse(now);
   const Circle circle = circle_of(self(), peers_, now, silence_limit());
   judge_refusal(now, circle);
   name_the_different(circle);
@@ -275,18 +275,23 @@ bool Host::is_quiet(const Circle& circle) const {
          circle.compatible == others;
 }
 
-void Host::accuse_the_silent(Nanos now) {
+// A member that is heard and lists this host no more has heard nothing of it for D: it is as far away as one
+// that is silent, and while it stays in the view nobody has its share.
+void Host::accuse(Nanos now) {
   if (now - next_tick_ > 2 * period())
     return;  // this host was away: on_tick() restarts the silence timers first
   for (HostId id = 1; id <= kMaxHosts; ++id) {
     Peer& peer = peers_[id];
     if (!(view_.members & bit_of(id)) || id == settings_.id || peer.accused) continue;
-    if (now - peer.heard_at < silence_limit()) continue;
+    const bool silent = now - peer.heard_at >= silence_limit();
+    const bool deaf = peer.believed && peer.mutual_since == 0;
+    if (!silent && !deaf) continue;
     peer.accused = true;
     peer.accused_in_view = view_.number;
     say_soon_ = true;
     note(Notice::Kind::peer_silent, id,
-         "nothing heard for " + std::to_string(silence_limit() / kMillisecond) + " ms");
+         (silent ? "nothing heard for " : "is heard, but has heard nothing of this host for ") +
+             std::to_string(silence_limit() / kMillisecond) + " ms");
   }
 }
 

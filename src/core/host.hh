@@ -165,7 +165,7 @@ class Host {
   void refuse_to_take_part(const std::string& reason);
   void notice_standstill(Nanos now);
   void evaluate(Nanos now);
-  void accuse_the_silent(Nanos now);
+  void accuse(Nanos now);  // members that are silent, or do not hear this host
   void judge_refusal(Nanos now, const Circle& circle);
   void name_the_different(const Circle& circle);
   void judge_reception(Nanos now, const Circle& circle);

@@ -4,10 +4,93 @@
 
 Host 1 alone has the VIP, added by hand."""
 import subprocess
+import sys
 from pathlib import Path
 
 from capture import Capture, need_one_answer_each
 from live import UDP, VIP, lab_networks, main, need, need_no_failure
+
+def reaches(lab, node, address):
+    return lab.lab("exec", node, "--", "ping", "-c", 1, "-W", 1, "-q", address, check=False).returncode == 0
+
+
+def one_way_and_split(run):
+    lab = run.lab
+    for direction, crossing in (("out", 0), ("in", 2)):
+        with run.case(f"all is lost that a client has going {direction}: the wire shows it"):
+            lab.lab("fault", "loss", "client1", 100, direction)
+            with Capture(lab, "icmp") as capture:
+                need(not reaches(lab, "client1", "10.77.0.12"), "the ping was answered")
+            lab.lab("fault", "heal", "client1")
+            seen = len(list(capture.ips()))
+            need(seen == crossing, f"{seen} ICMP packets crossed the switch, wanted {crossing}")
+            need(reaches(lab, "client1", "10.77.0.12"), "not healed")
+    with run.case("a split parts its groups, and nobody else"):
+        lab.lab("fault", "split", "host1,client1", "host2,client2")
+        for node, address, wanted in (("client1", "10.77.0.11", True), ("client1", "10.77.0.12", False),
+                                      ("client2", "10.77.0.12", True), ("client2", "10.77.0.11", False),
+                                      ("client1", "10.77.0.13", True), ("client2", "10.77.0.1", True)):
+            need(reaches(lab, node, address) == wanted, f"{node} to {address}: not {wanted}")
+        lab.lab("fault", "heal", "switch")
+        need(reaches(lab, "client1", "10.77.0.12"), "not healed")
+
+
+SPEAK = """
+import socket, time
+wire = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
+wire.bind(("eth0", 0))
+for number in range(10):
+    wire.send(b"\x03\xbf\x0a\x4d\x00\x64" + wire.getsockname()[4] + b"\x88\xb5" + bytes([number]) + bytes(60))
+    print(time.monotonic(), flush=True)
+    time.sleep(0.02)
+"""
+LISTEN = """
+import socket, time
+wire = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(0x88b5))
+wire.settimeout(1)
+print("ready", flush=True)
+try:
+    while True:
+        frame = wire.recv(2000)
+        print(frame[14], time.monotonic(), flush=True)
+except TimeoutError:
+    pass
+"""
+
+
+def heard(lab, speaker, listener):
+    """(number, how late in ms) of each of ten frames of the heartbeats' kind, in the order of arrival."""
+    def start(node, text):
+        words = [lab.nlb_path, "lab", "exec", node, "--", sys.executable, "-c", text]
+        return subprocess.Popen(words, stdout=subprocess.PIPE, text=True)
+    ears = start(listener, LISTEN)
+    ears.stdout.readline()
+    said = [float(line) for line in start(speaker, SPEAK).communicate(timeout=20)[0].split()]
+    lines = [line.split() for line in ears.communicate(timeout=20)[0].splitlines()]
+    return [(int(number), 1000 * (float(when) - said[int(number)])) for number, when in lines]
+
+
+def late_heartbeats(run):
+    lab = run.lab
+    with run.case("heartbeats of a host, and for it, come late, in disorder, twice") as notes:
+        for speaker, listener in (("host1", "host2"), ("host2", "host1")):
+            lab.lab("fault", "delay", "host1", 150)
+            late = heard(lab, speaker, listener)
+            need([number for number, _ in late] == list(range(10)), f"delay: {late}")
+            need(all(140 < ms < 250 for _, ms in late), f"delay: {late}")
+            lab.lab("fault", "reorder", "host1", 300)
+            late = heard(lab, speaker, listener)
+            order = [number for number, _ in late]
+            need(sorted(order) == list(range(10)) and order != sorted(order), f"reorder: {late}")
+            lab.lab("fault", "duplicate", "host1", 150)
+            late = heard(lab, speaker, listener)
+            soon, again = [n for n, ms in late if ms < 100], [n for n, ms in late if 140 < ms < 250]
+            need(soon == again == list(range(10)) and len(late) == 20, f"duplicate: {late}")
+            lab.lab("fault", "heal", "host1")
+            late = heard(lab, speaker, listener)
+            need(len(late) == 10 and all(ms < 100 for _, ms in late), f"healed: {late}")
+        notes.append("both ways")
+
 
 def scenario(run):
     lab = run.lab
@@ -60,8 +143,14 @@ def scenario(run):
         lab.lab("fault", "heal", "host1")
         need_no_failure(lab.load(300))
 
+    one_way_and_split(run)
+    late_heartbeats(run)
+
     with run.case("wrong usage is refused in a sentence"):
-        for words, exit_code in ((("up", "--mac-spoofing", "maybe"), 2), (("fault", "kill", "host9"), 2),
+        for words, exit_code in ((("fault", "loss", "host1", "5", "up"), 2), (("fault", "split", "host1"), 2),
+                                 (("fault", "delay", "client1", "5"), 1), (("fault", "cut", "switch"), 2),
+                                 (("fault", "burst", "host1", "soon"), 2),
+                                 (("up", "--mac-spoofing", "maybe"), 2), (("fault", "kill", "host9"), 2),
                                  (("fault", "break", "host1"), 2), (("up",), 1)):
             done = lab.lab(*words, check=False)
             need(done.returncode == exit_code and done.stderr.strip(), f"{words}: {done}")

@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Virtual machines that their hypervisor stops and continues (QEMU stop, cont).
+
+The guest does not know that time passed: what waits in its queue it may answer although others have its share
+by then. How long is measured: by every SYN that two hosts answered after the guest went on."""
+import time
+
+from capture import Capture
+from live import VIP, host_mac
+from scenario import Scenario, Setup
+
+LEASE_MS = 375
+
+
+def paused(seconds):
+    def play(stage):
+        lab = stage.lab
+        with Capture(lab, f"tcp and host {VIP}") as capture:
+            load = lab.start_load(int(150 * (seconds + 4)), "--rate", 150, "--concurrency", 1000)
+            time.sleep(1)
+            stage.fault("pause", "host2", "host")
+            time.sleep(seconds)
+            resumed = time.time()
+            stage.fault("resume", "host2", "host")
+            lab.wait_members(stage.everyone, 40)
+            figures = {"whole_ms": 1000 * (time.time() - resumed)}
+            figures["patient_failed"] = lab.finish(load)["failed"]
+        stage.whole()
+        flows = capture.handshakes(VIP, 80)
+        double = {flow for flow, (_, answers) in flows.items() if len(set(answers)) > 1}
+        late = [packet.time for packet in capture.ips()
+                if packet.source == host_mac(2) and packet.flags & 0x12 == 0x12
+                and any((packet.to_ip, packet.to_port) == flow[:2] for flow in double)]
+        figures["two_owners"] = len(double)
+        figures["double_owner_ms"] = max([0.0, *(1000 * (when - resumed) for when in late)])
+        return figures
+    return play
+
+
+VM = Setup(2, ("--vm", "--mac-strategy", "add"))
+SCENARIOS = [
+    Scenario("6", f"vm-pause-{seconds:g}",
+             f"a virtual machine stands still for {seconds:g} s (QEMU stop, cont)",
+             "no SYN is answered twice for longer than the lease after it goes on", paused(seconds),
+             {"double_owner_ms": LEASE_MS, "patient_failed": 0}, setup=VM)
+    for seconds in (0.2, 2, 30)
+]

@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What administrators do on purpose: nobody may notice."""
+import re
+import time
+from pathlib import Path
+
+from crashes import KEEP_FLOW, SAFE
+from scenario import Scenario, Setup
+from stage import LEAVE_MS
+
+
+def planned(command, mend):
+    def play(stage):
+        figures = {}
+        with stage.watched(figures, streams=12, witness=1):
+            figures.update(stage.outage(f"{stage.lab.nlb_path} {command}"))
+        for words in mend:
+            stage.lab.command(*words)
+        figures["whole_ms"] = stage.whole()
+        return figures
+    return play
+
+
+def socket(host):
+    return f"--socket /run/opennlb-lab/host{host}/control.sock"
+
+
+def edit(stage, host, pattern, replacement):
+    path = Path(f"{stage.lab.root}/host{host}/web.toml")
+    path.write_text(re.sub(pattern, replacement, path.read_text(), count=1))
+    stage.lab.host(host, "reload")
+
+
+def rolling_change(stage):
+    """Another port range, host by host, and back; hosts whose rules differ share no view meanwhile."""
+    figures = {}
+    with stage.watched(figures, streams=12, seconds=6, witness=1):
+        load = stage.lab.start_load(400, "--rate", 80)
+        for ports in ("80-81", "80"):
+            for host in stage.everyone:
+                edit(stage, host, r'ports *= *"80[^"]*"', f'ports = "{ports}"')
+                time.sleep(0.3)
+            stage.lab.wait_members(stage.everyone)
+        figures["patient_failed"] = stage.lab.finish(load)["failed"]
+    stage.whole()
+    return figures
+
+
+def reloads(stage):
+    """The same file, once a second, at every host."""
+    figures = {}
+    with stage.watched(figures, streams=12, seconds=6, witness=1):
+        load = stage.lab.start_load(400, "--rate", 80)
+        for _ in range(4):
+            for host in stage.everyone:
+                stage.lab.host(host, "reload")
+            time.sleep(1)
+        figures["patient_failed"] = stage.lab.finish(load)["failed"]
+    stage.whole()
+    return figures
+
+
+def other_rule(stage):
+    """The rule of UDP is disabled at every host, and enabled again: TCP does not notice."""
+    figures = {}
+    commands = [f"{socket(host)} {what} 7007" for what in ("disable", "enable") for host in stage.everyone]
+    with stage.watched(figures, streams=12, witness=1):
+        figures.update(stage.outage(stage.shell(*commands)))
+    stage.whole()
+    return figures
+
+
+def join_storm(stage):
+    """All hosts at once, from nothing: the time from the first host's first view to the last one's last."""
+    stage.lab.up(hosts=stage.lab.hosts)
+    histories = [stage.history(host, 0) for host in stage.everyone]
+    times = [view["time_ms"] for views in histories for view in views]
+    figures = {"settle_ms": max(times) - min(times), "views": max(map(len, histories))}
+    stage.whole()
+    return figures
+
+
+SCENARIOS = [
+    Scenario("20", "rolling-change", "the port rules are changed host by host, and back",
+             "no connection fails, none is answered twice", rolling_change,
+             {"patient_failed": 0, "two_owners": 0, **KEEP_FLOW}),
+    Scenario("22", "reloads", "every host reloads its file once a second", "the view stands", reloads,
+             {"views": 0, "patient_failed": 0, "two_owners": 0, **KEEP_FLOW}),
+    Scenario("23", "other-rule", "a rule is disabled and enabled beside another", "the other has no gap",
+             other_rule, {"gap_ms": 0, **SAFE, **KEEP_FLOW}),
+    Scenario("25", "join-storm", "16 hosts boot at once", "at most three views, at most 2 s", join_storm,
+             {"views": 3, "settle_ms": 2000}, setup=Setup(16)),
+    Scenario("26", "drain", "a host is drained", "no connect fails; gap at most 20 ms",
+             planned(f"{socket(2)} drainstop", [[*socket(2).split(), "start"]]),
+             {"gap_ms": LEAVE_MS, **SAFE, **KEEP_FLOW}, in_ci=True),
+    Scenario("27", "restart", "nlbd is restarted as planned", "no connect fails, every stream whole",
+             planned("lab restart host2", []), {"gap_ms": 700, **SAFE, **KEEP_FLOW}),
+]

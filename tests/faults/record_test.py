@@ -1,0 +1,63 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""The arithmetic of the fault lab: percentiles, bounds, records that go on, a place for every fault."""
+import sys
+import tempfile
+import unittest
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "live"))
+# pylint: disable=wrong-import-position
+import report  # noqa: E402
+import table  # noqa: E402
+from record import Record, percentile, summary  # noqa: E402
+from scenario import Scenario  # noqa: E402
+
+
+class Percentile(unittest.TestCase):
+    def test_is_a_value_that_was_measured(self):
+        values = list(range(1, 101))
+        self.assertEqual([percentile(values, p) for p in (50, 99, 100)], [50, 99, 100])
+        self.assertEqual(percentile([7], 99), 7)
+        self.assertEqual(percentile([9, 1], 50), 1)
+
+
+class Bounds(unittest.TestCase):
+    scenario = Scenario("4", "power", "", "", None, {"gap_ms": 700}, {"sides": 2})
+
+    def test_hold_up_to_the_bound_itself(self):
+        self.assertEqual(self.scenario.violations({"gap_ms": 700, "sides": 2}), [])
+
+    def test_are_violated_beyond_it(self):
+        self.assertEqual(self.scenario.violations({"gap_ms": 700.1, "sides": 1}),
+                         ["gap_ms 700.1, at most 700", "sides 1, at least 2"])
+
+    def test_want_every_figure(self):
+        self.assertEqual(self.scenario.violations({"sides": 3}), ["gap_ms was not measured"])
+
+
+class Records(unittest.TestCase):
+    def test_go_on_where_they_were(self):
+        with tempfile.TemporaryDirectory() as directory:
+            for gap in (10, 30, 20):
+                Record(directory, "power").add("c0ffee", {"gap_ms": gap, "causes": []}, ["x"] * (gap > 20))
+            record = Record(directory, "power")
+            self.assertEqual((len(record.samples), record.violations), (3, 1))
+            self.assertEqual(summary(record.samples),
+                             {"gap_ms": {"p50": 20, "p99": 30, "max": 30, "min": 10}})
+            text = report.report(directory)
+            self.assertIn("| 3 | 1 | 20 | 30 | 30 |", text)
+            self.assertIn("c0ffee", text)
+
+
+class Table(unittest.TestCase):
+    def test_names_are_one_and_every_fault_has_a_place(self):
+        scenarios = [*table.SCENARIOS, *table.GUESTS]
+        names = [scenario.name for scenario in scenarios]
+        self.assertEqual(len(names), len(set(names)))
+        placed = {one.number for one in [*scenarios, *table.COVERED]} | {one[0] for one in table.ABSENT}
+        self.assertEqual(placed, set(map(str, range(1, 56))))
+
+
+if __name__ == "__main__":
+    unittest.main()

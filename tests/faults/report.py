@@ -1,0 +1,76 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""docs/results/faults.md from the records of the fault lab: report.py [DIRECTORY] [FILE]."""
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "live"))
+# pylint: disable=wrong-import-position
+import table  # noqa: E402
+from record import Record, summary  # noqa: E402
+
+HEAD = """# The fault lab: results
+
+Written by `make fault-report` from the records of `make faults`; how it is measured: `docs/lab.md`.
+Service gap in ms: from the fault to the first attempt after which none fails, with an attempt every 5 ms. A
+violation is a repeat with a figure beyond its bound, or after which the cluster was not whole.
+
+| # | scenario | fault | required | repeats | violations | gap p50 | p99 | max | views max |
+|---|---|---|---|---|---|---|---|---|---|
+"""
+
+
+def cell(figures, name, which):
+    return f"{figures[name][which]:.0f}" if name in figures else "-"
+
+
+def row(scenario, samples):
+    figures = summary(samples)
+    violations = sum(bool(sample["violations"]) for sample in samples)
+    gaps = [cell(figures, "gap_ms", which) for which in ("p50", "p99", "max")]
+    cells = [scenario.number, scenario.name, scenario.fault, scenario.outcome, str(len(samples)),
+             str(violations) if samples else "-", *gaps, cell(figures, "views", "max")]
+    return f"| {' | '.join(cells)} |\n"
+
+
+def bounds(scenario, samples):
+    """Every bounded figure: what it may be, what it was."""
+    figures, lines = summary(samples), []
+    for name, bound in scenario.at_most.items():
+        lines.append(f"{name} ≤ {bound:g} ({cell(figures, name, 'max')})")
+    for name, bound in scenario.at_least.items():
+        lines.append(f"{name} ≥ {bound:g} ({cell(figures, name, 'min')})")
+    return f"| {scenario.name} | {', '.join(lines)} |\n"
+
+
+def seen_violations(records):
+    lines = []
+    for name, samples in records.items():
+        for sample in samples:
+            text = "; ".join(sample["violations"]).splitlines()
+            if text:
+                lines.append(f"- {name} at {sample['commit']}: {text[0]}\n")
+    return lines or ["None.\n"]
+
+
+def report(directory):
+    scenarios = [*table.SCENARIOS, *table.GUESTS]
+    records = {scenario.name: Record(directory, scenario.name).samples for scenario in scenarios}
+    text = HEAD + "".join(row(scenario, records[scenario.name]) for scenario in scenarios)
+    text += "\n## Every bound, and in brackets the worst that was seen\n\n| scenario | bounds |\n|---|---|\n"
+    text += "".join(bounds(scenario, records[scenario.name]) for scenario in scenarios)
+    text += "\n## Violations\n\n" + "".join(seen_violations(records))
+    text += "\n## Faults that other tests play\n\n| # | fault | test |\n|---|---|---|\n"
+    text += "".join(f"| {one.number} | {one.fault} | {one.test} |\n" for one in table.COVERED)
+    text += "\n## Faults that nothing plays on a kernel yet\n\n| # | fault | why |\n|---|---|---|\n"
+    text += "".join(f"| {number} | {fault} | {why} |\n" for number, fault, why in table.ABSENT)
+    commits = sorted({sample["commit"] for samples in records.values() for sample in samples})
+    return text + f"\nCommits measured: {', '.join(commits) or 'none'}.\n"
+
+
+if __name__ == "__main__":
+    source = sys.argv[1] if len(sys.argv) > 1 else "build/faults"
+    target = Path(sys.argv[2] if len(sys.argv) > 2 else "docs/results/faults.md")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_text(report(source))
+    print(f"{target} written")

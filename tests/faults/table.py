@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: Apache-2.0
+"""All scenarios of the fault lab, and the faults that other tests play already."""
+import crashes
+import guests
+import links
+import plans
+import pressure
+import splits
+from scenario import Covered
+
+SCENARIOS = [*crashes.SCENARIOS, *links.SCENARIOS, *splits.SCENARIOS, *plans.SCENARIOS, *pressure.SCENARIOS]
+GUESTS = guests.SCENARIOS  # hosts are virtual machines
+
+COVERED = [
+    Covered("2", "SIGSTOP under load: nothing new after the lease", "live_failover (stalled)"),
+    Covered("5", "a machine that stands still with its link up", "live_failover (frozen)"),
+    Covered("17", "a duplicate host id", "live_hostile"),
+    Covered("18", "another cluster's key", "live_hostile"),
+    Covered("19", "rules, profile, VIPs, mode or seed that differ", "live_hostile"),
+    Covered("21", "a reload of a broken file", "live_hostile"),
+    Covered("24", "mixed versions, upgrade and downgrade under load", "live_streams"),
+    Covered("28", "programs, tables and addresses taken off by hand", "live_guard"),
+    Covered("33", "a stranger who claims the VIP", "live_proof"),
+    Covered("35", "forged heartbeats", "live_hostile"),
+    Covered("36", "replayed heartbeats", "live_hostile, replay_test"),
+    Covered("37", "truncated, flipped and random frames", "live_hostile, fuzz targets"),
+    Covered("38", "a flood of forged heartbeats", "live_hostile"),
+    Covered("40", "a key rotated at some hosts only", "live_adapter, live_streams"),
+    Covered("43", "ICMP errors for a flow", "bpf_fixtures, bpf_random"),
+    Covered("49", "kernels and adapters without what is needed", "live_doctor, guest_kernel"),
+    Covered("54", "callers without rights, huge and slow requests", "control_socket_test"),
+    Covered("55", "two faults at once", "convergence_test (RandomFaults)"),
+]
+
+ABSENT = [
+    ("3", "the protocol thread hangs, others run", "needs a planted bug; SIGSTOP (2) stops the same thread"),
+    ("7", "live migration", "one kernel; a pause of the machine (6) stands for its blackout"),
+    ("8", "a snapshot is restored an hour later", "not scripted"),
+    ("30", "a bond fails over", "not scripted"),
+    ("31", "MTU mismatch", "not scripted"),
+    ("32", "IGMP snooping or a VLAN stops the heartbeats", "not scripted"),
+    ("34", "a stranger with the cluster MAC", "not scripted"),
+    ("39", "a stolen key", "a documented limit"),
+    ("44", "the flow map is full", "there is none: the kernel's sockets are the table"),
+    ("45", "the wall clock jumps", "all namespaces share one clock; the core knows no wall clock"),
+    ("47", "one host is overloaded", "no admission by load"),
+    ("50", "started without capabilities", "not scripted"),
+    ("52", "counters near their end", "not scripted"),
+    ("53", "a service dies while its host lives", "health checks are not there yet"),
+]
+
+
+def by_name(name):
+    for scenario in [*SCENARIOS, *GUESTS]:
+        if scenario.name == name:
+            return scenario
+    raise KeyError(name)
