@@ -35,7 +35,7 @@ def one_way_and_split(run):
         need(reaches(lab, "client1", "10.77.0.12"), "not healed")
 
 
-SPEAK = """
+SPEAK = r"""
 import socket, time
 wire = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
 wire.bind(("eth0", 0))
