@@ -47,7 +47,7 @@ for number in range(10):
 LISTEN = """
 import socket, time
 wire = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(0x88b5))
-wire.settimeout(1)
+wire.settimeout(0.5)
 print("ready", flush=True)
 try:
     while True:
