@@ -35,7 +35,7 @@ def one_way_and_split(run):
         need(reaches(lab, "client1", "10.77.0.12"), "not healed")
 
 
-SPEAK = """
+SPEAK = r"""
 import socket, time
 wire = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
 wire.bind(("eth0", 0))
@@ -47,7 +47,7 @@ for number in range(10):
 LISTEN = """
 import socket, time
 wire = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(0x88b5))
-wire.settimeout(1)
+wire.settimeout(0.5)
 print("ready", flush=True)
 try:
     while True:
