@@ -67,6 +67,7 @@ bool Host::believe_or_note_candidate(const wire::Heartbeat& heartbeat, Nanos now
 void Host::hear(const wire::Heartbeat& heartbeat, Nanos now) {
   const HostId sender = heartbeat.header.sender;
   if (sender == settings_.id) return hear_own_id(heartbeat, now);
+  catch_up_with_own_echo(heartbeat, now);
   Peer& peer = peers_[sender];
   const bool known = peer.believed && peer.incarnation == heartbeat.header.incarnation;
   if (!known && !believe_or_note_candidate(heartbeat, now)) return;
@@ -82,7 +83,6 @@ void Host::hear(const wire::Heartbeat& heartbeat, Nanos now) {
   peer.heard_at = now;
   peer.asked = false;
   peer.heartbeat = heartbeat;
-  catch_up_with_own_echo(heartbeat, now);
   if (known) yield_to_the_unaware(heartbeat, now);
   not_heard_since_evicted_ &= ~bit_of(sender);
   take_echo(peer, heartbeat);
@@ -101,7 +101,9 @@ void Host::refuse_old(Peer& peer, Nanos now) {
 }
 
 // Others have heard from this incarnation what it has not said yet: the machine was set back to a snapshot.
-// What it knows is of then, so it owns nothing; and it goes on with numbers that are new to the others.
+// What it knows is of then, so it owns nothing; and it goes on with numbers that are new to the others. Taken
+// also from whom it does not believe yet: no recorded frame can list what this host had not sent when it was
+// recorded.
 void Host::catch_up_with_own_echo(const wire::Heartbeat& heartbeat, Nanos now) {
   const auto* report = report_of(heartbeat, settings_.id);
   if (report == nullptr || report->incarnation != low(settings_.incarnation)) return;

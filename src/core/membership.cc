@@ -143,15 +143,17 @@ HostSet wanted_members(const Self& self, const PeerTable& peers, const Circle& c
 HostId better_group_than_ours(const Self& self, const PeerTable& peers, const Circle& circle) {
   struct Group {
     wire::ConfigDigests digests;
-    int members = 0;
+    HostSet members = 0;  // of whom it is heard, and whom these have in their views without being heard here
     uint32_t generation = 0;
-    HostId lowest = 0;
+    HostId heard = 0;  // the lowest id of those who are heard
   };
   auto content = [](wire::ConfigDigests digests) {
     digests.generation = 0;
     return digests;
   };
-  std::vector<Group> groups = {{content(self.digests), 1, self.digests.generation, self.id}};
+  const HostSet speakers = circle.mutual | bit_of(self.id);
+  std::vector<Group> groups = {{content(self.digests), bit_of(self.id) | (self.view_members & ~speakers),
+                                self.digests.generation, self.id}};
   for_each_host(circle.mutual, [&](HostId id) {
     const auto& heartbeat = peers[id].heartbeat;
     if (!is_active(heartbeat.state)) return;
@@ -159,14 +161,15 @@ HostId better_group_than_ours(const Self& self, const PeerTable& peers, const Ci
     auto group = groups.begin();
     while (group != groups.end() && !(group->digests == digests)) ++group;
     if (group == groups.end()) group = groups.insert(groups.end(), Group{digests, 0, 0, id});
-    ++group->members;
+    group->members |= bit_of(id) | (heartbeat.view_members & ~speakers);
     group->generation = std::max(group->generation, heartbeat.digests.generation);
-    group->lowest = std::min(group->lowest, id);
   });
   const Group ours = groups.front();
   for (const Group& group : groups) {
-    const auto rank = [](const Group& g) { return std::tuple(-g.members, -int64_t{g.generation}, g.lowest); };
-    if (rank(group) < rank(ours)) return group.lowest;
+    const auto rank = [](const Group& g) {
+      return std::tuple(-std::popcount(g.members), -int64_t{g.generation}, std::countr_zero(g.members));
+    };
+    if (rank(group) < rank(ours)) return group.heard;
   }
   return 0;
 }
