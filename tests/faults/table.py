@@ -32,6 +32,15 @@ COVERED = [
     Covered("55", "two faults at once", "convergence_test (RandomFaults)"),
 ]
 
+KNOWN = {  # requirements that are not met, and why
+    "daemon-killed":
+        "a daemon that starts anew says that it owns nothing, so the others take its share at once and give "
+        "it back: two views, no stream broken; it does not resume its incarnation",
+    "delay-500":
+        "a constant delay beyond the lease: the host stays in the view, its lease does not hold, and nobody "
+        "serves its share (seen once, a third of the clients); membership does not ask how old an echo is",
+}
+
 ABSENT = [
     ("3", "the protocol thread hangs, others run", "needs a planted bug; SIGSTOP (2) stops the same thread"),
     ("7", "live migration", "one kernel; a pause of the machine (6) stands for its blackout"),
