@@ -38,8 +38,8 @@ KNOWN = {  # requirements that are not met, and why
         "it back: two views, no stream broken; it does not resume its incarnation",
     "delay-500":
         "a constant delay beyond the lease, both ways: the host is evicted and readmitted, its lease does "
-        "not hold, nobody serves its share, and connections were answered by two hosts; membership does not ask "
-        "how old an echo is",
+        "not hold, nobody serves its share, and connections were answered by two hosts; membership does "
+        "not ask how old an echo is",
 }
 
 ABSENT = [
