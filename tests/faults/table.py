@@ -37,8 +37,9 @@ KNOWN = {  # requirements that are not met, and why
         "a daemon that starts anew says that it owns nothing, so the others take its share at once and give "
         "it back: two views, no stream broken; it does not resume its incarnation",
     "delay-500":
-        "a constant delay beyond the lease: the host stays in the view, its lease does not hold, and nobody "
-        "serves its share (seen once, a third of the clients); membership does not ask how old an echo is",
+        "a constant delay beyond the lease, both ways: the host is evicted and readmitted, its lease does "
+        "not hold, nobody serves its share, and connections were answered by two hosts; membership does "
+        "not ask how old an echo is",
 }
 
 ABSENT = [
