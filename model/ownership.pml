@@ -15,9 +15,10 @@
  *   NO_YIELD        a view of one goes on serving beside a better one in earshot
  *   NO_HOLD         a host forgets the connections of buckets it has released (with HOLD)
  *   NO_CHECK        a new owner does not wait for held lists (with HOLD)
- *
- * Switches that mend what the search has found in the protocol as it is (docs/protocol/model.md, "Found"):
- *   MENDED */
+ * and such as the search has found in the protocol as it was (docs/protocol/model.md, "Found"):
+ *   NO_OUTSIDERS    acquires beside a host of another view, if it never shared one with it
+ *   OLD_ECHO        an echo by who states a later view keeps a lease alive
+ *   REVIVES         what is owned outlives its lease into the next view */
 
 #ifndef D
 #define D 3 /* silence after which a host is accused, in the fastest clock; tolerance 3 is the smallest allowed */
@@ -183,10 +184,10 @@ inline start_view(i, number, set) {
      :: j != i && IN(set, j) -> left[AT(i, j)] = 0; acc[AT(i, j)] = 0
      :: j != i && !IN(set, j) ->
         acc[AT(i, j)] = (acc[AT(i, j)] -> 1 : 0);
-#ifdef MENDED
-        left[AT(i, j)] = (IN(vm[i], j) || (HEARD(i, j) && p_ph[AT(i, j)] != NONE) -> D : left[AT(i, j)])
-#else
+#ifdef NO_OUTSIDERS
         left[AT(i, j)] = (IN(vm[i], j) -> D : left[AT(i, j)])
+#else
+        left[AT(i, j)] = (IN(vm[i], j) || (HEARD(i, j) && p_ph[AT(i, j)] != NONE) -> D : left[AT(i, j)])
 #endif
 #ifdef HOLD
         ; ghost[AT(i, j)] = ghost[AT(i, j)] || (IN(vm[i], j) && p_ph[AT(i, j)] != NONE)
@@ -196,8 +197,8 @@ inline start_view(i, number, set) {
      j++
   :: else -> break
   od;
-#ifdef MENDED
-  own[i] = own[i] && lease[i] > 0 && number <= vn[i] + 1;
+#ifndef REVIVES
+  own[i] = own[i] && lease[i] > 0;
 #endif
   vn[i] = number;
   vm[i] = set;
@@ -533,11 +534,12 @@ inline receive(i, j, t) {
 #ifdef NO_PROMISE
   :: HEARD(i, j) || known[AT(i, j)] ->
      echo[AT(j, i)] = MIN(echo[AT(j, i)], sent[AT(j, i)])
-#elif defined(MENDED) /* whoever has moved on is followed first */
-  :: HEARD(i, j) && acc[AT(i, j)] == 0 && !(ph[i] != NONE && vn[i] > vn[j]) ->
-     echo[AT(j, i)] = MIN(echo[AT(j, i)], sent[AT(j, i)])
-#else
+#elif defined(OLD_ECHO)
   :: HEARD(i, j) && acc[AT(i, j)] == 0 && !(ph[i] != NONE && !IN(vm[i], j) && vn[i] >= vn[j]) ->
+     echo[AT(j, i)] = MIN(echo[AT(j, i)], sent[AT(j, i)])
+#else /* whoever has moved on is followed first */
+  :: HEARD(i, j) && acc[AT(i, j)] == 0 &&
+     !(ph[i] != NONE && (vn[i] > vn[j] || (vn[i] == vn[j] && !IN(vm[i], j)))) ->
      echo[AT(j, i)] = MIN(echo[AT(j, i)], sent[AT(j, i)])
 #endif
   :: else

@@ -217,15 +217,13 @@ void World::offer(Node& node, uint8_t weight) {
     perform(node.port, node.host->on_offers(settings(node.port).offers, node.clock.local(scene_.now)));
 }
 
-// change: which part of the configuration differs from the others'; -1 = none.
+// change: which part of the configuration differs from the others'; -1 = none. A daemon that does not run reads
+// it when it starts.
 void World::reconfigure(Node& node, int64_t change) {
+  node.changed_item = change;
   if (!node.daemon_runs()) return;
-  core::Settings settings = this->settings(node.port);
-  constexpr uint32_t kOther = 99;
-  node.hash_seed = change == 1 ? kOther : 0;
-  if (change == 0) settings.digests.rules = kOther;
-  if (change == 1) settings.digests.seed = kOther;
-  if (change == 2) settings.digests.vips = kOther;
+  const core::Settings settings = this->settings(node.port);
+  node.hash_seed = settings.digests.seed;
   perform(node.port, node.host->reconfigure(settings, node.clock.local(scene_.now)));
   write_states(node);
   checkers_.states_changed(node.port);

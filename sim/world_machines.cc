@@ -28,6 +28,10 @@ core::Settings World::settings(Port port) {
   settings.dedicated_ip = IpAddress::v4(kSubnet + 0x100u + port);
   settings.adapter_mac = node.mac;
   settings.gateway = gateway_;
+  constexpr uint32_t kOther = 99;
+  if (node.changed_item == 0) settings.digests.rules = kOther;
+  if (node.changed_item == 1) settings.digests.seed = kOther;
+  if (node.changed_item == 2) settings.digests.vips = kOther;
   return settings;
 }
 
@@ -72,7 +76,9 @@ void World::restart_daemon(Port port) {
   node.knew = 0;
   forget_remembered(port);
   const Nanos local = node.clock.local(scene_.now);
-  node.host = std::make_unique<core::Host>(settings(port), local);
+  const core::Settings read = settings(port);
+  node.hash_seed = read.digests.seed;
+  node.host = std::make_unique<core::Host>(read, local);
   write_states(node);
   perform(port, node.host->on_bind(true, "", local));
   if (node.no_carrier != 0) perform(port, node.host->on_carrier(false, local));

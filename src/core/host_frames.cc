@@ -143,8 +143,9 @@ bool Host::says_the_same(const wire::Heartbeat& heartbeat) const {
 void Host::take_echo(Peer& peer, const wire::Heartbeat& heartbeat) {
   const auto* report = report_of(heartbeat, settings_.id);
   if (report == nullptr || report->accused || report->incarnation != low(settings_.incarnation)) return;
-  const bool in_other_view = heartbeat.phase != 0 && !(heartbeat.view_members & bit_of(settings_.id));
-  if (in_other_view && heartbeat.view >= view_.number) return;
+  // Who states a later view may own what this host owned in an earlier one: his echo keeps nothing alive.
+  const bool apart = heartbeat.view == view_.number && !(heartbeat.view_members & bit_of(settings_.id));
+  if (heartbeat.phase != 0 && (heartbeat.view > view_.number || apart)) return;
   if (const auto sent = send_time(report->sequence)) peer.echoed_send = std::max(peer.echoed_send, *sent);
 }
 

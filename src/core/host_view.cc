@@ -221,12 +221,18 @@ void Host::yield_to_the_unaware(const wire::Heartbeat& heartbeat, Nanos now) {
   out_.states_changed = true;
 }
 
-// Members that are left behind alive: neither silent nor out of their view. What they own they own until they
-// say otherwise or their lease is over; it is, D after the last frame that states a common view.
+// Whoever is heard and stays outside: members that are left behind alive, and members of other views, with whom
+// this host may never have shared one. What they own they own until they say otherwise or their lease is over;
+// it is, at most D from now.
 void Host::note_left_behind(HostSet before, HostSet after, Nanos now) {
-  for_each_host(after, [&](HostId id) { left_behind_until_[id] = 0; });
-  for_each_host(before & ~after & ~bit_of(settings_.id),
-                [&](HostId id) { left_behind_until_[id] = now + silence_limit(); });
+  for (HostId id = 1; id <= kMaxHosts; ++id) {
+    const Peer& peer = peers_[id];
+    const bool elsewhere = peer.believed && now - peer.heard_at < silence_limit() && peer.heartbeat.phase != 0;
+    if (after & bit_of(id))
+      left_behind_until_[id] = 0;
+    else if (id != settings_.id && ((before & bit_of(id)) != 0 || elsewhere))
+      left_behind_until_[id] = now + silence_limit();
+  }
 }
 
 bool Host::somebody_left_behind_owns(Nanos now, const Circle& circle) const {
@@ -243,6 +249,7 @@ void Host::start_view(uint32_t number, HostSet members, uint64_t digest, Nanos n
   const HostSet before = view_.members;
   note_departures(before, members, now);
   note_left_behind(before, members, now);
+  if (now >= lease_) ownership_.clear();  // others may own it since; a new lease must not bring it back
   view_ = {number, members, digest};
   phase_ = Phase::seen;
   view_started_at_ = now;
