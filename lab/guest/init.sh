@@ -12,8 +12,7 @@ mount -t devtmpfs dev /dev
 mkdir -p /dev/pts /dev/shm /dev/net
 mknod /dev/net/tun c 10 200
 mount -t devpts devpts /dev/pts
-mount -t tmpfs -o mode=1777 tmp /tmp
-mount -t tmpfs -o mode=755 run /run
+chmod 1777 /tmp  # all is memory here; and what was built below /tmp or /run has the same path in the guest
 mount -t bpf -o mode=700 bpf /sys/fs/bpf
 mount -t cgroup2 cgroup /sys/fs/cgroup
 ln -s /proc/self/fd /dev/fd
