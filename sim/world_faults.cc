@@ -217,8 +217,8 @@ void World::offer(Node& node, uint8_t weight) {
     perform(node.port, node.host->on_offers(settings(node.port).offers, node.clock.local(scene_.now)));
 }
 
-// change: which part of the configuration differs from the others'; -1 = none. A daemon that does not run reads
-// it when it starts.
+// change: which part of the configuration differs from the others'; -1 = none. A daemon that does not run
+// reads it when it starts.
 void World::reconfigure(Node& node, int64_t change) {
   node.changed_item = change;
   if (!node.daemon_runs()) return;

@@ -221,13 +221,14 @@ void Host::yield_to_the_unaware(const wire::Heartbeat& heartbeat, Nanos now) {
   out_.states_changed = true;
 }
 
-// Whoever is heard and stays outside: members that are left behind alive, and members of other views, with whom
-// this host may never have shared one. What they own they own until they say otherwise or their lease is over;
-// it is, at most D from now.
+// Whoever is heard and stays outside: members that are left behind alive, and members of other views, with
+// whom this host may never have shared one. What they own they own until they say otherwise or their lease is
+// over; it is, at most D from now.
 void Host::note_left_behind(HostSet before, HostSet after, Nanos now) {
   for (HostId id = 1; id <= kMaxHosts; ++id) {
     const Peer& peer = peers_[id];
-    const bool elsewhere = peer.believed && now - peer.heard_at < silence_limit() && peer.heartbeat.phase != 0;
+    const bool elsewhere =
+        peer.believed && now - peer.heard_at < silence_limit() && peer.heartbeat.phase != 0;
     if (after & bit_of(id))
       left_behind_until_[id] = 0;
     else if (id != settings_.id && ((before & bit_of(id)) != 0 || elsewhere))

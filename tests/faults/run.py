@@ -46,8 +46,8 @@ class Player:
             self.prepare(scenario.setup)
             figures = scenario.play(Stage(self.lab))
             violations = scenario.violations(figures)
-        except (Failure, subprocess.TimeoutExpired) as problem:
-            violations = [str(problem)[:600]]
+        except (Failure, OSError, subprocess.SubprocessError) as problem:
+            violations = [f"{type(problem).__name__}: {problem}"[:600]]
             print_logs(self.lab)
             self.setup = None
         Record(self.directory, scenario.name).add(self.commit, figures, violations)
