@@ -305,6 +305,20 @@ TEST_F(Convergence, OtherRulesAreRefusedAndTheLargerGroupServes) {
   full_cover();
 }
 
+// Found by nlb-sim --seed 67: hosts 2 and 3 are one each in host 2's ears, and the lower id would go on.
+TEST_F(Convergence, WhoHearsAPartOfTheLargerGroupIsRefusedAllTheSame) {
+  three_hosts();
+  auto other = world.settings(2);
+  other.digests.vips = 99;
+  world.perform(2, world.host(2).reconfigure(other, world.now()));
+  world.run_for(kSecond);
+  ASSERT_EQ(world.host(2).state(), core::HostState::refused);
+  world.cut(1, 2);
+  world.run_for(2 * kSecond);
+  EXPECT_EQ(world.host(2).state(), core::HostState::refused);
+  EXPECT_TRUE(world.converged({1, 3}));
+}
+
 TEST_F(Convergence, AHostWhoseBindFailedKeepsNobodyFromConverging) {
   three_hosts();
   world.add(4);

@@ -78,6 +78,9 @@ TEST(Faults, HaveNamesThatLeadBack) {
 TEST(Found, AMachineSetBackToASnapshotIsHeardAgain) {
   EXPECT_TRUE(run_with(133, 2, "snapshot@24148+3781:1").violations.empty());
   EXPECT_TRUE(run_with(132, 4, "snapshot@60756+7738:4").violations.empty());
+  EXPECT_TRUE(
+      run_with(67, 3, "isolate@15979+7783:3,upgrade@16489+3920:3,snapshot@22186+3695:3").violations.empty())
+      << "set back to when it had heard nobody yet";
 }
 
 TEST(Found, WhoEvictedAHostThatDoesNotKnowGivesWay) {
