@@ -122,8 +122,9 @@ def power(run, lab, hosts):
         lab.lab("vm", "reboot", "web2", timeout=150)
         need(boot_id(lab, 2) != before, "the guest did not boot")
         need((port(2), sorted(qemus())) == (index, qemu), "the port or QEMU is another one")
-        seen = in_guest(lab, 2, "sh", "-c", "cat /var/lib/opennlb-lab/host2/mark; ls /tmp").stdout
-        need(seen == "kept\n", seen)
+        look = "cat /var/lib/opennlb-lab/host2/mark; test -e /tmp/mark || echo gone"
+        seen = in_guest(lab, 2, "sh", "-c", look).stdout
+        need(seen == "kept\ngone\n", seen)
         notes.append(f"nlbd by its init, converged after {lab.wait_members(hosts, 30):.1f} s more")
     with run.case("a guest without power: the others go on, and it boots again") as notes:
         gap = lab.gap("lab fault kill host2 host", seconds=4)
