@@ -16,6 +16,8 @@
 #include <cerrno>
 #include <charconv>
 #include <cstring>
+#include <memory>
+#include <type_traits>
 
 #include "linux/realtime.hh"
 
@@ -60,17 +62,28 @@ Error failed(const std::string& what) {
   return {what + ": " + std::strerror(code), code};
 }
 
+// What this process has; where the kernel does not say, nothing.
+class OwnCapabilities {
+ public:
+  OwnCapabilities() : own_(cap_get_proc(), cap_free) {}
+  [[nodiscard]] bool known() const { return own_ != nullptr; }
+  [[nodiscard]] bool has(cap_value_t one, cap_flag_t set) const {
+    cap_flag_value_t state = CAP_CLEAR;
+    if (known()) cap_get_flag(own_.get(), one, set, &state);
+    return state == CAP_SET;
+  }
+
+ private:
+  std::unique_ptr<std::remove_pointer_t<cap_t>, int (*)(void*)> own_;
+};
+
 // A required one that is not there is not asked for: the caller names it.
 std::vector<cap_value_t> worth_keeping(std::span<const CapabilityNeed> needs) {
+  const OwnCapabilities own;
   std::vector<cap_value_t> kept;
-  cap_t have = cap_get_proc();
-  for (const auto& need : needs) {
-    cap_flag_value_t state = CAP_CLEAR;
-    if (have) cap_get_flag(have, need.capability, CAP_PERMITTED, &state);
-    if (state == CAP_SET && (need.required || !limit_allows(need.capability)))
+  for (const auto& need : needs)
+    if (own.has(need.capability, CAP_PERMITTED) && (need.required || !limit_allows(need.capability)))
       kept.push_back(need.capability);
-  }
-  if (have) cap_free(have);
   return kept;
 }
 
@@ -82,14 +95,10 @@ void drop_bounding_set_but(const std::vector<cap_value_t>& kept) {
 
 // As a unit of systemd starts it: there is nothing to drop, and its system call filter need not allow it.
 bool has_no_more_than(const std::vector<cap_value_t>& kept) {
-  cap_t have = cap_get_proc();
-  bool more = have == nullptr;
-  for (int one = 0; !more && one < cap_max_bits(); ++one) {
-    cap_flag_value_t state = CAP_CLEAR;
-    cap_get_flag(have, one, CAP_PERMITTED, &state);
-    more = state == CAP_SET && std::find(kept.begin(), kept.end(), one) == kept.end();
-  }
-  if (have) cap_free(have);
+  const OwnCapabilities own;
+  bool more = !own.known();
+  for (int one = 0; !more && one < cap_max_bits(); ++one)
+    more = own.has(one, CAP_PERMITTED) && std::find(kept.begin(), kept.end(), one) == kept.end();
   return !more;
 }
 
@@ -128,15 +137,11 @@ std::span<const CapabilityNeed> vmswitch_needs() {
 }
 
 std::vector<MissingCapability> missing_capabilities(std::span<const CapabilityNeed> needs) {
+  const OwnCapabilities own;
   std::vector<MissingCapability> missing;
-  cap_t have = cap_get_proc();
-  for (const auto& need : needs) {
-    cap_flag_value_t state = CAP_CLEAR;
-    if (have) cap_get_flag(have, need.capability, CAP_EFFECTIVE, &state);
-    if (state != CAP_SET && !limit_allows(need.capability))
+  for (const auto& need : needs)
+    if (!own.has(need.capability, CAP_EFFECTIVE) && !limit_allows(need.capability))
       missing.push_back({need.name, need.purpose, need.required});
-  }
-  if (have) cap_free(have);
   return missing;
 }
 

@@ -10,7 +10,8 @@ import struct
 import subprocess
 import time
 
-from bridge import BROADCAST, CONFIG, in_namespace, mac_of, main, need, octets, sh, wait_for
+from bridge import BROADCAST, CONFIG, in_namespace, mac_of, main, need, octets, packet_socket, sh, wait_for, \
+    waiting
 
 POLICY = 0x88B6
 GROUP = "01:80:c2:00:00:0e"
@@ -53,25 +54,12 @@ class Ear:
     """Everything that an interface gets and that looks like an announcement, tagged or not."""
 
     def __init__(self, namespace, interface):
-        self.socket = in_namespace(namespace, lambda: self.opened(interface))
-
-    @staticmethod
-    def opened(interface):
-        one = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3))  # ETH_P_ALL
-        one.bind((interface, 3))
-        one.setsockopt(263, 1, struct.pack("IHH8s", socket.if_nametoindex(interface), 1, 0, bytes(8)))
-        return one
+        self.socket = in_namespace(namespace, lambda: packet_socket(interface, promiscuous=True))
 
     def take(self):
         """(source, destination, payload)"""
-        frames = []
-        while True:
-            try:
-                data, address = self.socket.recvfrom(2048, socket.MSG_DONTWAIT)
-            except OSError:
-                return frames
-            if address[2] != socket.PACKET_OUTGOING and b"ONLP" in data:
-                frames.append((data[6:12].hex(":"), data[:6].hex(":"), data[data.index(b"ONLP"):]))
+        return [(data[6:12].hex(":"), data[:6].hex(":"), data[data.index(b"ONLP"):])
+                for data, sent in waiting(self.socket) if not sent and b"ONLP" in data]
 
     def told(self):
         frames = self.take()
@@ -186,22 +174,11 @@ class Questions:
     """When nlbd's proofs ask: the ARP frames that leave guest1."""
 
     def __init__(self, bridge):
-        self.socket = in_namespace(bridge.outside, self.opened)
-
-    @staticmethod
-    def opened():
-        one = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3))
-        one.bind(("guest1", 3))
-        return one
+        self.socket = in_namespace(bridge.outside, lambda: packet_socket("guest1"))
 
     def asked(self):
-        asked = False
-        while True:
-            try:
-                data, address = self.socket.recvfrom(2048, socket.MSG_DONTWAIT)
-            except OSError:
-                return asked
-            asked = asked or (address[2] == socket.PACKET_OUTGOING and data[12:14] == b"\x08\x06")
+        frames = list(waiting(self.socket))
+        return any(sent and data[12:14] == b"\x08\x06" for data, sent in frames)
 
     def wait_for_the_end_of_a_proof(self):
         """The next one begins 3 s after that, unless there is a reason to be quicker."""

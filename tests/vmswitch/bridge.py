@@ -87,6 +87,25 @@ def in_namespace(namespace, act):
         os.close(there)
 
 
+def packet_socket(interface, ether_type=3, promiscuous=False):
+    """On one interface of the present namespace; 3 = all types (ETH_P_ALL)."""
+    one = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ether_type))
+    one.bind((interface, ether_type))
+    if promiscuous:  # SOL_PACKET, struct packet_mreq
+        one.setsockopt(263, 1, struct.pack("IHH8s", socket.if_nametoindex(interface), 1, 0, bytes(8)))
+    return one
+
+
+def waiting(one):
+    """(frame, whether this host sent it) of those that wait at a packet socket."""
+    while True:
+        try:
+            data, address = one.recvfrom(1 << 16, socket.MSG_DONTWAIT)
+        except OSError:
+            return
+        yield data, address[2] == socket.PACKET_OUTGOING
+
+
 class Tap:
     """A packet socket on one interface of a namespace: sends numbered frames, counts what comes in."""
 
@@ -95,11 +114,7 @@ class Tap:
 
     @staticmethod
     def opened(interface, ether_type):
-        one = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ether_type))
-        one.bind((interface, ether_type))
-        # promiscuous: a guest that looks at everything it can get (SOL_PACKET, struct packet_mreq)
-        index = socket.if_nametoindex(interface)
-        one.setsockopt(263, 1, struct.pack("IHH8s", index, 1, 0, bytes(8)))
+        one = packet_socket(interface, ether_type, promiscuous=True)  # a guest that looks at all it can get
         one.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 16 << 20)
         return one
 
@@ -115,14 +130,8 @@ class Tap:
 
     def take(self):
         """(source, kind, number) of the frames that wait; not those that it sent."""
-        frames = []
-        while True:
-            try:
-                data, address = self.socket.recvfrom(2048, socket.MSG_DONTWAIT)
-            except OSError:
-                return frames
-            if address[2] != socket.PACKET_OUTGOING and len(data) >= 19:
-                frames.append((data[6:12].hex(":"), chr(data[14]), struct.unpack("!I", data[15:19])[0]))
+        return [(data[6:12].hex(":"), chr(data[14]), struct.unpack("!I", data[15:19])[0])
+                for data, sent in waiting(self.socket) if not sent and len(data) >= 19]
 
     def close(self):
         self.socket.close()

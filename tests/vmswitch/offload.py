@@ -3,10 +3,10 @@
 """A guest leaves its checksums to the hypervisor and says itself where they are to be put (virtio_net_hdr of
 a tap). What it gets through is what a neighbour reads."""
 import os
-import socket
 import struct
 
-from bridge import BROADCAST, CONFIG, in_namespace, mac_of, main, need, octets, wait_for
+from bridge import BROADCAST, CONFIG, in_namespace, mac_of, main, need, octets, packet_socket, wait_for, \
+    waiting
 
 OWN, WANTED, PORT_BEFORE = "10.77.0.12", "10.77.0.100", 2000
 ARP, IPV4 = 0x0806, 0x0800
@@ -65,13 +65,7 @@ class Guest:
     def __init__(self, bridge):
         self.file = bridge.open_tap(2, 0x4000)  # IFF_VNET_HDR
         bridge.join("tap2")
-        self.socket = in_namespace(bridge.outside, self.opened)
-
-    @staticmethod
-    def opened():
-        one = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3))
-        one.bind(("guest1", 3))
-        return one
+        self.socket = in_namespace(bridge.outside, lambda: packet_socket("guest1"))
 
     def write(self, frame, checksum=None, gso=(0, 0, 0)):
         """checksum: (from where, to which octet); gso: (type, length of the headers, of a segment)"""
@@ -79,14 +73,7 @@ class Guest:
         os.write(self.file, struct.pack("=BBHHHH", flags, *gso, begin, field - begin) + frame)
 
     def taken(self):
-        frames = []
-        while True:
-            try:
-                data, address = self.socket.recvfrom(1 << 16, socket.MSG_DONTWAIT)
-            except OSError:
-                return frames
-            if address[2] != socket.PACKET_OUTGOING and data[6:12] == octets(mac_of(2)):
-                frames.append(data)
+        return [data for data, sent in waiting(self.socket) if not sent and data[6:12] == octets(mac_of(2))]
 
     def passes(self, frame, checksum=None, gso=(0, 0, 0)):
         """What arrives of it before a plain frame that is sent behind it."""
