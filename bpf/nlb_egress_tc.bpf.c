@@ -9,7 +9,18 @@
 #include "lib/egress_reset.h"
 
 #define NLB_SOURCE_MAC_OFFSET 6
-#define NLB_EGRESS_HEADER_BYTES 96 /* Ethernet, IP with options, TCP; neighbour discovery with one option */
+#define NLB_EGRESS_HEADER_BYTES 96 /* Ethernet, IP with options, TCP */
+
+/* A function of its own: IPv4's way stays as short as it was. */
+static __attribute__((noinline)) __u32 nlb_send_ipv6(struct __sk_buff* skb, const struct nlb_view* view) {
+  void *begin = (void*)(long)skb->data, *end = (void*)(long)skb->data_end;
+  struct ipv6hdr* ip = begin + ETH_HLEN;
+
+  if ((void*)(ip + 1) > end) return NLB_VERDICT_sent;
+  if (ip->nexthdr == NLB_NEXT_TCP) return nlb_send_tcp6(view, ip, end);
+  if (ip->nexthdr != NLB_NEXT_ICMPV6 && !nlb_is_extension(ip->nexthdr)) return NLB_VERDICT_sent;
+  return nlb_send_icmpv6(skb, view->bank, ip->nexthdr, bpf_ntohs(ip->payload_len));
+}
 
 /* Frames with a VLAN tag belong to another device, whose MAC the cluster MAC may be: their payload is left
  * alone. */
@@ -28,7 +39,7 @@ static nlb_inline __u32 nlb_send_payload(struct __sk_buff* skb, const struct nlb
     case ETH_P_RARP:
       return nlb_send_rarp(view->bank, begin, end);
     case ETH_P_IPV6:
-      return nlb_send_ipv6(skb, view->bank, begin, end);
+      return nlb_send_ipv6(skb, view);
     default:
       return NLB_VERDICT_sent;
   }

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 /* The filter in tc: correct without XDP, and the only place where an accepted frame can be typed HOST (TCP
- * drops every other type in silence) and marked for the guard. Answers ARP for virtual IP addresses. */
+ * drops every other type in silence) and marked for the guard. Answers ARP and neighbour solicitations for
+ * virtual IP addresses. */
 #include <linux/pkt_cls.h>
 
 #include "lib/decide.h"
 #include "lib/mend.h"
+#include "lib/nd_answer.h"
 
 #define NLB_PACKET_HOST 0 /* <linux/if_packet.h> */
 
@@ -41,7 +43,7 @@ static nlb_inline __u32 nlb_decide_skb(struct __sk_buff* skb, const struct nlb_v
 
 /* The request becomes its answer and goes back out of the same interface. The cluster MAC stands in the
  * payload only: as an Ethernet source, the switch would learn it. */
-static nlb_inline int nlb_answer_arp(struct __sk_buff* skb, const struct nlb_bank* bank) {
+static nlb_inline int nlb_answer(struct __sk_buff* skb, const struct nlb_bank* bank) {
   void *begin, *end;
   struct nlb_frame frame = {.bytes = skb->len};
   struct ethhdr* ethernet;
@@ -53,6 +55,7 @@ static nlb_inline int nlb_answer_arp(struct __sk_buff* skb, const struct nlb_ban
   frame.begin = begin;
   frame.end = end;
   if (begin + ETH_HLEN > end || !nlb_parse_ethernet(&frame)) return TC_ACT_SHOT;
+  if (frame.type == ETH_P_IPV6) return nlb_answer_nd(skb, bank, frame.network_offset);
   arp = nlb_parse_arp(frame.network, end);
   if (!arp) return TC_ACT_SHOT;
 
@@ -94,7 +97,7 @@ int nlb_ingress_tc(struct __sk_buff* skb) {
       bpf_skb_change_type(skb, NLB_PACKET_HOST);
       return TC_ACT_UNSPEC;
     case NLB_ACTION_ANSWER:
-      return nlb_answer_arp(skb, view.bank);
+      return nlb_answer(skb, view.bank);
     default:
       return TC_ACT_SHOT;
   }

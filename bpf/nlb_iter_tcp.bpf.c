@@ -10,7 +10,7 @@
 #define NLB_AF_INET6 10
 
 /* A listener on [::] accepts IPv4 too; its connections carry ::ffff:a.b.c.d. */
-static nlb_inline int nlb_mapped_address(const struct in6_addr* address, __be32* v4) {
+static nlb_inline int nlb_mapped_address(const struct in6_addr___kernel* address, __be32* v4) {
   if (address->in6_u.u6_addr32[0] || address->in6_u.u6_addr32[1] ||
       address->in6_u.u6_addr32[2] != bpf_htonl(0xffff))
     return 0;
@@ -18,14 +18,27 @@ static nlb_inline int nlb_mapped_address(const struct in6_addr* address, __be32*
   return 1;
 }
 
+static nlb_inline void nlb_take_address(const struct in6_addr___kernel* address, __u32* words) {
+  words[0] = address->in6_u.u6_addr32[0];
+  words[1] = address->in6_u.u6_addr32[1];
+  words[2] = address->in6_u.u6_addr32[2];
+  words[3] = address->in6_u.u6_addr32[3];
+}
+
 static nlb_inline int nlb_socket_addresses(const struct sock_common* sk, struct nlb_flow* flow) {
   if (sk->skc_family == NLB_AF_INET) {
-    flow->vip = sk->skc_rcv_saddr;
-    flow->client = sk->skc_daddr;
+    flow->vip[3] = sk->skc_rcv_saddr;
+    flow->client[3] = sk->skc_daddr;
     return 1;
   }
-  return sk->skc_family == NLB_AF_INET6 && nlb_mapped_address(&sk->skc_v6_rcv_saddr, &flow->vip) &&
-         nlb_mapped_address(&sk->skc_v6_daddr, &flow->client);
+  if (sk->skc_family != NLB_AF_INET6) return 0;
+  if (nlb_mapped_address(&sk->skc_v6_rcv_saddr, &flow->vip[3]) &&
+      nlb_mapped_address(&sk->skc_v6_daddr, &flow->client[3]))
+    return 1;
+  nlb_take_address(&sk->skc_v6_rcv_saddr, flow->vip);
+  nlb_take_address(&sk->skc_v6_daddr, flow->client);
+  flow->ipv6 = 1;
+  return 1;
 }
 
 static nlb_inline int nlb_is_live(__u8 state) {
@@ -40,7 +53,7 @@ int nlb_iter_tcp(struct bpf_iter__tcp* ctx) {
 
   if (!sk || !nlb_is_live(sk->skc_state) || !nlb_socket_addresses(sk, &flow) || !nlb_view_open(&view))
     return 0;
-  flow.vip_number = nlb_vip_number(view.bank, flow.vip);
+  flow.vip_number = flow.ipv6 ? nlb_vip6_number(view.bank, flow.vip) : nlb_vip_number(view.bank, flow.vip[3]);
   if (!flow.vip_number) return 0;
   flow.vip_port = bpf_htons(sk->skc_num);
   flow.client_port = sk->skc_dport;

@@ -31,6 +31,20 @@ static nlb_inline __u32 nlb_vip_number(const struct nlb_bank* bank, __be32 addre
   return entry->number <= NLB_MAX_VIPS ? entry->number : 0;
 }
 
+static nlb_inline int nlb_same_address6(const __u32* a, const __u32* b) {
+  return ((a[0] ^ b[0]) | (a[1] ^ b[1]) | (a[2] ^ b[2]) | (a[3] ^ b[3])) == 0;
+}
+
+/* The same for IPv6; four words in network order. */
+static nlb_inline __u32 nlb_vip6_number(const struct nlb_bank* bank, const __u32* address) {
+  __u32 place = nlb_vip6_place(bank->vip6_multiplier, bpf_ntohl(address[0]), bpf_ntohl(address[1]),
+                               bpf_ntohl(address[2]), bpf_ntohl(address[3]));
+  __u32 number = bank->vip6_numbers[place & (NLB_VIP_TABLE_SIZE - 1)];
+
+  if (!number || number > NLB_MAX_VIPS) return 0;
+  return nlb_same_address6(bank->vips6[(number - 1) & (NLB_MAX_VIPS - 1)].words, address) ? number : 0;
+}
+
 static nlb_inline int nlb_mac_equal(const void* a, const void* b) {
   const __u16 *x = a, *y = b;
 

@@ -7,11 +7,27 @@
 #include "bank.h"
 
 struct nlb_flow {
-  __be32 client, vip;
+  __u32 client[4], vip[4]; /* network order; IPv4 in the last word, the others are not set */
   __be16 client_port, vip_port;
   __u32 vip_number;
   __u32 slot;
+  __u8 ipv6;
 };
+
+static nlb_inline void nlb_copy_address6(__u32* to, const __u32* from) {
+  to[0] = from[0];
+  to[1] = from[1];
+  to[2] = from[2];
+  to[3] = from[3];
+}
+
+/* Into a key of a map: IPv4 is v4-mapped there. */
+static nlb_inline void nlb_key_address(__u32* key, const __u32* address, int ipv6) {
+  key[0] = ipv6 ? address[0] : 0;
+  key[1] = ipv6 ? address[1] : 0;
+  key[2] = ipv6 ? address[2] : bpf_htonl(0xffff);
+  key[3] = address[3];
+}
 
 /* Slot of a TCP or UDP port of a virtual IP address. */
 static nlb_inline __u32 nlb_port_slot(const struct nlb_view* view, __u32 vip_number, __u32 table,
@@ -24,9 +40,17 @@ static nlb_inline __u32 nlb_port_slot(const struct nlb_view* view, __u32 vip_num
 }
 
 static nlb_inline __u32 nlb_bucket_of(const struct nlb_bank* bank, const struct nlb_flow* flow) {
+  __u32 affinity, port = bpf_ntohs(flow->client_port);
+
   if (flow->slot >= NLB_MAX_SLOTS) return 0;
-  return nlb_bucket_v4(bank->seed[0], bank->seed[1], bank->slots[flow->slot].affinity,
-                       bpf_ntohl(flow->client), bpf_ntohs(flow->client_port));
+  affinity = bank->slots[flow->slot].affinity;
+  if (!flow->ipv6)
+    return nlb_bucket_v4(bank->seed[0], bank->seed[1], affinity, bpf_ntohl(flow->client[3]), port);
+
+  __u32 client[4] = {bpf_ntohl(flow->client[0]), bpf_ntohl(flow->client[1]), bpf_ntohl(flow->client[2]),
+                     bpf_ntohl(flow->client[3])};
+
+  return nlb_bucket_v6(bank->seed[0], bank->seed[1], affinity, client, port);
 }
 
 /* NLB_BUCKET_* of the flow's bucket; an unknown slot is foreign. */

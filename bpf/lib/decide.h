@@ -8,6 +8,7 @@
 #include "verdict.h"
 #include "arp.h"
 #include "ipv4.h"
+#include "ipv6.h"
 
 static nlb_inline __u32 nlb_decide_other(const struct nlb_frame* frame, const struct nlb_bank* bank) {
   if (nlb_is_cluster_mac(bank, frame->begin)) return NLB_VERDICT_not_vip;
@@ -15,6 +16,12 @@ static nlb_inline __u32 nlb_decide_other(const struct nlb_frame* frame, const st
   if (nlb_mac_equal(frame->begin, bank->masked_mac) || nlb_mac_equal(frame->begin, bank->adapter_mac))
     return NLB_VERDICT_host;
   return NLB_VERDICT_passed;
+}
+
+static nlb_inline __u32 nlb_decide_v6(struct nlb_frame* frame, const struct nlb_view* view) {
+  __u32 verdict = nlb_may_be_nd(frame) ? nlb_decide_nd(frame, view) : NLB_UNDECIDED;
+
+  return verdict == NLB_UNDECIDED ? nlb_decide_ipv6(frame, view) : verdict;
 }
 
 static nlb_inline __u32 nlb_decide(struct nlb_frame* frame, const struct nlb_view* view) {
@@ -26,6 +33,8 @@ static nlb_inline __u32 nlb_decide(struct nlb_frame* frame, const struct nlb_vie
     if (frame->type == NLB_ETHERTYPE_HEARTBEAT) return NLB_VERDICT_heartbeat;
     if (frame->type == ETH_P_IP)
       verdict = nlb_decide_ipv4(frame, view);
+    else if (frame->type == ETH_P_IPV6)
+      verdict = nlb_decide_v6(frame, view);
     else if (frame->type == ETH_P_ARP)
       verdict = nlb_decide_arp(frame, view);
   }

@@ -17,16 +17,20 @@
 #include <linux/if_ether.h>
 #include <linux/in.h>
 #include <linux/ip.h>
+#include <linux/ipv6.h>
 #include <linux/tcp.h>
 
 #include "bucket.h"
 
 /* Remembers the first provocation; true when this one comes in time after it. */
 static nlb_inline int nlb_reset_waited(const struct nlb_bank* bank, const struct nlb_flow* flow) {
-  struct nlb_reset_key key = {
-      .client = flow->client, .vip = flow->vip, .client_port = flow->client_port, .vip_port = flow->vip_port};
+  struct nlb_reset_key key = {.client_port = flow->client_port, .vip_port = flow->vip_port};
   __u64 now = bpf_ktime_get_boot_ns();
-  __u64* first = bpf_map_lookup_elem(&nlb_resets, &key);
+  __u64* first;
+
+  nlb_key_address(key.client, flow->client, flow->ipv6);
+  nlb_key_address(key.vip, flow->vip, flow->ipv6);
+  first = bpf_map_lookup_elem(&nlb_resets, &key);
 
   if (first && now - *first <= NLB_RESET_FORGET_NS) return now - *first >= bank->reset_wait_ns;
   bpf_map_update_elem(&nlb_resets, &key, &now, BPF_ANY);
@@ -45,6 +49,18 @@ static nlb_inline __u32 nlb_send_answer(const struct nlb_view* view, struct nlb_
   return nlb_bucket_state(view->bank, flow) & NLB_BUCKET_OWNED ? NLB_VERDICT_sent : NLB_VERDICT_answer_late;
 }
 
+static nlb_inline int nlb_is_late_answer(const struct tcphdr* tcp) {
+  return (tcp->rst && !tcp->ack) || (tcp->syn && tcp->ack);
+}
+
+static nlb_inline __u32 nlb_judge_late_answer(const struct nlb_view* view, struct nlb_flow* flow,
+                                              const struct tcphdr* tcp) {
+  flow->client_port = tcp->dest;
+  flow->vip_port = tcp->source;
+  flow->slot = nlb_port_slot(view, flow->vip_number, NLB_TABLE_TCP, flow->vip_port);
+  return tcp->syn ? nlb_send_answer(view, flow) : nlb_send_reset(view, flow);
+}
+
 static nlb_inline __u32 nlb_send_ipv4(const struct nlb_view* view, void* begin, void* end) {
   struct iphdr* ip = begin + ETH_HLEN;
   struct nlb_flow flow = {};
@@ -52,15 +68,24 @@ static nlb_inline __u32 nlb_send_ipv4(const struct nlb_view* view, void* begin, 
 
   if ((void*)(ip + 1) > end || ip->protocol != IPPROTO_TCP || ip->ihl < 5) return NLB_VERDICT_sent;
   tcp = (void*)ip + ip->ihl * 4;
-  if ((void*)(tcp + 1) > end || !((tcp->rst && !tcp->ack) || (tcp->syn && tcp->ack))) return NLB_VERDICT_sent;
+  if ((void*)(tcp + 1) > end || !nlb_is_late_answer(tcp)) return NLB_VERDICT_sent;
   flow.vip_number = nlb_vip_number(view->bank, ip->saddr);
   if (!flow.vip_number || (ip->frag_off & bpf_htons(0x1fff))) return NLB_VERDICT_sent;
-  flow.client = ip->daddr;
-  flow.vip = ip->saddr;
-  flow.client_port = tcp->dest;
-  flow.vip_port = tcp->source;
-  flow.slot = nlb_port_slot(view, flow.vip_number, NLB_TABLE_TCP, flow.vip_port);
-  return tcp->syn ? nlb_send_answer(view, &flow) : nlb_send_reset(view, &flow);
+  flow.client[3] = ip->daddr;
+  flow.vip[3] = ip->saddr;
+  return nlb_judge_late_answer(view, &flow, tcp);
+}
+
+/* A stack puts no extension header in front of either. */
+static nlb_inline __u32 nlb_send_tcp6(const struct nlb_view* view, const struct ipv6hdr* ip, void* end) {
+  struct tcphdr* tcp = (void*)(ip + 1);
+  struct nlb_flow flow = {.ipv6 = 1};
+
+  if ((void*)(tcp + 1) > end || !nlb_is_late_answer(tcp)) return NLB_VERDICT_sent;
+  __builtin_memcpy(flow.client, &ip->daddr, sizeof(flow.client));
+  __builtin_memcpy(flow.vip, &ip->saddr, sizeof(flow.vip));
+  flow.vip_number = nlb_vip6_number(view->bank, flow.vip);
+  return flow.vip_number ? nlb_judge_late_answer(view, &flow, tcp) : NLB_VERDICT_sent;
 }
 
 #endif

@@ -5,10 +5,10 @@
 
 #include <linux/if_ether.h>
 
-#include "common.h"
+#include "load.h"
 
 struct nlb_frame {
-  void* ctx;         /* of the hook, for socket lookups */
+  struct nlb_context* ctx;
   void *begin, *end; /* what can be read directly */
   void* network;     /* header behind Ethernet and tags */
   __u32 bytes;       /* whole length */

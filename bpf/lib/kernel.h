@@ -8,7 +8,7 @@
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 
-struct in6_addr {
+struct in6_addr___kernel { /* libbpf looks past the three underscores; <linux/in6.h> has the plain name */
   union {
     __be32 u6_addr32[4];
   } in6_u;
@@ -21,8 +21,8 @@ struct sock_common {
   __u16 skc_num;
   unsigned short skc_family;
   volatile unsigned char skc_state;
-  struct in6_addr skc_v6_daddr;
-  struct in6_addr skc_v6_rcv_saddr;
+  struct in6_addr___kernel skc_v6_daddr;
+  struct in6_addr___kernel skc_v6_rcv_saddr;
   __u32 skc_tw_rcv_nxt;
   __u32 skc_tw_snd_nxt;
 };

@@ -15,8 +15,6 @@
 #ifndef NLB_BPF_SOCKET_H
 #define NLB_BPF_SOCKET_H
 
-#include <linux/if_ether.h>
-#include <linux/ip.h>
 #include <linux/tcp.h>
 
 #include "bucket.h"
@@ -63,10 +61,12 @@ static nlb_inline int nlb_fits_time_wait(struct bpf_sock* sk, const struct tcphd
   return !tcp->ack || bpf_ntohl(tcp->ack_seq) == closed->tw_sk.__tw_common.skc_tw_snd_nxt;
 }
 
-static nlb_inline __u32 nlb_judge_socket(struct bpf_sock* sk, struct iphdr* ip, struct tcphdr* tcp) {
+/* `ip` is the IP header without options, `ip_bytes` long. */
+static nlb_inline __u32 nlb_judge_socket(struct bpf_sock* sk, void* ip, __u32 ip_bytes,
+                                         struct tcphdr* tcp) {
   switch (sk->state) {
     case BPF_TCP_LISTEN:
-      if (tcp->ack && bpf_tcp_check_syncookie(sk, ip, sizeof(*ip), tcp, sizeof(*tcp)) == 0)
+      if (tcp->ack && bpf_tcp_check_syncookie(sk, ip, ip_bytes, tcp, sizeof(*tcp)) == 0)
         return NLB_VERDICT_cookie;
       return NLB_VERDICT_stray;
     case BPF_TCP_NEW_SYN_RECV:
@@ -80,20 +80,31 @@ static nlb_inline __u32 nlb_judge_socket(struct bpf_sock* sk, struct iphdr* ip, 
   }
 }
 
-/* held, cookie or stray */
-static nlb_inline __u32 nlb_find_connection(struct nlb_frame* frame, const struct nlb_flow* flow,
-                                            struct iphdr* ip, struct tcphdr* tcp) {
-  struct bpf_sock_tuple tuple = {
-      .ipv4 = {.saddr = flow->client,
-               .daddr = flow->vip,
-               .sport = flow->client_port,
-               .dport = flow->vip_port},
-  };
-  struct bpf_sock* sk = bpf_skc_lookup_tcp(frame->ctx, &tuple, sizeof(tuple.ipv4), BPF_F_CURRENT_NETNS, 0);
+static nlb_inline struct bpf_sock* nlb_find_socket(struct nlb_context* ctx, const struct nlb_flow* flow,
+                                                   struct bpf_sock_tuple* tuple) {
+  if (!flow->ipv6) {
+    tuple->ipv4.saddr = flow->client[3];
+    tuple->ipv4.daddr = flow->vip[3];
+    tuple->ipv4.sport = flow->client_port;
+    tuple->ipv4.dport = flow->vip_port;
+    return bpf_skc_lookup_tcp(ctx, tuple, sizeof(tuple->ipv4), BPF_F_CURRENT_NETNS, 0);
+  }
+  nlb_copy_address6(tuple->ipv6.saddr, flow->client);
+  nlb_copy_address6(tuple->ipv6.daddr, flow->vip);
+  tuple->ipv6.sport = flow->client_port;
+  tuple->ipv6.dport = flow->vip_port;
+  return bpf_skc_lookup_tcp(ctx, tuple, sizeof(tuple->ipv6), BPF_F_CURRENT_NETNS, 0);
+}
+
+/* held, cookie or stray; `tuple` is room for the question */
+static nlb_inline __u32 nlb_find_connection(struct nlb_frame* frame, const struct nlb_flow* flow, void* ip,
+                                            __u32 ip_bytes, struct tcphdr* tcp,
+                                            struct bpf_sock_tuple* tuple) {
+  struct bpf_sock* sk = nlb_find_socket(frame->ctx, flow, tuple);
   __u32 verdict;
 
   if (!sk) return NLB_VERDICT_stray;
-  verdict = nlb_judge_socket(sk, ip, tcp);
+  verdict = nlb_judge_socket(sk, ip, ip_bytes, tcp);
   bpf_sk_release(sk);
   return verdict;
 }

@@ -15,6 +15,12 @@ uint32_t network_order(const IpAddress& address) {
   return htonl(address.v4_host_order());
 }
 
+nlb_address6 words_of(const IpAddress& address) {
+  nlb_address6 words{};
+  std::memcpy(words.words, address.octets.data(), sizeof words.words);
+  return words;
+}
+
 uint64_t little_endian(std::span<const uint8_t, 8> bytes) {
   uint64_t value = 0;
   for (std::size_t i = 8; i-- > 0;) value = value << 8 | bytes[i];
@@ -23,10 +29,11 @@ uint64_t little_endian(std::span<const uint8_t, 8> bytes) {
 
 // A perfect hash of at most 64 addresses into 1024 places: an odd multiplier without collisions is found
 // within a few dozen tries on average (one in eight fits for 64 random addresses).
-bool place_vips(const FilterConfig& config, uint32_t multiplier, nlb_bank& bank) {
+bool place_v4_vips(const FilterConfig& config, uint32_t multiplier, nlb_bank& bank) {
   std::memset(bank.vips, 0, sizeof bank.vips);
   bank.vip_multiplier = multiplier;
   for (std::size_t i = 0; i < config.vips.size(); ++i) {
+    if (!config.vips[i].is_v4()) continue;
     nlb_vip_entry& entry = bank.vips[nlb_vip_place(multiplier, config.vips[i].v4_host_order())];
     if (entry.number != 0) return false;
     entry = {network_order(config.vips[i]), static_cast<uint32_t>(i + 1)};
@@ -34,13 +41,35 @@ bool place_vips(const FilterConfig& config, uint32_t multiplier, nlb_bank& bank)
   return true;
 }
 
+bool place_v6_vips(const FilterConfig& config, uint32_t multiplier, nlb_bank& bank) {
+  std::memset(bank.vip6_numbers, 0, sizeof bank.vip6_numbers);
+  bank.vip6_multiplier = multiplier;
+  for (std::size_t i = 0; i < config.vips.size(); ++i) {
+    if (config.vips[i].is_v4()) continue;
+    const nlb_address6 address = bank.vips6[i] = words_of(config.vips[i]);
+    const __u32* words = address.words;
+    uint8_t& number = bank.vip6_numbers[nlb_vip6_place(multiplier, ntohl(words[0]), ntohl(words[1]),
+                                                       ntohl(words[2]), ntohl(words[3]))];
+    if (number != 0) return false;
+    number = static_cast<uint8_t>(i + 1);
+  }
+  return true;
+}
+
+template <typename Place>
+Result<void> find_places(const FilterConfig& config, nlb_bank& bank, Place place) {
+  uint32_t multiplier = 0x9e3779b1;  // 2^32 / golden ratio, then a step that keeps it odd
+  for (int tries = 0; !place(config, multiplier, bank); ++tries) {
+    if (tries == 1'000'000) return fail("no collision-free place for these virtual IP addresses");
+    multiplier = multiplier * 0x01000193 + 0x10;
+  }
+  return {};
+}
+
 Result<void> check(const FilterConfig& config) {
   if (config.vips.size() > kMaxVips)
     return fail("more than " + std::to_string(kMaxVips) + " virtual IP addresses");
   if (config.rules.size() > kMaxRules) return fail("more than " + std::to_string(kMaxRules) + " port rules");
-  for (const IpAddress& vip : config.vips) {
-    if (!vip.is_v4()) return fail(vip.text() + ": the filter serves IPv4 virtual IP addresses only");
-  }
   if (std::set<IpAddress>(config.vips.begin(), config.vips.end()).size() != config.vips.size()) {
     return fail("a virtual IP address is listed twice");
   }
@@ -103,11 +132,10 @@ Result<nlb_bank> make_bank(const FilterConfig& config) {
   bank.dedicated_ip = config.dedicated_ip.is_v4() ? network_order(config.dedicated_ip) : 0;
   fill_macs(config, bank);
   fill_slots(config, bank);
-  uint32_t multiplier = 0x9e3779b1;  // 2^32 / golden ratio, then a step that keeps it odd
-  for (int tries = 0; !place_vips(config, multiplier, bank); ++tries) {
-    if (tries == 1'000'000) return fail("no collision-free place for these virtual IP addresses");
-    multiplier = multiplier * 0x01000193 + 0x10;
-  }
+  bank.dedicated6_set = config.dedicated_ip6.is_unspecified() ? 0 : 1;
+  bank.dedicated6 = words_of(config.dedicated_ip6);
+  if (auto placed = find_places(config, bank, place_v4_vips); !placed) return tl::unexpected(placed.error());
+  if (auto placed = find_places(config, bank, place_v6_vips); !placed) return tl::unexpected(placed.error());
   return bank;
 }
 

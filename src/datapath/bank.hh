@@ -15,7 +15,7 @@ namespace nlb {
 // One bank's share of the port blocks: [vip][table][block].
 inline constexpr std::size_t kBlocksPerBank = NLB_PORT_BLOCK_COUNT / NLB_BANK_COUNT;
 
-// Fails for more VIPs or rules than fit, or for a VIP that is no IPv4 address.
+// Fails for more VIPs or rules than fit, or a VIP that is listed twice.
 [[nodiscard]] Result<nlb_bank> make_bank(const FilterConfig& config);
 // Overwrites all blocks. Where rules overlap, one that names a VIP goes before one for all; else the first
 // wins.

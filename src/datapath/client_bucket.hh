@@ -10,7 +10,7 @@
 
 namespace nlb {
 
-// 0..kBucketCount-1. `port` counts for affinity none only. IPv4 only in this version.
+// 0..kBucketCount-1. `port` counts for affinity none only.
 [[nodiscard]] uint32_t client_bucket(const std::array<uint8_t, 16>& seed, Affinity affinity,
                                      const IpAddress& client, uint16_t port);
 

@@ -42,7 +42,8 @@ struct FilterConfig {
   MacAddress adapter_mac;  // the adapter's own (in `replace`: the one it had before)
   MacAddress cluster_mac;
   MacAddress masked_mac;
-  IpAddress dedicated_ip;      // 0.0.0.0 when the adapter has none
+  IpAddress dedicated_ip;      // IPv4; 0.0.0.0 when the adapter has none
+  IpAddress dedicated_ip6;     // :: when the adapter has none
   uint64_t reset_wait_ns = 0;  // two heartbeat periods: how long a stack-made reset is held back
   bool bound = false;  // false: this host serves no VIP (refused, stopped): drop VIP traffic, answer no ARP
 };

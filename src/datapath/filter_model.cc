@@ -2,38 +2,19 @@
 #include "datapath/filter_model.hh"
 
 #include <nlb/abi/filter.h>
-#include <nlb/abi/hash.h>
 
 #include <algorithm>
 #include <optional>
 
+#include "datapath/client_bucket.hh"
+#include "datapath/filter_model_packet.hh"
+#include "datapath/model_octets.hh"
+
 namespace nlb {
 namespace {
 
-using Bytes = std::span<const uint8_t>;
+using namespace model;
 constexpr auto kNotMine = NLB_VERDICT_COUNT;  // the function asked has no opinion
-
-uint16_t word(Bytes bytes, std::size_t at) {
-  return static_cast<uint16_t>(bytes[at] << 8 | bytes[at + 1]);
-}
-uint32_t long_word(Bytes bytes, std::size_t at) {
-  return uint32_t{word(bytes, at)} << 16 | word(bytes, at + 2);
-}
-bool equal(Bytes bytes, const MacAddress& mac) {
-  return std::equal(bytes.begin(), bytes.end(), mac.octets.begin());
-}
-
-bool accepts(nlb_verdict verdict) {
-  switch (verdict) {
-    case NLB_VERDICT_owned:
-    case NLB_VERDICT_held:
-    case NLB_VERDICT_cookie:
-    case NLB_VERDICT_icmp_error:
-      return true;
-    default:
-      return false;
-  }
-}
 
 struct Link {
   uint16_t type = 0;
@@ -55,39 +36,38 @@ std::optional<Link> read_link(Bytes frame) {
 
 }  // namespace
 
-struct FilterModel::Packet {
-  uint32_t client, vip;
-  uint8_t protocol;
-  bool first_fragment;
-  Bytes payload;  // as long as the IP header says
-};
+bool FilterModel::accepts(nlb_verdict verdict) {
+  switch (verdict) {
+    case NLB_VERDICT_owned:
+    case NLB_VERDICT_held:
+    case NLB_VERDICT_cookie:
+    case NLB_VERDICT_icmp_error:
+      return true;
+    default:
+      return false;
+  }
+}
 
-bool FilterModel::is_vip(uint32_t address) const {
-  return std::any_of(config_.vips.begin(), config_.vips.end(),
-                     [&](const IpAddress& vip) { return vip.v4_host_order() == address; });
+bool FilterModel::is_vip(const IpAddress& address) const {
+  return std::find(config_.vips.begin(), config_.vips.end(), address) != config_.vips.end();
 }
 
 bool FilterModel::is_cluster_mac(Bytes mac) const {
-  return !config_.cluster_mac.is_zero() && equal(mac.first(6), config_.cluster_mac);
+  return !config_.cluster_mac.is_zero() && starts_with(mac, config_.cluster_mac);
 }
 
-uint32_t FilterModel::bucket_of(const FilterConfig& config, Affinity affinity, uint32_t client,
+uint32_t FilterModel::bucket_of(const FilterConfig& config, Affinity affinity, const IpAddress& client,
                                 uint16_t port) {
-  uint64_t k0 = 0, k1 = 0;
-  for (std::size_t i = 8; i-- > 0;) {
-    k0 = k0 << 8 | config.seed[i];
-    k1 = k1 << 8 | config.seed[8 + i];
-  }
-  return nlb_bucket_v4(k0, k1, static_cast<uint32_t>(affinity), client, port);
+  return client_bucket(config.seed, affinity, client, port);
 }
 
-std::size_t FilterModel::slot_of(uint32_t vip, RuleProtocol protocol, uint16_t port) const {
+std::size_t FilterModel::slot_of(const IpAddress& vip, RuleProtocol protocol, uint16_t port) const {
   std::size_t found = kDefaultSlot;
   for (std::size_t i = 0; i < config_.rules.size(); ++i) {
     const PortRule& rule = config_.rules[i];
     if (rule.protocol != protocol && rule.protocol != RuleProtocol::both) continue;
     if (port < rule.first_port || port > rule.last_port) continue;
-    if (rule.vip && rule.vip->v4_host_order() == vip) return i;
+    if (rule.vip && *rule.vip == vip) return i;
     if (!rule.vip && found == kDefaultSlot) found = i;
   }
   return found;
@@ -102,6 +82,7 @@ nlb_verdict FilterModel::judge(Bytes frame, Nanos now) {
   if (link->type == NLB_ETHERTYPE_HEARTBEAT) return NLB_VERDICT_heartbeat;
   nlb_verdict verdict = kNotMine;
   if (link->type == 0x0800) verdict = judge_ipv4(link->network);
+  if (link->type == 0x86dd) verdict = judge_ipv6(link->network, frame);
   if (link->type == 0x0806) verdict = judge_arp(link->network, frame);
   return verdict == kNotMine ? judge_other(frame) : verdict;
 }
@@ -109,18 +90,18 @@ nlb_verdict FilterModel::judge(Bytes frame, Nanos now) {
 nlb_verdict FilterModel::judge_other(Bytes frame) const {
   if (is_cluster_mac(frame)) return NLB_VERDICT_not_vip;
   const Bytes destination = frame.first(6);
-  const bool own = equal(destination, config_.masked_mac) || equal(destination, config_.adapter_mac);
+  const bool own = starts_with(destination, config_.masked_mac) || starts_with(destination, config_.adapter_mac);
   return config_.replace && own ? NLB_VERDICT_host : NLB_VERDICT_passed;
 }
 
 nlb_verdict FilterModel::judge_arp(Bytes arp, Bytes frame) const {
   if (arp.size() < 28 || word(arp, 0) != 1 || word(arp, 2) != 0x0800 || arp[4] != 6 || arp[5] != 4)
     return kNotMine;
-  if (is_vip(long_word(arp, 14))) {
+  if (is_vip(address_v4(arp, 14))) {
     return is_cluster_mac(arp.subspan(8)) ? NLB_VERDICT_arp_peer : NLB_VERDICT_vip_conflict;
   }
   const uint16_t operation = word(arp, 6);
-  const bool to_vip = is_vip(long_word(arp, 24));
+  const bool to_vip = is_vip(address_v4(arp, 24));
   if (operation == 1 && to_vip) {
     if (!config_.bound) return NLB_VERDICT_not_bound;
     return lease_valid() ? NLB_VERDICT_arp_answered : NLB_VERDICT_no_lease;
@@ -131,9 +112,9 @@ nlb_verdict FilterModel::judge_arp(Bytes arp, Bytes frame) const {
 
 nlb_verdict FilterModel::judge_ipv4(Bytes ip) {
   if (ip.size() < 20) return kNotMine;
-  const uint32_t client = long_word(ip, 12), vip = long_word(ip, 16);
+  const IpAddress client = address_v4(ip, 12), vip = address_v4(ip, 16);
   const uint8_t protocol = ip[9];
-  if (!is_vip(vip)) return protocol == 2 && vip >> 28 == 14 ? NLB_VERDICT_passed : kNotMine;
+  if (!is_vip(vip)) return protocol == 2 && ip[16] >> 4 == 14 ? NLB_VERDICT_passed : kNotMine;
   if (!config_.bound) return NLB_VERDICT_not_bound;
 
   const std::size_t header = (ip[0] & 15U) * 4U, total = word(ip, 2);
@@ -144,19 +125,18 @@ nlb_verdict FilterModel::judge_ipv4(Bytes ip) {
   const FragmentKey key{client, vip, word(ip, 4), protocol};
   if (offset != 0) return fragments_.contains(key) ? NLB_VERDICT_fragment : NLB_VERDICT_fragment_unknown;
 
-  const auto verdict = judge_transport({client, vip, protocol, more, ip.subspan(header, total - header)});
+  const Packet packet{client, vip, protocol, more, ip.subspan(header, total - header)};
+  const auto verdict = protocol == 1 ? judge_icmp(packet) : judge_ported(packet);
   if (more && accepts(verdict)) fragments_.insert(key);
   return verdict;
 }
 
-nlb_verdict FilterModel::judge_transport(const Packet& packet) const {
+nlb_verdict FilterModel::judge_ported(const Packet& packet) const {
   switch (packet.protocol) {
     case 6:
       return judge_tcp(packet);
     case 17:
       return judge_udp(packet);
-    case 1:
-      return judge_icmp(packet);
     default:
       return judge_flow(packet, kDefaultSlot, 0, nullptr);
   }
@@ -189,7 +169,7 @@ nlb_verdict FilterModel::judge_icmp(const Packet& packet) const {
   const uint8_t type = icmp[0];
   if (type == 3 || type == 4 || type == 5 || type == 11 || type == 12) {
     if (icmp.size() < 28) return NLB_VERDICT_bad_header;
-    if (!is_vip(long_word(icmp, 20))) return NLB_VERDICT_icmp_unrelated;
+    if (!is_vip(address_v4(icmp, 20))) return NLB_VERDICT_icmp_unrelated;
     return lease_valid() ? NLB_VERDICT_icmp_error : NLB_VERDICT_no_lease;
   }
   return judge_flow(packet, type == 8 ? kEchoSlot : kDefaultSlot, 0, nullptr);

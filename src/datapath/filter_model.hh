@@ -18,7 +18,7 @@
 namespace nlb {
 
 struct ModelSegment {            // a TCP segment that cannot begin a flow
-  uint32_t client = 0, vip = 0;  // host order
+  IpAddress client, vip;
   uint16_t client_port = 0, vip_port = 0;
   uint32_t sequence = 0, acknowledgement = 0;
   bool has_acknowledgement = false;
@@ -36,23 +36,29 @@ class FilterModel {
   void set_find_connection(FindConnection find) { find_ = std::move(find); }
 
   [[nodiscard]] nlb_verdict judge(std::span<const uint8_t> frame, Nanos now);
-  [[nodiscard]] static uint32_t bucket_of(const FilterConfig& config, Affinity affinity, uint32_t client,
-                                          uint16_t port);
+  [[nodiscard]] static uint32_t bucket_of(const FilterConfig& config, Affinity affinity,
+                                          const IpAddress& client, uint16_t port);
 
  private:
   struct Packet;
-  using FragmentKey = std::tuple<uint32_t, uint32_t, uint16_t, uint8_t>;
+  using FragmentKey = std::tuple<IpAddress, IpAddress, uint32_t, uint8_t>;
 
-  [[nodiscard]] bool is_vip(uint32_t address) const;
+  [[nodiscard]] static bool accepts(nlb_verdict verdict);
+  [[nodiscard]] bool is_vip(const IpAddress& address) const;
+  [[nodiscard]] bool is_vip6(const IpAddress& address) const;
   [[nodiscard]] bool is_cluster_mac(std::span<const uint8_t> mac) const;
   [[nodiscard]] bool lease_valid() const { return now_ < lease_; }
-  [[nodiscard]] std::size_t slot_of(uint32_t vip, RuleProtocol protocol, uint16_t port) const;
+  [[nodiscard]] std::size_t slot_of(const IpAddress& vip, RuleProtocol protocol, uint16_t port) const;
   [[nodiscard]] nlb_verdict judge_arp(std::span<const uint8_t> arp, std::span<const uint8_t> frame) const;
   [[nodiscard]] nlb_verdict judge_ipv4(std::span<const uint8_t> ip);
-  [[nodiscard]] nlb_verdict judge_transport(const Packet& packet) const;
+  [[nodiscard]] nlb_verdict judge_ipv6(std::span<const uint8_t> ip, std::span<const uint8_t> frame);
+  [[nodiscard]] nlb_verdict judge_discovery(std::span<const uint8_t> ip, std::span<const uint8_t> message,
+                                            std::span<const uint8_t> frame) const;
+  [[nodiscard]] nlb_verdict judge_ported(const Packet& packet) const;  // TCP, UDP; else the default slot
   [[nodiscard]] nlb_verdict judge_tcp(const Packet& packet) const;
   [[nodiscard]] nlb_verdict judge_udp(const Packet& packet) const;
   [[nodiscard]] nlb_verdict judge_icmp(const Packet& packet) const;
+  [[nodiscard]] nlb_verdict judge_icmpv6(const Packet& packet) const;
   [[nodiscard]] nlb_verdict judge_flow(const Packet& packet, std::size_t slot, uint16_t client_port,
                                        const ModelSegment* segment) const;
   [[nodiscard]] nlb_verdict judge_other(std::span<const uint8_t> frame) const;

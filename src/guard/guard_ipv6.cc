@@ -31,7 +31,7 @@ struct Upper {
 std::optional<Upper> behind_extensions(Octets packet) {
   Upper upper{packet[6]};
   for (int passed = 0; is_extension(upper.protocol) && !upper.later_fragment; ++passed) {
-    if (passed == NLB_GUARD_MAX_EXTENSION_HEADERS || upper.at + 4 > packet.size()) return std::nullopt;
+    if (passed == NLB_MAX_EXTENSION_HEADERS || upper.at + (upper.protocol == kFragment ? 8 : 4) > packet.size()) return std::nullopt;
     const Octets header = packet.subspan(upper.at);
     std::size_t bytes = (header[1] + std::size_t{1}) * 8;
     if (upper.protocol == kAuthentication) bytes = (header[1] + std::size_t{2}) * 4;
@@ -67,7 +67,7 @@ std::size_t head_bytes(uint8_t type) {
 std::optional<std::vector<MacAddress>> link_layer_options(Octets options, uint8_t wanted) {
   std::vector<MacAddress> found;
   for (int count = 0; !options.empty(); ++count) {
-    if (count == NLB_GUARD_MAX_ND_OPTIONS || options.size() < 8 || options[1] == 0) return std::nullopt;
+    if (count == NLB_MAX_ND_OPTIONS || options.size() < 8 || options[1] == 0) return std::nullopt;
     const std::size_t bytes = std::size_t{8} * options[1];
     if (bytes > options.size()) return std::nullopt;
     if (options[0] == wanted) {

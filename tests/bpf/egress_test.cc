@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The way out: masking, ARP, RARP, neighbour discovery, delayed resets.
+// The way out: masking, ARP, RARP, delayed resets.
 #include <linux/pkt_cls.h>
 
 #include <thread>
@@ -238,54 +238,6 @@ TEST(LateAnswers, a_syn_ack_leaves_only_from_the_owner_of_the_bucket) {
   EXPECT_EQ(verdict_with(BucketState::owned_checked), "sent");
   EXPECT_EQ(verdict_with(BucketState::foreign_checked), "answer_late");
   EXPECT_EQ(verdict_with(BucketState::foreign), "answer_late");
-}
-
-// RFC 4861: ICMPv6 type, checksum, option. The checksum is checked by computing it anew.
-uint16_t icmpv6_checksum(const Frame& frame) {
-  uint32_t sum = 58 + static_cast<uint32_t>(frame.size() - 54);
-  for (std::size_t i = 22; i < frame.size(); i += 2) {
-    if (i == 56) continue;
-    sum += static_cast<uint32_t>(frame[i] << 8 | frame[i + 1]);
-  }
-  while (sum >> 16 != 0) sum = (sum & 0xffff) + (sum >> 16);
-  return static_cast<uint16_t>(~sum);
-}
-
-Frame solicitation(uint8_t type, std::size_t option_at, const MacAddress& says) {
-  Frame packet(40 + option_at + 8, 0);
-  packet[0] = 0x60;
-  packet[5] = static_cast<uint8_t>(option_at + 8);
-  packet[6] = 58;
-  packet[7] = 255;
-  for (std::size_t i = 8; i < 40; ++i) packet[i] = static_cast<uint8_t>(i * 7);
-  packet[40] = type;
-  packet[40 + option_at] = 1;
-  packet[41 + option_at] = 1;
-  std::copy(says.octets.begin(), says.octets.end(),
-            packet.begin() + static_cast<std::ptrdiff_t>(42 + option_at));
-  Frame frame = Ethernet{kClientMac, kAdapterMac}.wrap(0x86dd, packet);
-  const uint16_t sum = icmpv6_checksum(frame);
-  frame[56] = static_cast<uint8_t>(sum >> 8);
-  frame[57] = static_cast<uint8_t>(sum);
-  return frame;
-}
-
-TEST(NeighbourDiscovery, the_cluster_mac_is_mended_with_its_checksum_under_replace) {
-  FilterConfig config = example_config();
-  config.replace = true;
-  harness().configure(config);
-  for (const auto& [type, at] : {std::pair<uint8_t, std::size_t>{133, 8}, {135, 24}, {136, 24}}) {
-    const Outcome outcome = harness().run(Hook::egress, solicitation(type, at, kClusterMac));
-    EXPECT_EQ(verdict_name(outcome.verdict), "nd_mended");
-    EXPECT_EQ(outcome.frame, solicitation(type, at, kMaskedMac)) << int{type};
-  }
-}
-
-TEST(NeighbourDiscovery, other_macs_are_let_alone) {
-  FilterConfig config = example_config();
-  config.replace = true;
-  harness().configure(config);
-  EXPECT_EQ(verdict_name(harness().run(Hook::egress, solicitation(135, 24, kAdapterMac)).verdict), "sent");
 }
 
 }  // namespace

@@ -81,7 +81,8 @@ void Harness::set_all_buckets(BucketState state) {
 void Harness::forget() {
   for (const char* name : {"nlb_fragments", "nlb_resets"}) {
     const int map = programs_->maps().find(std::string_view(name))->second.get();
-    char key[16];
+    char key[sizeof(nlb_fragment_key)];
+    static_assert(sizeof(nlb_reset_key) <= sizeof key);
     while (bpf_map_get_next_key(map, nullptr, key) == 0) bpf_map_delete_elem(map, key);
   }
 }
@@ -200,12 +201,14 @@ Harness& harness() {
 bool fresh_network() {
   return unshare(CLONE_NEWNET) == 0 && std::system(
                                            "ip link set lo up && ip address add 10.0.0.10/32 dev lo && ip "
-                                           "address add 10.0.0.99/32 dev lo") == 0;
+                                           "address add 10.0.0.99/32 dev lo && "
+                                           "ip address add 2001:db8::10/128 dev lo nodad && "
+                                           "ip address add 2001:db8::99/128 dev lo nodad") == 0;
 }
 
 FilterConfig example_config() {
   FilterConfig config;
-  config.vips = {IpAddress::v4(kVip), IpAddress::v4(kOtherVip)};
+  config.vips = {IpAddress::v4(kVip), IpAddress::v4(kOtherVip), kVip6, kOtherVip6};
   const auto rule = [&](uint16_t first, uint16_t last, RuleProtocol protocol, Affinity affinity) {
     PortRule made;
     made.first_port = first;
@@ -221,11 +224,13 @@ FilterConfig example_config() {
   rule(23, 23, RuleProtocol::tcp, Affinity::single)->mode = FilteringMode::disabled;      // 3
   rule(8080, 8081, RuleProtocol::tcp, Affinity::single)->vip = IpAddress::v4(kOtherVip);  // 4
   rule(8000, 8100, RuleProtocol::tcp, Affinity::network);                                 // 5
+  rule(8090, 8090, RuleProtocol::both, Affinity::none)->vip = kOtherVip6;                 // 6
   for (std::size_t i = 0; i < config.seed.size(); ++i) config.seed[i] = static_cast<uint8_t>(i);
   config.adapter_mac = kAdapterMac;
   config.cluster_mac = kClusterMac;
   config.masked_mac = kMaskedMac;
   config.dedicated_ip = IpAddress::v4(kDedicated);
+  config.dedicated_ip6 = kDedicated6;
   config.reset_wait_ns = 100'000'000;
   config.bound = true;
   return config;

@@ -11,7 +11,7 @@
 #include "datapath/bank.hh"
 #include "datapath/filter_model.hh"
 #include "datapath/programs.hh"
-#include "packets.hh"
+#include "packets6.hh"
 
 namespace nlb::test {
 
@@ -70,5 +70,8 @@ inline const MacAddress kClusterMac = mac("02:bf:0a:00:00:0a"), kMaskedMac = mac
                         kBroadcast = mac("ff:ff:ff:ff:ff:ff"), kNobody = mac("00:00:00:00:00:00");
 inline const uint32_t kVip = ip("10.0.0.10"), kOtherVip = ip("10.0.0.11"), kClient = ip("10.0.0.99"),
                       kDedicated = ip("10.0.0.1"), kStranger = ip("10.0.0.77");
+inline const IpAddress kVip6 = ip6("2001:db8::10"), kOtherVip6 = ip6("2001:db8::11"),
+                       kClient6 = ip6("2001:db8::99"), kDedicated6 = ip6("2001:db8::1"),
+                       kStranger6 = ip6("2001:db8::77"), kNone6 = ip6("::"), kAllNodes6 = ip6("ff02::1");
 
 }  // namespace nlb::test

@@ -259,7 +259,7 @@ class Live : public HalfOpen {
     return all;
   }
   static uint32_t single(uint32_t client) {
-    return FilterModel::bucket_of(example_config(), Affinity::single, client, 0);
+    return FilterModel::bucket_of(example_config(), Affinity::single, IpAddress::v4(client), 0);
   }
 };
 

@@ -9,7 +9,7 @@
 #include <memory>
 
 #include "guard/guard_model.hh"
-#include "packets.hh"
+#include "bpf/packets6.hh"
 
 struct bpf_object;
 struct ring_buffer;

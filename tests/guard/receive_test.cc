@@ -175,7 +175,7 @@ const GuardFixture kFromUplink[] = {
               kGateway),
      neighbour_address, neighbour_address, neighbour_address},
     {"more options than that",
-     nd_frame(kStrange6, router_announcement(nonces(NLB_GUARD_MAX_ND_OPTIONS + 1)), kGateway), nd_malformed,
+     nd_frame(kStrange6, router_announcement(nonces(NLB_MAX_ND_OPTIONS + 1)), kGateway), nd_malformed,
      nd_malformed, nd_malformed},
     {"discovery in a fragment",
      ipv6_frame(kStrange6, 44, joined({fragment_header(58, 0, true), advertisement(kFree6, {})}), kGateway),

@@ -16,7 +16,7 @@
 #include "limits.h"
 
 #ifndef NLB_ABI_VERSION
-#define NLB_ABI_VERSION 1
+#define NLB_ABI_VERSION 2
 #endif
 
 #ifdef __cplusplus
@@ -65,13 +65,19 @@ struct nlb_slot {
 };
 NLB_ASSERT(sizeof(struct nlb_slot) == 2);
 
-/* One place of the perfect hash of virtual IP addresses: the daemon picks vip_multiplier so that no two
+/* One place of the perfect hash of IPv4 virtual addresses: the daemon picks vip_multiplier so that no two
  * collide. */
 struct nlb_vip_entry {
   __u32 address; /* network order */
   __u32 number;  /* index + 1; 0 = empty */
 };
 NLB_ASSERT(sizeof(struct nlb_vip_entry) == 8);
+
+/* An IPv6 address as it stands in a packet. */
+struct nlb_address6 {
+  __u32 words[4]; /* network order */
+};
+NLB_ASSERT(sizeof(struct nlb_address6) == 16);
 
 struct nlb_bank {
   __u32 abi_version;
@@ -86,12 +92,19 @@ struct nlb_bank {
   __u8 source_mac[6];        /* what this host sends from: adapter_mac, or masked_mac under `replace` */
   struct nlb_slot slots[68]; /* NLB_MAX_SLOTS and two unused */
   struct nlb_vip_entry vips[NLB_VIP_TABLE_SIZE];
+  /* IPv6: the perfect hash leads to a number, the number to the address. */
+  __u32 vip6_multiplier;
+  __u32 dedicated6_set; /* 0: the adapter has no IPv6 address of its own */
+  struct nlb_address6 dedicated6;
+  __u8 vip6_numbers[NLB_VIP_TABLE_SIZE]; /* index + 1; 0 = empty */
+  struct nlb_address6 vips6[NLB_MAX_VIPS];
 };
 NLB_ASSERT(__builtin_offsetof(struct nlb_bank, seed) == 8);
 NLB_ASSERT(__builtin_offsetof(struct nlb_bank, cluster_mac) == 40);
 NLB_ASSERT(__builtin_offsetof(struct nlb_bank, slots) == 64);
 NLB_ASSERT(__builtin_offsetof(struct nlb_bank, vips) == 200);
-NLB_ASSERT(sizeof(struct nlb_bank) == 200 + 8 * NLB_VIP_TABLE_SIZE);
+NLB_ASSERT(__builtin_offsetof(struct nlb_bank, vip6_multiplier) == 200 + 8 * NLB_VIP_TABLE_SIZE);
+NLB_ASSERT(sizeof(struct nlb_bank) == 224 + 9 * NLB_VIP_TABLE_SIZE + 16 * NLB_MAX_VIPS);
 NLB_ASSERT(NLB_MAX_SLOTS <= 68);
 
 /* Slots of 64 neighbouring ports; NLB_SLOT_DEFAULT where no rule matches. Index: nlb_port_index(). */
@@ -116,18 +129,19 @@ struct nlb_counter {
 };
 NLB_ASSERT(sizeof(struct nlb_counter) == 16);
 
+/* Addresses in keys: network order, IPv4 v4-mapped. */
 struct nlb_fragment_key {
-  __u32 source, destination; /* network order */
-  __u16 id;                  /* network order */
-  __u16 protocol;
+  __u32 source[4], destination[4];
+  __u32 id;       /* network order */
+  __u32 protocol; /* IPv6: 0, fragments of a packet need not agree on it */
 };
-NLB_ASSERT(sizeof(struct nlb_fragment_key) == 12);
+NLB_ASSERT(sizeof(struct nlb_fragment_key) == 40);
 
 struct nlb_reset_key {
-  __u32 client, vip;           /* network order */
+  __u32 client[4], vip[4];
   __u16 client_port, vip_port; /* network order */
 };
-NLB_ASSERT(sizeof(struct nlb_reset_key) == 12);
+NLB_ASSERT(sizeof(struct nlb_reset_key) == 36);
 
 /* Handed from XDP to tc in front of the frame: the decision is taken. */
 struct nlb_metadata {
@@ -145,6 +159,15 @@ static inline __attribute__((always_inline)) __u32 nlb_port_index(__u32 bank, __
 /* address in host order */
 static inline __attribute__((always_inline)) __u32 nlb_vip_place(__u32 multiplier, __u32 address) {
   return (__u32)(address * multiplier) >> (32 - NLB_VIP_TABLE_BITS);
+}
+
+/* The four words, each in host order: a polynomial in the multiplier, so that another one parts what this
+ * one does not. */
+static inline __attribute__((always_inline)) __u32 nlb_vip6_place(__u32 multiplier, __u32 a, __u32 b, __u32 c,
+                                                                  __u32 d) {
+  __u32 folded = ((a * multiplier + b) * multiplier + c) * multiplier + d;
+
+  return nlb_vip_place(multiplier, folded);
 }
 
 #endif

@@ -26,6 +26,7 @@
 #include <linux/types.h>
 
 #include "guard_reason.h"
+#include "limits.h"
 
 #ifndef NLB_GUARD_ABI_VERSION
 #define NLB_GUARD_ABI_VERSION 2
@@ -56,9 +57,7 @@
 #define NLB_GUARD_MAX_COUNTERS 131072   /* 32 of all reasons and directions a port */
 #define NLB_GUARD_EVENT_BYTES (1 << 18) /* ring: some 2000 events */
 
-#define NLB_GUARD_HEAD_BYTES 64           /* of the frame, in an event */
-#define NLB_GUARD_MAX_EXTENSION_HEADERS 8 /* IPv6; more are refused */
-#define NLB_GUARD_MAX_ND_OPTIONS 192 /* neighbour discovery: more than 1500 octets hold; more are refused */
+#define NLB_GUARD_HEAD_BYTES 64 /* of the frame, in an event */
 
 /* A limited port may send the limit's frames of this time at once, at least one. */
 #define NLB_GUARD_BURST_NS 100000000ULL

@@ -12,4 +12,7 @@
 #define NLB_BUCKET_COUNT 4096 /* a power of two */
 #define NLB_MAX_VIPS 64
 
+#define NLB_MAX_EXTENSION_HEADERS 8 /* IPv6; more are refused */
+#define NLB_MAX_ND_OPTIONS 192      /* neighbour discovery: more than 1500 octets hold; more are refused */
+
 #endif

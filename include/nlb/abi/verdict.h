@@ -31,7 +31,7 @@
   X(bad_header, DROP, 0, "dropped: truncated or malformed header")                                  \
   X(fragment_unknown, DROP, 1, "dropped: the first fragment was not accepted here")                 \
   X(icmp_unrelated, DROP, 0, "dropped: ICMP error about a packet no virtual IP address sent")       \
-  X(vip_conflict, DROP_LATE, 0, "dropped: ARP that claims a virtual IP address for another MAC")    \
+  X(vip_conflict, DROP_LATE, 0, "dropped: ARP or ND that claims a virtual IP address for another MAC") \
   /* egress */                                                                                      \
   X(sent, PASS, 1, "sent as it was")                                                                \
   X(masked, PASS, 1, "sent: the cluster MAC as source was masked")                                  \
@@ -42,7 +42,16 @@
     "not sent yet: reset to a segment without a connection, provoked for the first time")           \
   X(reset_sent, PASS, 1, "sent: reset to a segment without a connection, provoked again")           \
   X(nd_mended, PASS, 1, "sent: the link-layer address option of neighbour discovery was mended")    \
-  X(answer_late, DROP, 1, "not sent: SYN-ACK of a bucket that another host owns by now")
+  X(answer_late, DROP, 1, "not sent: SYN-ACK of a bucket that another host owns by now")             \
+  /* IPv6, ingress */                                                                               \
+  X(nd_answered, ANSWER, 1,                                                                         \
+    "neighbour solicitation for a virtual IP address, answered with the cluster MAC")               \
+  X(nd_to_vip, ACCEPT, 1, "neighbour discovery's answer to a virtual IP address or the cluster MAC")    \
+  X(nd_peer, DROP_LATE, 1, "neighbour discovery by a peer: a virtual IP address at the cluster MAC")   \
+  X(header_chain, DROP, 0, "dropped: IPv6 extension headers that are cut off or too many")          \
+  /* IPv6, egress */                                                                                \
+  X(nd_blocked, DROP, 0,                                                                            \
+    "not sent: neighbour discovery that would bind a virtual IP address wrongly")
 
 enum nlb_action {
   NLB_ACTION_PASS,   /* goes on untouched */

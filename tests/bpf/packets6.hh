@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// IPv6 and neighbour discovery from words, beside the words of tests/bpf/packets.hh. Checksums are left zero:
-// the guard does not judge them.
+// IPv6 and neighbour discovery from words, beside the words of packets.hh. Checksums are left zero (neither
+// filter nor guard judges them), but where summed() puts one in.
 #pragma once
 
-#include "bpf/packets.hh"
+#include "packets.hh"
 
 namespace nlb::test {
 
@@ -19,14 +19,26 @@ inline Frame joined(std::initializer_list<Frame> parts) {
   return all;
 }
 
-inline Frame ipv6(const IpAddress& from, const IpAddress& to, uint8_t next_header, const Frame& payload) {
+inline Frame ipv6(const IpAddress& from, const IpAddress& to, uint8_t next_header, const Frame& payload,
+                  uint8_t hop_limit = 255) {
   Frame packet{0x60, 0, 0, 0};
   put16(packet, payload.size());
   packet.push_back(next_header);
-  packet.push_back(255);
+  packet.push_back(hop_limit);
   put_ipv6(packet, from);
   put_ipv6(packet, to);
   return joined({packet, payload});
+}
+
+// ICMPv6 straight behind the IPv6 header, with which `packet` begins.
+inline Frame summed(Frame packet) {
+  uint32_t sum = 58 + static_cast<uint32_t>(packet.size() - 40);
+  packet[42] = packet[43] = 0;
+  for (std::size_t i = 8; i < packet.size(); ++i) sum += i % 2 == 0 ? uint32_t{packet[i]} << 8 : packet[i];
+  while (sum >> 16 != 0) sum = (sum & 0xffff) + (sum >> 16);
+  packet[42] = static_cast<uint8_t>(~sum >> 8);
+  packet[43] = static_cast<uint8_t>(~sum);
+  return packet;
 }
 
 inline Frame extension(uint8_t next_header, uint8_t more_units = 0) {
@@ -35,10 +47,10 @@ inline Frame extension(uint8_t next_header, uint8_t more_units = 0) {
   header[1] = more_units;
   return header;
 }
-inline Frame fragment_header(uint8_t next_header, uint16_t offset_units, bool more) {
+inline Frame fragment_header(uint8_t next_header, uint16_t offset_units, bool more, uint32_t id = 77) {
   Frame header{next_header, 0};
   put16(header, static_cast<uint16_t>(offset_units << 3 | (more ? 1 : 0)));
-  put32(header, 77);
+  put32(header, id);
   return header;
 }
 
