@@ -6,8 +6,11 @@ Reads lines: "world <bound> <replace> <lease> <state seed>" or "<verdict> <frame
 first verdict that it does not share. The cluster is that of example_config() in harness.cc."""
 import sys
 from struct import unpack
+from ipaddress import IPv6Address
 
 VIPS = {bytes([10, 0, 0, 10]), bytes([10, 0, 0, 11])}
+OTHER6 = IPv6Address("2001:db8::11").packed
+VIPS6 = {IPv6Address("2001:db8::10").packed, OTHER6}
 CLUSTER = bytes.fromhex("02bf0a00000a")
 OWN = {bytes.fromhex("02010a00000a"), bytes.fromhex("525400000001")}
 NONE, SINGLE, NETWORK = range(3)
@@ -19,6 +22,7 @@ RULES = [
     (None, 23, 23, {6}, SINGLE, False),
     (bytes([10, 0, 0, 11]), 8080, 8081, {6}, SINGLE, True),
     (None, 8000, 8100, {6}, NETWORK, True),
+    (OTHER6, 8090, 8090, {6, 17}, NONE, True),
 ]
 DEFAULT, ECHO = 64, 65
 MASK = (1 << 64) - 1
@@ -59,10 +63,10 @@ CACHE = {}
 
 def bucket(affinity, client, port):
     if affinity == NETWORK:
-        client = client[:3] + b"\0"
+        client = client[:3] + b"\0" if len(client) == 4 else client[:8] + bytes(8)
     if affinity != NONE:
         port = b"\0\0"
-    message = client + port + b"\0\0"
+    message = client + port + bytes(2 if len(client) == 4 else 6)
     if message not in CACHE:
         CACHE[message] = siphash13(SEED, message) & 4095
     return CACHE[message]
@@ -150,6 +154,106 @@ def ipv4(world, p):
     return verdict
 
 
+def headers(p):
+    """What stands behind the extension headers: protocol, offset, fragment headers; None: not to be found."""
+    protocol, at, fragments = p[6], 40, []
+    for _ in range(9):
+        if protocol not in (0, 43, 44, 51, 60, 135, 139, 140) or (fragments and fragments[-1][0]):
+            return protocol, at, fragments
+        h = p[at:]
+        if len(h) < (8 if protocol == 44 else 4):
+            return None
+        if protocol == 44:
+            size = 8
+            fragments.append((int.from_bytes(h[2:4], "big") >> 3, h[3] & 1, h[4:8]))
+        else:
+            size = (h[1] + 2) * 4 if protocol == 51 else (h[1] + 1) * 8
+        protocol, at = h[0], at + size
+    return None
+
+
+def claimed_mac(message, options, wanted):
+    """The one MAC that the options of this type name; None: none, several, or nonsense."""
+    macs = set()
+    rest = message[options:]
+    for _ in range(192):
+        if not rest:
+            return macs.pop() if len(macs) == 1 else None
+        if len(rest) < 8 or rest[1] == 0 or len(rest) < rest[1] * 8:
+            return None
+        if rest[0] == wanted:
+            if rest[1] != 1:
+                return None
+            macs.add(rest[2:8])
+        rest = rest[rest[1] * 8:]
+    return macs.pop() if not rest and len(macs) == 1 else None
+
+
+def discovery(world, p, m, to_cluster):
+    """Neighbour discovery that says or asks something about a virtual address; None: it does not."""
+    head = {133: 8, 134: 16, 135: 24, 136: 24, 137: 40}
+    if len(m) < 2 or m[0] not in head or m[1] != 0 or p[7] != 255 or len(m) < head[m[0]]:
+        return None
+    kind, source, destination = m[0], p[8:24], p[24:40]
+    about = m[8:24] if kind in (136, 137) else source
+    if about in VIPS6:
+        mac = claimed_mac(m, head[kind], 2 if kind in (136, 137) else 1)
+        return "nd_peer" if mac == CLUSTER else "vip_conflict"
+    if kind == 135:
+        if m[8:24] not in VIPS6:
+            return None
+        return "not_bound" if not world.bound else "nd_answered" if world.lease else "no_lease"
+    if kind == 136 and to_cluster:
+        return "nd_to_vip"
+    return "nd_to_vip" if kind != 133 and destination in VIPS6 else None
+
+
+def icmpv6(world, client, m):
+    if len(m) < 8 or 133 <= m[0] <= 137:
+        return "bad_header"
+    if m[0] >= 128:
+        return world.new_flow(ECHO if m[0] == 128 else DEFAULT, SINGLE, client, b"\0\0")
+    if len(m) < 48:
+        return "bad_header"
+    if m[16:32] not in VIPS6:
+        return "icmp_unrelated"
+    return "icmp_error" if world.lease else "no_lease"
+
+
+def ipv6(world, p, to_cluster):
+    if len(p) < 40:
+        return None
+    client, vip = p[8:24], p[24:40]
+    end = 40 + int.from_bytes(p[4:6], "big")
+    sound = p[0] >> 4 == 6 and end <= len(p)
+    found = headers(p)
+    if found and sound and found[0] == 58 and not found[2]:
+        verdict = discovery(world, p, p[found[1]:end], to_cluster)
+        if verdict:
+            return verdict
+    if vip not in VIPS6:
+        return None
+    if not world.bound:
+        return "not_bound"
+    if not found or len(found[2]) > 1:
+        return "header_chain"
+    protocol, at, fragments = found
+    if not sound or at > end or client[:12] == bytes(10) + b"\xff\xff":
+        return "bad_header"
+    offset, more, number = fragments[0] if fragments else (0, 0, b"")
+    key = (client, vip, number)
+    if offset:
+        return "fragment" if key in world.fragments else "fragment_unknown"
+    m = p[at:end]
+    if protocol == 58:
+        verdict = icmpv6(world, client, m)
+    else:
+        verdict = transport(world, None if protocol == 1 else protocol, client, vip, m, more)
+    if more and verdict in ("owned", "icmp_error"):
+        world.fragments.add(key)
+    return verdict
+
+
 def arp(world, a, to_cluster):
     if len(a) < 28 or a[0:6] != bytes([0, 1, 8, 0, 6, 4]):
         return None
@@ -177,6 +281,8 @@ def judge(world, f):
         return "heartbeat"
     if kind == b"\x08\x00":
         verdict = ipv4(world, rest)
+    elif kind == b"\x86\xdd":
+        verdict = ipv6(world, rest, to_cluster)
     elif kind == b"\x08\x06":
         verdict = arp(world, rest, to_cluster)
     if verdict:

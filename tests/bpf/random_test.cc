@@ -7,6 +7,7 @@
 #include <random>
 
 #include "harness.hh"
+#include "random_ipv6.hh"
 
 namespace nlb::test {
 namespace {
@@ -26,8 +27,10 @@ class Generator {
     for (uint32_t tags = chance(8) ? 1 + below(3) : 0; tags > 0; --tags) {
       ethernet.tags.push_back(chance(2) ? uint16_t{0} : static_cast<uint16_t>(below(65536)));
     }
-    Frame made = chance(6) ? ethernet.wrap(0x0806, arp()) : ethernet.wrap(type(), ipv4());
-    if (chance(10)) made.resize(34 + below(40));
+    Frame made = chance(6)   ? ethernet.wrap(0x0806, arp())
+                 : chance(2) ? ethernet.wrap(0x86dd, ipv6.packet(random_))
+                             : ethernet.wrap(type(), ipv4());
+    if (chance(10)) made.resize(34 + below(static_cast<uint32_t>(made.size())));
     for (uint32_t spoils = chance(4) ? 1 + below(3) : 0; spoils > 0; --spoils) {
       made[below(static_cast<uint32_t>(made.size()))] = static_cast<uint8_t>(random_());
     }
@@ -36,7 +39,7 @@ class Generator {
 
  private:
   uint16_t type() {
-    return chance(12) ? pick({uint16_t{0x88b5}, uint16_t{0x86dd}, uint16_t{0x1234}, uint16_t{0x8100}})
+    return chance(12) ? pick({uint16_t{0x88b5}, uint16_t{0x1234}, uint16_t{0x8100}})
                       : uint16_t{0x0800};
   }
   template <typename T>
@@ -78,6 +81,7 @@ class Generator {
         {uint8_t{8}, uint8_t{0}, uint8_t{3}, uint8_t{4}, uint8_t{5}, uint8_t{11}, uint8_t{12}, uint8_t{13}});
     return icmp(kind, Ipv4{destination(), client()}.wrap(6, Frame(8, 0)));
   }
+  RandomIpv6 ipv6;
   const MacAddress kTo[6] = {kClusterMac, kClusterMac, kAdapterMac, kMaskedMac, kBroadcast, kNobody};
   const MacAddress kFrom[3] = {kClientMac, kClusterMac, kMaskedMac};
   std::mt19937_64 random_;
@@ -133,7 +137,7 @@ class Trial {
 
  private:
   // The kernel's test facility refuses an skb whose Ethernet type promises a header that is not there.
-  static bool carried_by_skb(const Frame& frame) { return frame.size() >= 14 + 40; }
+  static bool carried_by_skb(const Frame& frame) { return frame.size() >= 14 + 40 && frame.size() < 3000; }
   static FilterConfig configuration(const World& world) {
     FilterConfig config = example_config();
     config.bound = world.bound;
