@@ -31,8 +31,8 @@ std::string cluster_text(const Plan& plan) {
   for (unsigned host = 1; host <= plan.hosts; ++host)
     hosts += fmt::format("{}{}", host == 1 ? "" : ", ", host);
   return fmt::format(
-      "\n[[cluster]]\nname = \"web\"\ntype = \"nlb\"\nvips = [\"{}\"]\nmode = \"{}\"\nhosts = [{}]\n", kVip,
-      plan.mode, hosts);
+      "\n[[cluster]]\nname = \"web\"\ntype = \"nlb\"\nvips = [\"{}\"{}]\nmode = \"{}\"\nhosts = [{}]\n", kVip,
+      plan.ipv6 ? fmt::format(", \"{}\"", kVip6) : "", plan.mode, hosts);
 }
 
 std::string port_text(const Plan& plan, const Node& node) {
@@ -44,7 +44,9 @@ std::string port_text(const Plan& plan, const Node& node) {
   text += fmt::format("mac_spoofing = \"{}\"\n", plan.mac_spoofing);
   if (!plan.declare_cluster) return text;  // a switch that knows MACs alone, as Hyper-V's
   const auto address = node.addresses[0].substr(0, node.addresses[0].find('/'));
-  text += fmt::format("addresses = [\"{}\"]\ncluster = \"web\"\nhost_id = {}\n", address, node.host_id);
+  const std::string address6 = plan.ipv6 ? fmt::format(", \"{}\"", address6_of(node)) : "";
+  text += fmt::format("addresses = [\"{}\"{}]\ncluster = \"web\"\nhost_id = {}\n", address, address6,
+                      node.host_id);
   return text;
 }
 

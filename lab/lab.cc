@@ -258,6 +258,7 @@ void add_up(CLI::App& app, UpOptions& options, int& result) {
       ->check(CLI::Range(3, 100))
       ->capture_default_str();
   command->add_flag("--ip-forward", plan.ip_forward, "hosts forward, as Docker machines do");
+  command->add_flag("--ipv6", plan.ipv6, "IPv6 beside IPv4: nodes fd77::N, VIP fd77::100");
   command->add_option("--timeout", options.timeout_s, "seconds to wait for convergence (30; with --vm 90)");
   command->add_flag("--stand-in", plan.stand_in)->group("");  // tests of the lab itself
   command->callback([&options, &result] { result = up(options); });

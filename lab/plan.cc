@@ -29,6 +29,11 @@ std::string machine_of(unsigned host) {
   return fmt::format("web{}", host);
 }
 
+std::string address6_of(const Node& node) {
+  const std::string v4 = node.addresses[0].substr(0, node.addresses[0].find('/'));
+  return "fd77::" + v4.substr(v4.rfind('.') + 1);
+}
+
 Node host_node(unsigned id) {
   return {fmt::format("host{}", id),
           fmt::format("nlb-host{}", id),
@@ -112,8 +117,8 @@ std::string weight_of(const Plan& plan, unsigned host) {
 std::string configuration_of(const Plan& plan, unsigned host) {
   std::string text = fmt::format(
       "# Written by `nlb lab up`.\n"
-      "[cluster]\nname = \"web\"\nvips = [\"{}/24\"]\nmode = \"{}\"\n",
-      kVip, plan.mode);
+      "[cluster]\nname = \"web\"\nvips = [\"{}/24\"{}]\nmode = \"{}\"\n",
+      kVip, plan.ipv6 ? fmt::format(", \"{}/64\"", kVip6) : "", plan.mode);
   if (plan.mode == "unicast") text += fmt::format("mac_strategy = \"{}\"\n", plan.mac_strategy);
   text += fmt::format("key_file = \"{}/web.key\"\n", lab_root());
   text += fmt::format("\n[host]\nid = {}\ninterface = \"eth0\"\n", host);
@@ -141,6 +146,7 @@ Result<void> save_plan(const Plan& plan) {
                                {"period_ms", plan.period_ms},
                                {"tolerance", plan.tolerance},
                                {"ip_forward", plan.ip_forward},
+                               {"ipv6", plan.ipv6},
                                {"mac_spoofing", plan.mac_spoofing},
                                {"declare_cluster", plan.declare_cluster},
                                {"announce", plan.announce},
@@ -170,6 +176,7 @@ Result<Plan> load_plan() {
   plan.period_ms = json.value("period_ms", plan.period_ms);
   plan.tolerance = json.value("tolerance", plan.tolerance);
   plan.ip_forward = json.value("ip_forward", plan.ip_forward);
+  plan.ipv6 = json.value("ipv6", plan.ipv6);
   plan.mac_spoofing = json.value("mac_spoofing", plan.mac_spoofing);
   plan.declare_cluster = json.value("declare_cluster", plan.declare_cluster);
   plan.announce = json.value("announce", plan.announce);

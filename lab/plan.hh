@@ -6,6 +6,8 @@
 //   nlb-client1…N  10.77.0.201…  eth0 ── c1…cN ├─ bridge nlbsw0 in nlb-switch       VIP 10.77.0.100
 //   nlb-gateway    10.77.0.1     eth0 ── gw    ┘
 //
+// With IPv6, a node has fd77::N beside 10.77.0.N, and the cluster fd77::100 beside 10.77.0.100.
+//
 // A client may have many more addresses, as if it were a router with networks behind it: the a-th one of
 // client k is 10.(80+k).(a mod 250).(1 + a / 250), so that up to 250 are of different /24 networks.
 #pragma once
@@ -19,6 +21,8 @@ namespace nlb::lab {
 
 inline constexpr const char* kVip = "10.77.0.100";
 inline constexpr const char* kGateway = "10.77.0.1";
+inline constexpr const char* kVip6 = "fd77::100";
+inline constexpr const char* kGateway6 = "fd77::1";
 inline constexpr const char* kSwitch = "nlb-switch";
 inline constexpr const char* kBridge = "nlbsw0";
 inline constexpr unsigned kHttpPort = 80, kUdpPort = 7007;
@@ -38,6 +42,7 @@ struct Plan {
   unsigned period_ms = 50;
   unsigned tolerance = 10;
   bool ip_forward = false;
+  bool ipv6 = false;
   std::string mac_spoofing;     // of the hosts' ports: "off", "cluster", "on"; "" = the switch is not guarded
   bool declare_cluster = true;  // the guard knows the cluster
   bool announce = true;         // the guard tells its guests their policy
@@ -56,6 +61,7 @@ struct Node {
   unsigned host_id = 0;                // 0: not a host
 };
 
+[[nodiscard]] std::string address6_of(const Node& node);  // without prefix length, which is 64
 [[nodiscard]] Node host_node(unsigned id);
 [[nodiscard]] Node client_node(const Plan& plan, unsigned number);
 [[nodiscard]] Node gateway_node();

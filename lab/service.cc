@@ -10,6 +10,9 @@
 // Boost.Beast is slow to compile and stays in this file.
 #include <fcntl.h>
 #include <fmt/core.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <array>
 #include <boost/asio/ip/tcp.hpp>
@@ -144,9 +147,10 @@ class Session : public std::enable_shared_from_this<Session> {
 
 class HttpServer {
  public:
-  HttpServer(asio::io_context& io, uint16_t port, unsigned host_id) : acceptor_(io), host_id_(host_id) {
-    const tcp::endpoint endpoint(tcp::v4(), port);
+  HttpServer(asio::io_context& io, const tcp::endpoint& endpoint, unsigned host_id)
+      : acceptor_(io), host_id_(host_id) {
     acceptor_.open(endpoint.protocol());
+    if (endpoint.protocol() == tcp::v6()) acceptor_.set_option(asio::ip::v6_only(true));
     acceptor_.set_option(tcp::acceptor::reuse_address(true));
     acceptor_.bind(endpoint);
     acceptor_.listen(kBacklog);
@@ -166,10 +170,17 @@ class HttpServer {
 
 class UdpEcho {
  public:
-  UdpEcho(asio::io_context& io, uint16_t port, unsigned host_id)
-      : socket_(io, udp::endpoint(udp::v4(), port)), answer_(fmt::format("host={}\n", host_id)) {
+  UdpEcho(asio::io_context& io, const udp::endpoint& endpoint, unsigned host_id)
+      : socket_(io), answer_(fmt::format("host={}\n", host_id)) {
     const int on = 1;
-    setsockopt(socket_.native_handle(), IPPROTO_IP, IP_PKTINFO, &on, sizeof on);
+    socket_.open(endpoint.protocol());
+    if (endpoint.protocol() == udp::v6()) {
+      socket_.set_option(asio::ip::v6_only(true));
+      setsockopt(socket_.native_handle(), IPPROTO_IPV6, IPV6_RECVPKTINFO, &on, sizeof on);
+    } else {
+      setsockopt(socket_.native_handle(), IPPROTO_IP, IP_PKTINFO, &on, sizeof on);
+    }
+    socket_.bind(endpoint);
     socket_.non_blocking(true);
     wait();
   }
@@ -184,10 +195,18 @@ class UdpEcho {
     });
   }
 
+  template <typename Info, typename Change>
+  static void change(cmsghdr* header, Change how) {
+    Info info{};
+    std::memcpy(&info, CMSG_DATA(header), sizeof info);
+    how(info);
+    std::memcpy(CMSG_DATA(header), &info, sizeof info);
+  }
+
   bool echo_one() {
     std::array<char, 2048> datagram{};
-    alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(in_pktinfo))> control{};
-    sockaddr_in from{};
+    alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(in6_pktinfo))> control{};
+    sockaddr_storage from{};
     iovec part{datagram.data(), datagram.size()};
     msghdr message{};
     message.msg_name = &from;
@@ -200,12 +219,13 @@ class UdpEcho {
     // Sent back as it came, the control message makes the asked address the source; the interface is left
     // open.
     for (auto* header = CMSG_FIRSTHDR(&message); header != nullptr; header = CMSG_NXTHDR(&message, header)) {
-      if (header->cmsg_level != IPPROTO_IP || header->cmsg_type != IP_PKTINFO) continue;
-      in_pktinfo info{};
-      std::memcpy(&info, CMSG_DATA(header), sizeof info);
-      info.ipi_spec_dst = info.ipi_addr;
-      info.ipi_ifindex = 0;
-      std::memcpy(CMSG_DATA(header), &info, sizeof info);
+      if (header->cmsg_level == IPPROTO_IPV6 && header->cmsg_type == IPV6_PKTINFO)
+        change<in6_pktinfo>(header, [](in6_pktinfo& info) { info.ipi6_ifindex = 0; });
+      if (header->cmsg_level == IPPROTO_IP && header->cmsg_type == IP_PKTINFO)
+        change<in_pktinfo>(header, [](in_pktinfo& info) {
+          info.ipi_spec_dst = info.ipi_addr;
+          info.ipi_ifindex = 0;
+        });
     }
     part = {answer_.data(), answer_.size()};
     sendmsg(socket_.native_handle(), &message, 0);
@@ -216,14 +236,27 @@ class UdpEcho {
   std::string answer_;
 };
 
+// A kernel without IPv6 makes no such socket.
+bool has_ipv6() {
+  const int fd = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  if (fd >= 0) close(fd);
+  return fd >= 0;
+}
+
 }  // namespace
 
 int serve(unsigned host_id, uint16_t http_port, uint16_t udp_port) {
   raise_descriptor_limit();
   try {
     asio::io_context io(1);
-    const HttpServer http_server(io, http_port, host_id);
-    const UdpEcho echo(io, udp_port, host_id);
+    const HttpServer http_server(io, {tcp::v4(), http_port}, host_id);
+    const UdpEcho echo(io, {udp::v4(), udp_port}, host_id);
+    std::optional<HttpServer> http_server6;
+    std::optional<UdpEcho> echo6;
+    if (has_ipv6()) {
+      http_server6.emplace(io, tcp::endpoint(tcp::v6(), http_port), host_id);
+      echo6.emplace(io, udp::endpoint(udp::v6(), udp_port), host_id);
+    }
     io.run();
   } catch (const std::exception& problem) {
     fmt::print(stderr, "lab service: {}\n", problem.what());

@@ -40,10 +40,18 @@ Result<void> build_switch() {
                                     kBridge));
 }
 
+// No waiting for duplicates that cannot be, nobody advertises himself as a router.
+Result<void> ready_ipv6(const std::string& network) {
+  return write_sysctls(
+      network, {{"net/ipv6/conf/default/accept_dad", "0"}, {"net/ipv6/conf/default/accept_ra", "0"}});
+}
+
 std::string node_lines(const Plan& plan, const Node& node) {
   std::string lines = "link set lo up\nlink set eth0 up\n";
   for (const auto& address : node.addresses) lines += fmt::format("addr add {} dev eth0\n", address);
+  if (plan.ipv6) lines += fmt::format("addr add {}/64 dev eth0\n", address6_of(node));
   if (node.name != "gateway") lines += fmt::format("route add default via {}\n", kGateway);
+  if (node.name != "gateway" && plan.ipv6) lines += fmt::format("route add default via {}\n", kGateway6);
   if (node.host_id != 0 && plan.client_addresses > 1) {
     for (unsigned client = 1; client <= plan.clients; ++client) {
       lines += fmt::format("route add 10.{}.0.0/16 via 10.77.0.{}\n", 80 + client, 200 + client);
@@ -63,7 +71,7 @@ void wait_port_gone(const Node& node) {
 
 Result<void> make_network(const Plan& plan, const Node& node) {
   if (auto made = ip_in("", fmt::format("netns add {}\n", node.network)); !made) return made;
-  if (auto quiet = quiet_ipv6(node.network); !quiet) return quiet;
+  if (auto set = plan.ipv6 ? ready_ipv6(node.network) : quiet_ipv6(node.network); !set) return set;
   const bool is_host = node.host_id != 0;
   std::vector<std::pair<std::string, std::string>> sysctls;
   if (is_host && plan.ip_forward) sysctls.emplace_back("net/ipv4/ip_forward", "1");

@@ -10,6 +10,13 @@
 namespace nlb {
 namespace {
 constexpr std::array<uint8_t, 12> kV4Prefix = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+
+// What stands for w.x.y.z in the MACs of a cluster.
+std::array<uint8_t, 4> mac_octets(const IpAddress& vip) {
+  std::array<uint8_t, 4> folded{};
+  for (std::size_t i = vip.is_v4() ? 12 : 0; i < vip.octets.size(); ++i) folded[i % 4] ^= vip.octets[i];
+  return folded;
+}
 }
 
 std::string MacAddress::text() const {
@@ -51,6 +58,10 @@ bool IpAddress::is_unspecified() const {
   return *this == IpAddress{} || *this == v4(0);
 }
 
+bool IpAddress::is_link_local() const {
+  return octets[0] == 0xfe && (octets[1] & 0xc0) == 0x80;
+}
+
 uint32_t IpAddress::v4_host_order() const {
   uint32_t value = 0;
   for (std::size_t i = 12; i < 16; ++i) value = value << 8 | octets[i];
@@ -77,7 +88,7 @@ std::optional<IpAddress> IpAddress::parse(std::string_view text) {
 }
 
 ClusterMacs cluster_macs(const IpAddress& primary_vip) {
-  const auto* o = primary_vip.octets.data() + 12;
+  const auto o = mac_octets(primary_vip);
   ClusterMacs macs;
   macs.unicast.octets = {0x02, 0xbf, o[0], o[1], o[2], o[3]};
   macs.multicast.octets = {0x03, 0xbf, o[0], o[1], o[2], o[3]};
@@ -87,7 +98,7 @@ ClusterMacs cluster_macs(const IpAddress& primary_vip) {
 }
 
 MacAddress masked_mac(const IpAddress& primary_vip, HostId host) {
-  const auto* o = primary_vip.octets.data() + 12;
+  const auto o = mac_octets(primary_vip);
   return MacAddress{{0x02, host, o[0], o[1], o[2], o[3]}};
 }
 

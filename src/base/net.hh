@@ -44,6 +44,7 @@ struct IpAddress {
   [[nodiscard]] static IpAddress v4(uint32_t host_order);
   [[nodiscard]] bool is_v4() const;
   [[nodiscard]] bool is_unspecified() const;     // 0.0.0.0 or ::
+  [[nodiscard]] bool is_link_local() const;      // fe80::/10; no IPv4 address is
   [[nodiscard]] uint32_t v4_host_order() const;  // only when is_v4()
   [[nodiscard]] std::string text() const;
   [[nodiscard]] static std::optional<IpAddress> parse(std::string_view text);
@@ -51,7 +52,8 @@ struct IpAddress {
 
 // The MAC addresses that a cluster of NLB's kind derives from its primary VIP.
 // IPv4 w.x.y.z: 02-bf-w-x-y-z, 03-bf-w-x-y-z, 01-00-5e-7f-y-z, masked 02-h-w-x-y-z.
-// IPv6: the last four octets stand for w.x.y.z.
+// IPv6: w.x.y.z is the exclusive or of the address's four words of four octets, so that clusters whose VIPs
+// differ in the prefix or in the interface identifier alone have different MACs.
 struct ClusterMacs {
   MacAddress unicast, multicast, igmp;
   MacAddress heartbeat_group;  // 03-bf-w-x-y-z in every mode

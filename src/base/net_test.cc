@@ -35,5 +35,23 @@ TEST(ClusterMacs, FollowTheTableOfNlbModes) {
   EXPECT_EQ(masked_mac(vip, 3).text(), "02:03:0a:4d:00:64");
 }
 
+// 20010db8 ^ 00010000 ^ 00000000 ^ 00000100 = 20000cb8, by hand.
+TEST(ClusterMacs, FoldAnIpv6VipToFourOctets) {
+  const auto vip = *IpAddress::parse("2001:db8:1::100");
+  const auto macs = cluster_macs(vip);
+  EXPECT_EQ(macs.unicast.text(), "02:bf:20:00:0c:b8");
+  EXPECT_EQ(macs.multicast.text(), "03:bf:20:00:0c:b8");
+  EXPECT_EQ(macs.heartbeat_group, macs.multicast);
+  EXPECT_EQ(masked_mac(vip, 64).text(), "02:40:20:00:0c:b8");
+  for (const char* other : {"2001:db8:2::100", "2001:db8:1::101", "2001:db8:1::1:0:0:100"})
+    EXPECT_NE(cluster_macs(*IpAddress::parse(other)).unicast, macs.unicast) << other;
+}
+
+TEST(IpAddress, KnowsLinkLocalAddresses) {
+  for (const char* local : {"fe80::1", "febf::1"}) EXPECT_TRUE(IpAddress::parse(local)->is_link_local());
+  for (const char* other : {"fec0::1", "fe7f::1", "169.254.0.1", "2001:db8::1", "ff02::1"})
+    EXPECT_FALSE(IpAddress::parse(other)->is_link_local()) << other;
+}
+
 }  // namespace
 }  // namespace nlb

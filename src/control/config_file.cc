@@ -21,7 +21,7 @@ constexpr uint32_t kMaxConflictDetectionMs = 10000;
 constexpr uint32_t kMaxRestartHoldS = 65535;  // 16 bits in a heartbeat
 constexpr const char* kNameAllowed = "1 to 32 letters, digits, \"-\" and \"_\"";
 constexpr const char* kVipsAllowed =
-    "a list of 1 to 64 IPv4 addresses, each \"ADDRESS\" or \"ADDRESS/PREFIX\"";
+    "a list of 1 to 64 IPv4 or IPv6 addresses, each \"ADDRESS\" or \"ADDRESS/PREFIX\"";
 constexpr const char* kInterfaceAllowed = "the name of a network interface, 1 to 15 characters";
 
 const std::initializer_list<std::pair<std::string_view, InitialState>> kStates = {
@@ -84,6 +84,10 @@ void read_cluster(ConfigSection& section, Config& config) {
   if (config.mode != ClusterMode::unicast && config.mac_strategy != MacStrategy::automatic)
     section.complain("mac_strategy",
                      "goes only with mode \"unicast\"; allowed here: \"auto\", or no mac_strategy");
+  if (config.mode == ClusterMode::igmp && !config.vips.empty() && !config.vips.front().address.is_v4())
+    section.complain("mode",
+                     "is \"igmp\", whose group 239.255.y.z is made of an IPv4 address, but the first VIP is "
+                     "IPv6; allowed: an IPv4 VIP first, or mode \"unicast\" or \"multicast\"");
   constexpr const char* kKeyAllowed = "the path of a key file (make one with \"nlb keygen FILE\")";
   section.require("key_file", kKeyAllowed);
   config.key_file = section.text("key_file", kKeyAllowed).value_or("");

@@ -27,4 +27,12 @@ std::optional<AddressConflict> conflict_in(const std::vector<IpAddress>& vips, c
   return AddressConflict{claimed, sender_mac};
 }
 
+std::optional<AddressConflict> conflict_in(const std::vector<IpAddress>& vips, const Claimants& ours,
+                                           const NdMessage& message, const MacAddress& source, bool probing) {
+  MacAddress mac = message.mac.value_or(source);
+  if (!message.solicitation) return conflict_in(vips, ours, false, mac, message.target, {}, probing);
+  if (message.nonce == ours.cluster) mac = ours.cluster;  // a peer that is probing
+  return conflict_in(vips, ours, true, mac, message.source, message.target, probing);
+}
+
 }  // namespace nlb::core

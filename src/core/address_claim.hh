@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Address-conflict detection (RFC 5227) for addresses that several hosts share. Pure: time and ARP are
+// Address-conflict detection (RFC 5227, for IPv6 RFC 4862) for addresses that several hosts share. Pure: time and ARP are
 // arguments.
 //
 // Departures from the RFC. The intervals are shortened as systemd and NetworkManager do (the whole takes
@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "base/net.hh"
+#include "wire/nd.hh"
 
 namespace nlb::core {
 
@@ -37,6 +38,12 @@ struct Claimants {
                                                          const MacAddress& sender_mac,
                                                          const IpAddress& sender, const IpAddress& target,
                                                          bool probing);
+
+// What a neighbour discovery message claims, in the same words (RFC 4862 section 5.4). `source`: of the
+// Ethernet frame, which speaks where no option does.
+[[nodiscard]] std::optional<AddressConflict> conflict_in(const std::vector<IpAddress>& vips,
+                                                         const Claimants& ours, const NdMessage& message,
+                                                         const MacAddress& source, bool probing);
 
 // When to send which of kClaimProbes probes: `since` after the beginning of a detection of `duration`.
 inline constexpr int kClaimProbes = 3;  // PROBE_NUM

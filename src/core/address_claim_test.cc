@@ -44,6 +44,31 @@ TEST(AddressClaim, OtherAddressesAreNoneOfOurs) {
   EXPECT_FALSE(heard(true, kStranger, kOther, kVip)) << "an ordinary request for the VIP";
 }
 
+std::optional<AddressConflict> heard6(const NdMessage& message, const MacAddress& source, bool probing) {
+  const IpAddress vip = *IpAddress::parse("2001:db8::100");
+  return conflict_in({vip}, {kCluster, vip, kOwn}, message, source, probing);
+}
+
+TEST(AddressClaim, NeighbourDiscoveryClaimsInTheSameWay) {
+  const IpAddress vip = *IpAddress::parse("2001:db8::100"), other = *IpAddress::parse("2001:db8::99");
+  const AddressConflict conflict{vip, kStranger};
+  EXPECT_EQ(heard6({false, other, vip, kStranger, {}}, kOwn, false), conflict) << "by its option";
+  EXPECT_EQ(heard6({false, other, vip, {}, {}}, kStranger, false), conflict) << "by its frame";
+  EXPECT_FALSE(heard6({false, other, vip, kCluster, {}}, kStranger, true)) << "a peer";
+  EXPECT_FALSE(heard6({false, vip, other, kStranger, {}}, kStranger, true)) << "of another target";
+  EXPECT_EQ(heard6({true, vip, other, kStranger, {}}, kOwn, false), conflict) << "it asks from the VIP";
+  EXPECT_FALSE(heard6({true, other, vip, kStranger, {}}, kStranger, true)) << "an ordinary question";
+}
+
+TEST(AddressClaim, AProbeOfAPeerIsKnownByItsNonce) {
+  const IpAddress vip = *IpAddress::parse("2001:db8::100");
+  EXPECT_FALSE(heard6({true, {}, vip, {}, kCluster}, kStranger, true));
+  EXPECT_EQ(heard6({true, {}, vip, {}, {}}, kStranger, true), (AddressConflict{vip, kStranger}));
+  EXPECT_EQ(heard6({true, {}, vip, {}, kOwn}, kStranger, true), (AddressConflict{vip, kStranger}))
+      << "a random nonce says nothing";
+  EXPECT_FALSE(heard6({true, {}, vip, {}, {}}, kStranger, false)) << "afterwards it is answered, and goes";
+}
+
 TEST(AddressClaim, ThreeProbesAreSpreadAndLeaveTimeForAnswers) {
   EXPECT_EQ(probes_due(0, 200), 1);
   EXPECT_EQ(probes_due(49, 200), 1);

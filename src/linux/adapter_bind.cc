@@ -68,13 +68,15 @@ Result<MacAddress> former_mac(const BindPlan& plan, const AdapterFacts& facts, c
               plan.interface + " address …`");
 }
 
-// The way back for sysctls that only an earlier plan needed (`replace`, now `add`). After the MAC: the kernel
+// The way back for sysctls that only an earlier plan needed (`replace`, now `add`; the last IPv6 VIP gone). After the MAC: the kernel
 // makes link-local addresses of it as soon as it is allowed to.
 std::vector<sysctl::Setting> outgrown(const BindPlan& plan, const BindMemory& memory) {
   std::vector<sysctl::Setting> settings;
-  const auto possible = sysctl::possible(plan.interface);
-  for (std::size_t i = sysctl::wanted(plan).size(); i < possible.size(); ++i)
-    if (auto former = memory.former_sysctl(possible[i].path)) settings.push_back({possible[i].path, *former});
+  const auto wanted = sysctl::wanted(plan);
+  for (const auto& possible : sysctl::possible(plan.interface)) {
+    if (std::find(wanted.begin(), wanted.end(), possible) != wanted.end()) continue;
+    if (auto former = memory.former_sysctl(possible.path)) settings.push_back({possible.path, *former});
+  }
   return settings;
 }
 

@@ -35,12 +35,13 @@ tl::unexpected<Error> failed(const std::string& interface, const char* what, int
 class PacketSocket final : public FrameSocket {
  public:
   PacketSocket(int fd, std::string interface, uint16_t ether_type, std::optional<MacAddress> group,
-               Hearing hearing)
+               Hearing hearing, bool discovery)
       : fd_(fd),
         interface_(std::move(interface)),
         ether_type_(ether_type),
         group_(group),
         hearing_(hearing),
+        discovery_(discovery),
         buffer_(kFramesPerRead * kLargestFrame) {
     for (std::size_t i = 0; i < kFramesPerRead; ++i) {
       pieces_[i] = {buffer_.data() + i * kLargestFrame, kLargestFrame};
@@ -55,7 +56,7 @@ class PacketSocket final : public FrameSocket {
 
   [[nodiscard]] int fd() const override { return fd_; }
   [[nodiscard]] Result<void> also_receive(const MacAddress& mac) override {
-    return join(mac, PACKET_MR_UNICAST);
+    return join(mac, (mac.octets[0] & 1) != 0 ? PACKET_MR_MULTICAST : PACKET_MR_UNICAST);
   }
   [[nodiscard]] std::optional<ReceivedFrame> receive() override;
   [[nodiscard]] Result<void> send(const MacAddress& source, const MacAddress& destination,
@@ -67,11 +68,14 @@ class PacketSocket final : public FrameSocket {
  private:
   [[nodiscard]] Result<void> join(const MacAddress& mac, uint16_t kind);
   [[nodiscard]] Result<void> hear_one_ether_type();
+  [[nodiscard]] Result<void> hear_discovery();
+  [[nodiscard]] Result<void> attach(std::span<sock_filter> code);
   [[nodiscard]] bool read_more();  // false: the queue is empty
   // The adapter may be promiscuous: other clusters' groups are none of ours. Unicast is for the caller to
   // judge, who knows which MACs are this host's.
   [[nodiscard]] bool wanted(const MacAddress& destination) const {
-    return (destination.octets[0] & 1) == 0 || destination == kBroadcast || destination == group_;
+    return (destination.octets[0] & 1) == 0 || destination == kBroadcast || destination == group_ ||
+           (discovery_ && destination.octets[0] == 0x33);
   }
 
   int fd_;
@@ -79,6 +83,7 @@ class PacketSocket final : public FrameSocket {
   uint16_t ether_type_;
   std::optional<MacAddress> group_;
   Hearing hearing_;
+  bool discovery_;
   std::vector<uint8_t> buffer_;
   std::array<iovec, kFramesPerRead> pieces_{};
   std::array<sockaddr_ll, kFramesPerRead> senders_{};
@@ -106,7 +111,29 @@ Result<void> PacketSocket::hear_one_ether_type() {
       {BPF_RET | BPF_K, 0, 0, 0xffffffff},
       {BPF_RET | BPF_K, 0, 0, 0},
   };
-  const sock_fprog program{4, code};
+  return attach(code);
+}
+
+// Straight behind the IPv6 header, where every stack puts it.
+Result<void> PacketSocket::hear_discovery() {
+  constexpr uint32_t kIcmpv6 = 58, kSolicitation = 135, kAdvertisement = 136;
+  sock_filter code[] = {
+      {BPF_LD | BPF_H | BPF_ABS, 0, 0, 12},
+      {BPF_JMP | BPF_JEQ | BPF_K, 6, 0, ETH_P_ARP},
+      {BPF_JMP | BPF_JEQ | BPF_K, 0, 6, ETH_P_IPV6},
+      {BPF_LD | BPF_B | BPF_ABS, 0, 0, kHeaderBytes + 6},
+      {BPF_JMP | BPF_JEQ | BPF_K, 0, 4, kIcmpv6},
+      {BPF_LD | BPF_B | BPF_ABS, 0, 0, kHeaderBytes + 40},
+      {BPF_JMP | BPF_JEQ | BPF_K, 1, 0, kSolicitation},
+      {BPF_JMP | BPF_JEQ | BPF_K, 0, 1, kAdvertisement},
+      {BPF_RET | BPF_K, 0, 0, 0xffffffff},
+      {BPF_RET | BPF_K, 0, 0, 0},
+  };
+  return attach(code);
+}
+
+Result<void> PacketSocket::attach(std::span<sock_filter> code) {
+  const sock_fprog program{static_cast<unsigned short>(code.size()), code.data()};
   if (setsockopt(fd_, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program) != 0)
     return failed(interface_, "cannot filter a packet socket", errno);
   return {};
@@ -125,7 +152,7 @@ Result<void> PacketSocket::set_up() {
     if (auto joined = join(*group_, PACKET_MR_MULTICAST); !joined) return joined;
   const bool before = hearing_ == Hearing::before_filters;
   if (before)
-    if (auto filtered = hear_one_ether_type(); !filtered) return filtered;
+    if (auto filtered = discovery_ ? hear_discovery() : hear_one_ether_type(); !filtered) return filtered;
   sockaddr_ll local{};
   local.sll_family = AF_PACKET;
   local.sll_protocol = htons(before ? uint16_t{ETH_P_ALL} : ether_type_);
@@ -187,15 +214,25 @@ uint64_t PacketSocket::dropped() {
   return stats.tp_drops;  // reading resets it
 }
 
+Result<std::unique_ptr<FrameSocket>> open_socket(const std::string& interface, uint16_t ether_type,
+                                                 std::optional<MacAddress> group, Hearing hearing,
+                                                 bool discovery) {
+  const int fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  if (fd < 0) return failed(interface, "cannot open a packet socket (CAP_NET_RAW is needed)", errno);
+  auto socket = std::make_unique<PacketSocket>(fd, interface, ether_type, group, hearing, discovery);
+  if (auto ready = socket->set_up(); !ready) return tl::unexpected(ready.error());
+  return socket;
+}
+
 }  // namespace
 
 Result<std::unique_ptr<FrameSocket>> FrameSocket::open(const std::string& interface, uint16_t ether_type,
                                                        std::optional<MacAddress> group, Hearing hearing) {
-  const int fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-  if (fd < 0) return failed(interface, "cannot open a packet socket (CAP_NET_RAW is needed)", errno);
-  auto socket = std::make_unique<PacketSocket>(fd, interface, ether_type, group, hearing);
-  if (auto ready = socket->set_up(); !ready) return tl::unexpected(ready.error());
-  return socket;
+  return open_socket(interface, ether_type, group, hearing, false);
+}
+
+Result<std::unique_ptr<FrameSocket>> FrameSocket::open_discovery(const std::string& interface) {
+  return open_socket(interface, ETH_P_IPV6, std::nullopt, Hearing::before_filters, true);
 }
 
 }  // namespace nlb

@@ -34,8 +34,11 @@ class FrameSocket {
                                                                  uint16_t ether_type,
                                                                  std::optional<MacAddress> group,
                                                                  Hearing hearing = Hearing::behind_filters);
+  // What neighbours say about addresses, heard before the filters and whatever group it goes to: ARP, and
+  // neighbour solicitations and advertisements as whole IPv6 packets. Sends IPv6.
+  [[nodiscard]] static Result<std::unique_ptr<FrameSocket>> open_discovery(const std::string& interface);
   virtual ~FrameSocket() = default;
-  // The adapter accepts frames to this unicast MAC too, for as long as the socket is open.
+  // The adapter accepts frames to this MAC, of a group or not, for as long as the socket is open.
   [[nodiscard]] virtual Result<void> also_receive(const MacAddress& mac) = 0;
   [[nodiscard]] virtual int fd() const = 0;
   // Own outgoing frames are not returned. nullopt when the queue is empty; until then some frames may have

@@ -29,12 +29,18 @@ std::string listed(const std::vector<std::string>& texts) {
   return list;
 }
 
+std::string add_set(const std::string& table, const char* name, const char* type,
+                    const std::vector<std::string>& elements) {
+  const std::string listing = elements.empty() ? "" : "elements = { " + listed(elements) + " };";
+  return fmt::format("add set {} {} {{ type {}; {} }}\n", table, name, type, listing);
+}
+
 std::string add_commands(const guard::Chain& chain, const std::string& table,
-                         const std::vector<std::string>& vips) {
+                         const std::vector<IpAddress>& vips) {
   const std::string at = chain.family + " " + table;
   std::string commands = fmt::format("add table {}\n", at);
-  if (chain.has_set)
-    commands += "add set " + at + " vips { type ipv4_addr; elements = { " + listed(vips) + " }; }\n";
+  commands += add_set(at, "vips", "ipv4_addr", guard::texts_of(vips, true));
+  commands += add_set(at, "vips6", "ipv6_addr", guard::texts_of(vips, false));
   commands += fmt::format("add chain {} {} {{ {} }}\n", at, chain.name, chain.hook);
   for (const auto& rule : chain.rules)
     commands += fmt::format("add rule {} {} {} comment \"{}\"\n", at, chain.name, rule, nft::tag(rule));
@@ -46,8 +52,7 @@ Result<void> check(const GuardPlan& plan) {
     return fail(
         "\"" + plan.interface + "\": nftables cannot name an interface with a quote, backslash or asterisk",
         EINVAL);
-  if (guard::ipv4_texts(plan.vips).empty())
-    return fail(plan.interface + ": the guard needs an IPv4 VIP", EINVAL);
+  if (plan.vips.empty()) return fail(plan.interface + ": the guard needs a VIP", EINVAL);
   return {};
 }
 
@@ -63,13 +68,17 @@ bool has_egress_hook(const std::string& interface) {
 }
 
 // Rules count in their order: an `accept` moved to the front would undo the rest.
-bool matches(nft::Listing listing, const guard::Chain& chain, std::vector<std::string> vips) {
-  std::vector<std::string> tags, elements = listing.elements["vips"];
+bool matches(nft::Listing listing, const guard::Chain& chain, const std::vector<IpAddress>& vips) {
+  std::vector<std::string> tags;
   for (const auto& rule : chain.rules) tags.push_back(nft::tag(rule));
-  std::sort(vips.begin(), vips.end());
-  std::sort(elements.begin(), elements.end());
+  const auto has = [&](const char* set, std::vector<std::string> wanted) {
+    auto& elements = listing.elements[set];
+    std::sort(wanted.begin(), wanted.end());
+    std::sort(elements.begin(), elements.end());
+    return elements == wanted;
+  };
   return !listing.dormant && listing.hooks == std::vector{chain.hook} && listing.rule_tags == tags &&
-         elements == vips;
+         has("vips", guard::texts_of(vips, true)) && has("vips6", guard::texts_of(vips, false));
 }
 
 }  // namespace
@@ -79,12 +88,11 @@ Result<bool> guard_in_force(const GuardPlan& plan) {
   // Newer kernels keep the chain of a vanished adapter, for one that comes by the same name.
   if (if_nametoindex(plan.interface.c_str()) == 0) return false;
   const std::string table = guard::table_name(plan.interface);
-  const auto vips = guard::ipv4_texts(plan.vips);
   for (const auto& chain : guard::chains(plan)) {
     auto listed = nft::run(fmt::format("list table {} {}\n", chain.family, table));
     if (!listed && nft::says(listed.error(), "No such file or directory")) return false;
     if (!listed) return tl::unexpected(listed.error().within(plan.interface));
-    if (!matches(nft::parse_listing(*listed), chain, vips)) return false;
+    if (!matches(nft::parse_listing(*listed), chain, plan.vips)) return false;
   }
   return true;
 }
@@ -96,7 +104,7 @@ Result<void> install_guard(const GuardPlan& plan) {
   const std::string table = guard::table_name(plan.interface);
   std::string commands = remove_commands(table);
   for (const auto& chain : guard::chains(plan))
-    commands += add_commands(chain, table, guard::ipv4_texts(plan.vips));
+    commands += add_commands(chain, table, plan.vips);
   if (auto done = nft::run(commands); !done) {
     if (!has_egress_hook(plan.interface))
       return fail(plan.interface +

@@ -8,8 +8,11 @@
 //    binds a VIP to another MAC than the cluster MAC is rewritten (requests: to the dedicated address and
 //    that MAC) or dropped (replies, RARP); under `replace`, ARP that binds another address to the cluster MAC
 //    is rewritten to the masked MAC. The sender of a dropped frame gets ENOBUFS.
-//  - other interfaces do not answer ARP for a VIP.
-// IPv4 alone: IPv6 VIPs are passed over.
+//  - other interfaces do not answer ARP for a VIP. (Linux answers neighbour solicitations only on the interface
+//    that has the address.)
+//  - IPv6 in the same chains: a solicitation from a VIP with another MAC is asked for the dedicated address,
+//    an advertisement of a VIP at another MAC is dropped. nftables cannot mend an option and its checksum, so
+//    under `replace` only tc binds dedicated IPv6 addresses to the masked MAC.
 #pragma once
 
 #include <string>
@@ -24,7 +27,8 @@ struct GuardPlan {
   std::string interface;
   std::vector<IpAddress> vips;
   MacAddress cluster_mac, masked_mac, own_mac;
-  IpAddress dedicated_ip;  // 0.0.0.0 = none
+  IpAddress dedicated_ip;   // IPv4; 0.0.0.0 = none
+  IpAddress dedicated_ip6;  // :: = none
   bool replace = false;
 };
 

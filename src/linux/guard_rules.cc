@@ -24,13 +24,16 @@ Chain ingress(const GuardPlan& plan) {
   return {"inet",
           "ingress",
           "type filter hook prerouting priority -310; policy accept;",
-          true,
           {"iifname \"lo\" accept",
            fmt::format("iifname {} ip daddr @vips meta mark & {:#x} != {:#x} counter drop", in, kMark, kMark),
+           fmt::format("iifname {} ip6 daddr @vips6 meta mark & {:#x} != {:#x} counter drop", in, kMark,
+                       kMark),
            fmt::format("iifname {} meta mark & {:#x} == {:#x} meta mark set meta mark & {:#x}", in, kMark,
                        kMark, kOtherBits),
            "meta iifkind \"bridge\" ip daddr @vips accept",
-           fmt::format("iifname != {} ip daddr @vips counter drop", in)}};
+           "meta iifkind \"bridge\" ip6 daddr @vips6 accept",
+           fmt::format("iifname != {} ip daddr @vips counter drop", in),
+           fmt::format("iifname != {} ip6 daddr @vips6 counter drop", in)}};
 }
 
 // Linux answers ARP for any of its addresses on any interface (arp_ignore 0).
@@ -38,8 +41,40 @@ Chain foreign_arp(const GuardPlan& plan) {
   return {"arp",
           "input",
           "type filter hook input priority 0; policy accept;",
-          true,
           {fmt::format("iifname != {} arp daddr ip @vips counter drop", quoted(plan.interface))}};
+}
+
+std::string number_of(const IpAddress& address, std::size_t from) {
+  std::string text = "0x";
+  for (std::size_t i = from; i < address.octets.size(); ++i) text += fmt::format("{:02x}", address.octets[i]);
+  return text;
+}
+std::string number_of(const MacAddress& mac) {
+  std::string text = "0x";
+  for (const uint8_t octet : mac.octets) text += fmt::format("{:02x}", octet);
+  return text;
+}
+
+// VIPs of one family as raw numbers, for fields that nft knows no name for; "" = there is none.
+std::string numbers_of(const std::vector<IpAddress>& vips, bool v4) {
+  std::string elements;
+  for (const auto& vip : vips)
+    if (vip.is_v4() == v4) elements += (elements.empty() ? "" : ", ") + number_of(vip, v4 ? 12 : 0);
+  return elements;
+}
+
+// The link-layer address is read where the kernel puts it, in the first option (24 octets behind the ICMPv6
+// header's beginning; type, length, MAC).
+void add_discovery(const GuardPlan& plan, std::vector<std::string>& rules) {
+  const std::string targets = numbers_of(plan.vips, false);
+  if (targets.empty()) return;
+  const std::string elsewhere = "@th,208,48 != " + number_of(plan.cluster_mac);
+  const std::string asks = "ip6 saddr @vips6 icmpv6 type nd-neighbor-solicit " + elsewhere;
+  if (!plan.dedicated_ip6.is_unspecified())
+    rules.push_back(asks + " ip6 saddr set " + plan.dedicated_ip6.text() + " counter");
+  rules.push_back(asks + " counter drop");
+  rules.push_back(fmt::format("icmpv6 type nd-neighbor-advert @th,64,128 {{ {} }} {} counter drop", targets,
+                              elsewhere));
 }
 
 // Runs before tc egress. A request that names a VIP as sender is mended, because the kernel waits for its
@@ -53,7 +88,6 @@ Chain egress(const GuardPlan& plan) {
       "netdev",
       "egress",
       fmt::format("type filter hook egress device {} priority 0; policy accept;", quoted(plan.interface)),
-      true,
       {fmt::format("ether saddr {} ether saddr set {} counter", cluster, from),
        fmt::format(
            "ether type arp {} arp operation request arp saddr ether set {} arp saddr ip set {} counter",
@@ -67,12 +101,10 @@ Chain egress(const GuardPlan& plan) {
                     "arp saddr ether {} arp saddr ether set {} counter",
                     cluster, from));
   // RARP (RFC 903) is laid out as ARP; nft knows no names for its fields: sender and target protocol address.
-  std::string elements;
-  for (const auto& vip : plan.vips)
-    if (vip.is_v4())
-      elements += (elements.empty() ? "" : ", ") + fmt::format("{:#010x}", vip.v4_host_order());
-  for (const int bit : {112, 192})
-    chain.rules.push_back(fmt::format("ether type 0x8035 @nh,{},32 {{ {} }} counter drop", bit, elements));
+  if (const std::string senders = numbers_of(plan.vips, true); !senders.empty())
+    for (const int bit : {112, 192})
+      chain.rules.push_back(fmt::format("ether type 0x8035 @nh,{},32 {{ {} }} counter drop", bit, senders));
+  add_discovery(plan, chain.rules);
   return chain;
 }
 
@@ -86,10 +118,10 @@ std::vector<Chain> chains(const GuardPlan& plan) {
   return {ingress(plan), foreign_arp(plan), egress(plan)};
 }
 
-std::vector<std::string> ipv4_texts(const std::vector<IpAddress>& vips) {
+std::vector<std::string> texts_of(const std::vector<IpAddress>& vips, bool v4) {
   std::vector<std::string> texts;
   for (const auto& vip : vips)
-    if (vip.is_v4()) texts.push_back(vip.text());
+    if (vip.is_v4() == v4) texts.push_back(vip.text());
   return texts;
 }
 

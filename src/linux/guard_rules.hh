@@ -14,12 +14,12 @@ struct Chain {
   std::string family;  // inet, arp, netdev
   std::string name;
   std::string hook;  // "type filter hook … priority N; policy accept;" with the priority as a number
-  bool has_set;      // the table has the set @vips
   std::vector<std::string> rules;
 };
 
 [[nodiscard]] std::string table_name(const std::string& interface);
 [[nodiscard]] std::vector<Chain> chains(const GuardPlan& plan);
-[[nodiscard]] std::vector<std::string> ipv4_texts(const std::vector<IpAddress>& vips);
+// Of one family: the elements of the set @vips (IPv4) or @vips6.
+[[nodiscard]] std::vector<std::string> texts_of(const std::vector<IpAddress>& vips, bool v4);
 
 }  // namespace nlb::guard

@@ -122,8 +122,14 @@ Owned<rtnl_addr, rtnl_addr_put> host_address(int ifindex, const IpAddress& ip) {
   rtnl_addr_set_ifindex(entry.get(), ifindex);
   rtnl_addr_set_local(entry.get(), to_nl(ip, ip.is_v4() ? 32 : 128).get());
   rtnl_addr_set_scope(entry.get(), RT_SCOPE_UNIVERSE);
-  // Every host of the cluster has the address: the kernel must not look for duplicates of it.
-  if (!ip.is_v4()) rtnl_addr_set_flags(entry.get(), IFA_F_NODAD);
+  // Every host of the cluster has the address: the kernel must not look for duplicates of it. Nor may it be
+  // chosen as a source: of two IPv6 addresses the longer match wins, which a /128 always is, unless it is
+  // deprecated (RFC 6724 rule 3).
+  if (!ip.is_v4()) {
+    rtnl_addr_set_flags(entry.get(), IFA_F_NODAD);
+    rtnl_addr_set_preferred_lifetime(entry.get(), 0);
+    rtnl_addr_set_valid_lifetime(entry.get(), UINT32_MAX);
+  }
   if (is_multicast(ip)) rtnl_addr_set_flags(entry.get(), IFA_F_MCAUTOJOIN);
   return entry;
 }

@@ -22,8 +22,11 @@ namespace {
 using nlohmann::json;
 
 Result<json> ip2mac(const Invocation& invocation) {
-  const auto vip = IpAddress::parse(invocation.vip);
-  if (!vip) return fail("\"" + invocation.vip + "\" is not an IP address", kUsage);
+  const auto parsed = parse_vip(invocation.vip);
+  if (!parsed) return fail("\"" + invocation.vip + "\" is not an IP address", kUsage);
+  if (const auto objection = vip_objection(*parsed); !objection.empty())
+    return fail(invocation.vip + " " + objection, kUsage);
+  const IpAddress* const vip = &parsed->address;
   const auto macs = cluster_macs(*vip);
   json masked = json::array();
   for (std::size_t host = 1; host <= kMaxHosts; ++host)

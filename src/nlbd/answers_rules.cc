@@ -145,7 +145,8 @@ Json Daemon::filter(const Json& request) {
   if (!is_vip) return failure(vip->text() + " is no VIP of this cluster", 1);
   if (client->is_v4() != vip->is_v4())
     return failure(client->text() + " and " + vip->text() + " are of different address families", 2);
-  if (client->is_v4() && (client->v4_host_order() >> 28 == 14 || client->is_unspecified()))
+  const bool group = client->is_v4() ? client->v4_host_order() >> 28 == 14 : client->octets[0] == 0xff;
+  if (group || client->is_unspecified())
     return failure(client->text() + " is the address of no client", 2);
   if (protocol != kIcmp && !request.contains("port")) return failure("a port is needed: --to VIP:PORT", 2);
   const auto port = static_cast<uint16_t>(request.value("port", 0));

@@ -22,7 +22,6 @@ namespace nlb {
 namespace {
 
 constexpr Nanos kKeyGrace = 60 * kSecond;
-constexpr uint16_t kArpEtherType = 0x0806;
 
 uint64_t new_incarnation() {
   std::ifstream random("/dev/urandom", std::ios::binary);
@@ -100,6 +99,7 @@ FilterConfig Daemon::filter_of(const Config& config) const {
                                                            : macs.multicast;
   filter.masked_mac = masked_mac(config.vips.front().address, config.id);
   filter.dedicated_ip = dedicated_ip_;
+  filter.dedicated_ip6 = dedicated_ip6_;
   filter.reset_wait_ns = uint64_t{config.period_ms} * 2 * static_cast<uint64_t>(kMillisecond);
   filter.bound = false;
   return filter;
@@ -122,7 +122,7 @@ BindPlan Daemon::bind_plan_of(const Config& config) const {
 GuardPlan Daemon::guard_plan_of(const Config& config) const {
   const auto filter = filter_of(config);
   return {config.interface, filter.vips, filter.cluster_mac, filter.masked_mac, own_mac_,
-          dedicated_ip_,    replace_};
+          dedicated_ip_,    dedicated_ip6_, replace_};
 }
 
 Result<void> Daemon::attach() {
@@ -134,6 +134,7 @@ Result<void> Daemon::attach() {
   if (const auto former = remembered_mac(paths_.state_directory, config_.interface)) own_mac_ = *former;
   replace_ = config_.mode == ClusterMode::unicast && config_.mac_strategy == MacStrategy::replace;
   dedicated_ip_ = dedicated_address();
+  dedicated_ip6_ = dedicated_address6();
 
   DatapathOptions options;
   options.interface = config_.interface;
@@ -165,9 +166,9 @@ Result<void> Daemon::start() {
   auto monitor = LinkMonitor::open(config_.interface);
   if (!monitor) return tl::unexpected(monitor.error());
   monitor_ = std::move(*monitor);
-  auto watch = FrameSocket::open(config_.interface, kArpEtherType, std::nullopt, Hearing::before_filters);
-  if (!watch) return tl::unexpected(watch.error());
-  arp_watch_ = std::move(*watch);
+  auto claims = FrameSocket::open_discovery(config_.interface);
+  if (!claims) return tl::unexpected(claims.error());
+  claims_ = std::move(*claims);
   auto announcements = PolicyListener::open(config_.interface);
   if (!announcements) return tl::unexpected(announcements.error());
   switch_ = std::move(*announcements);
@@ -190,6 +191,19 @@ IpAddress Daemon::dedicated_address() const {
   return IpAddress::v4(0);
 }
 
+// The first IPv6 address of the adapter that is not a VIP, a link-local one only where there is no other
+// (a guarded port may be bound to listed addresses); :: = none.
+IpAddress Daemon::dedicated_address6() const {
+  const auto vips = addresses_of(config_);
+  IpAddress link_local;
+  for (const auto& on : facts_.addresses) {
+    if (on.address.is_v4() || std::find(vips.begin(), vips.end(), on.address) != vips.end()) continue;
+    if (!on.address.is_link_local()) return on.address;
+    if (link_local.is_unspecified()) link_local = on.address;
+  }
+  return link_local;
+}
+
 // Whoever says that a segment may be empty, or that nothing is to be proven, is not asked for a gateway
 // either.
 IpAddress Daemon::gateway_to_ask() const {
@@ -204,11 +218,13 @@ void Daemon::follow_gateway() {
   });
 }
 
-// Peers ask our kernel at this address, guard and filter mend ARP with it: all follow when it changes.
+// Peers ask our kernel at the IPv4 address, guard and filter mend ARP and neighbour discovery with either: all
+// follow when one changes.
 void Daemon::follow_dedicated_address() {
-  const IpAddress now_there = dedicated_address();
-  if (now_there == dedicated_ip_) return;
+  const IpAddress now_there = dedicated_address(), now_there6 = dedicated_address6();
+  if (now_there == dedicated_ip_ && now_there6 == dedicated_ip6_) return;
   dedicated_ip_ = now_there;
+  dedicated_ip6_ = now_there6;
   protocol_->call([&](core::Host& host, Nanos now) { return host.on_dedicated_address(dedicated_ip_, now); });
   sync_filter();
   if (auto done = install_guard(guard_plan_of(config_)); !done)

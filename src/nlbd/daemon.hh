@@ -61,8 +61,8 @@ class Daemon {
   [[nodiscard]] int link_fd() const;
   void on_bind_over();  // the attempt to bind has ended
   [[nodiscard]] int bind_fd() const { return bind_fd_.get(); }
-  void on_arp();  // somebody spoke ARP
-  [[nodiscard]] int arp_fd() const { return arp_watch_->fd(); }
+  void on_claim();  // somebody spoke ARP or neighbour discovery
+  [[nodiscard]] int claims_fd() const { return claims_->fd(); }
   void on_switch();  // the hypervisor's guard spoke
   [[nodiscard]] int switch_fd() const { return switch_->fd(); }
   [[nodiscard]] Result<void> reload();
@@ -96,6 +96,7 @@ class Daemon {
   void apply_rule_switches();
   void use_new_keys();  // accepts all at once, signs with the newest after a grace
   [[nodiscard]] IpAddress dedicated_address() const;
+  [[nodiscard]] IpAddress dedicated_address6() const;
   void follow_dedicated_address();
   [[nodiscard]] IpAddress gateway_to_ask() const;
   void follow_gateway();
@@ -147,7 +148,7 @@ class Daemon {
   Config config_;
   AdapterFacts facts_;  // as last read
   MacAddress own_mac_;  // the adapter's before anything was changed
-  IpAddress dedicated_ip_;
+  IpAddress dedicated_ip_, dedicated_ip6_;
   bool replace_ = false;
   BindState bind_ = BindState::unbound;
   BindOutcome bind_outcome_;
@@ -170,7 +171,7 @@ class Daemon {
   std::array<RuleSwitch, kMaxRules> switches_{};
   std::unique_ptr<Datapath> datapath_;
   std::unique_ptr<LinkMonitor> monitor_;
-  std::unique_ptr<FrameSocket> arp_watch_;
+  std::unique_ptr<FrameSocket> claims_;
   std::unique_ptr<PolicyListener> switch_;
   std::optional<wire::PolicyAnnouncement> switch_policy_;  // as last told in an event
   Nanos switch_changed_at_ = 0;

@@ -16,7 +16,6 @@
 #include "linux/platform.hh"
 #include "linux/switch_words.hh"
 #include "nlbd/daemon.hh"
-#include "wire/arp.hh"
 
 namespace nlb {
 namespace {
@@ -249,16 +248,13 @@ void Daemon::notice_vips_by_hand() {
   }
 }
 
-// RFC 5227 §2.4: watched for as long as the address is in use.
-void Daemon::on_arp() {
+// RFC 5227 §2.4, and the same of neighbour discovery: watched for as long as the address is in use.
+void Daemon::on_claim() {
   const std::lock_guard lock(mutex_);
   const auto plan = bind_plan_of(config_);
   const core::Claimants ours{plan.cluster_mac, config_.vips.front().address, own_mac_};
-  while (const auto frame = arp_watch_->receive()) {
-    const auto arp = parse_arp(frame->payload);
-    if (!arp) continue;
-    const auto conflict =
-        core::conflict_in(plan.vips, ours, arp->request, arp->sender_mac, arp->sender, arp->target, false);
+  while (const auto frame = claims_->receive()) {
+    const auto conflict = claim_of_stranger(*frame, plan.vips, ours, false);
     if (!conflict) continue;
     const Nanos now = boottime_now();
     const bool said =

@@ -93,17 +93,17 @@ class MainLoop {
       : daemon_(daemon),
         link_(io_, daemon.link_fd()),
         bind_(io_, daemon.bind_fd()),
-        arp_(io_, daemon.arp_fd()),
+        claims_(io_, daemon.claims_fd()),
         switch_(io_, daemon.switch_fd()) {
     wait_for_signal();
     wait_for(link_, [this] { daemon_.on_link_change(); });
     wait_for(bind_, [this] { daemon_.on_bind_over(); });
-    wait_for(arp_, [this] { daemon_.on_arp(); });
+    wait_for(claims_, [this] { daemon_.on_claim(); });
     wait_for(switch_, [this] { daemon_.on_switch(); });
     wait_for_tick();
   }
   ~MainLoop() {
-    for (auto* descriptor : {&link_, &bind_, &arp_, &switch_}) descriptor->release();  // the daemon's
+    for (auto* descriptor : {&link_, &bind_, &claims_, &switch_}) descriptor->release();  // the daemon's
   }
   void run() { io_.run(); }
 
@@ -143,7 +143,7 @@ class MainLoop {
   nlb::Daemon& daemon_;
   asio::io_context io_;
   asio::signal_set signals_{io_, SIGTERM, SIGINT, SIGHUP};
-  asio::posix::stream_descriptor link_, bind_, arp_, switch_;
+  asio::posix::stream_descriptor link_, bind_, claims_, switch_;
   asio::steady_timer timer_{io_};
 };
 

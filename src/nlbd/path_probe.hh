@@ -12,6 +12,7 @@
 #include "base/result.hh"
 #include "core/address_claim.hh"
 #include "core/path_proof.hh"
+#include "linux/frame_socket.hh"
 
 namespace nlb {
 
@@ -22,6 +23,12 @@ using Neighbours = std::function<std::vector<IpAddress>()>;
 [[nodiscard]] Result<core::PathVerdict> prove_path(const std::string& interface, const core::PathPlan& plan,
                                                    const Neighbours& neighbours,
                                                    const std::atomic<bool>& stop);
+
+// Does this frame, ARP or neighbour discovery, claim one of the VIPs for a stranger?
+[[nodiscard]] std::optional<core::AddressConflict> claim_of_stranger(const ReceivedFrame& frame,
+                                                                     const std::vector<IpAddress>& vips,
+                                                                     const core::Claimants& ours,
+                                                                     bool probing);
 
 // Takes `duration`. Ethernet source: ours.own.
 [[nodiscard]] Result<std::optional<core::AddressConflict>> claim_addresses(const std::string& interface,

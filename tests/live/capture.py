@@ -3,6 +3,7 @@
 
 tcpdump listens on the bridge itself: promiscuous, it sees every frame that enters any port, once.
 """
+import ipaddress
 import struct
 import subprocess
 import time
@@ -14,6 +15,8 @@ from live import Failure, need, wait_for
 SWITCH = "nlb-switch"
 Arp = namedtuple("Arp", "source destination operation sender_mac sender_ip target_mac target_ip")
 # ports and flags are 0 where there are none (fragments, other protocols)
+# `mac`: of the option that binds, "" without one; `address`: what it binds, or what is asked
+Discovery = namedtuple("Discovery", "source destination type from_ip target mac")
 Ip = namedtuple("Ip", "source destination from_ip to_ip protocol from_port to_port flags time "
                       "sequence acknowledged")
 SYN, RST, ACK = 0x02, 0x04, 0x10
@@ -25,6 +28,10 @@ def mac(octets):
 
 def ip(octets):
     return ".".join(map(str, octets))
+
+
+def ip6(octets):
+    return str(ipaddress.IPv6Address(octets))
 
 
 class Capture:
@@ -76,6 +83,19 @@ class Capture:
             if frame[12:14] == b"\x08\x06" and len(frame) >= 42:
                 yield Arp(mac(frame[6:12]), mac(frame[:6]), struct.unpack("!H", frame[20:22])[0],
                           mac(frame[22:28]), ip(frame[28:32]), mac(frame[32:38]), ip(frame[38:42]))
+
+    def discoveries(self):
+        """Neighbour solicitations and advertisements, straight behind the IPv6 header."""
+        for _, frame in self.packets():
+            if frame[12:14] != b"\x86\xdd" or len(frame) < 78 or frame[20] != 58 or frame[54] not in (135, 136):
+                continue
+            wanted, options, bound = (1 if frame[54] == 135 else 2), frame[78:], ""
+            while len(options) >= 8 and options[1]:
+                if options[0] == wanted:
+                    bound = mac(options[2:8])
+                options = options[8 * options[1]:]
+            yield Discovery(mac(frame[6:12]), mac(frame[:6]), frame[54], ip6(frame[22:38]), ip6(frame[62:78]),
+                            bound)
 
     def ips(self):
         for when, frame in self.packets():
@@ -143,3 +163,20 @@ def need_mac_truth(capture, vip, cluster_mac, unicast_cluster_mac="02:bf:0a:4d:0
         if arp.operation == 2 and arp.target_ip == vip:
             need(arp.target_mac == cluster_mac, f"a reply binds the VIP to {arp.target_mac}: {arp}")
     return f"{sum(sources.values())} frames, {bound} of them ARP for the VIP"
+
+
+def need_nd_truth(capture, vip, cluster_mac, senders):
+    """mac-truth of IPv6: the VIP is bound to the cluster MAC alone, by frames of `senders` alone; the cluster
+    MAC to nothing else, and it is never an Ethernet source."""
+    sources, answers = capture.sources(), 0
+    need(sources and cluster_mac not in sources, f"frames were sent from the cluster MAC, or none: {sources}")
+    for said in capture.discoveries():
+        about = said.target if said.type == 136 else said.from_ip
+        if about == vip:
+            need(said.mac == cluster_mac, f"a frame binds the VIP to {said.mac or 'nothing'}: {said}")
+            need(said.source in senders, f"a frame about the VIP comes from {said.source}: {said}")
+            answers += 1
+        elif said.mac == cluster_mac:
+            need(False, f"a frame binds {about} to the cluster MAC: {said}")
+    need(answers > 0, "nobody answered for the VIP")
+    return f"{sum(sources.values())} frames, {answers} of them for the VIP"
