@@ -93,6 +93,38 @@ TEST_F(BindTest, ReplaceAndBack) {
   EXPECT_EQ(everything(), before);
 }
 
+TEST_F(BindTest, AnIpv6VipIsNeverASourceAndStaysWhenTheLinkGoesDown) {
+  sh("ip addr add fd77::11/64 dev veth0 nodad");
+  const std::string before = everything();
+  BindPlan both = plan(MacStrategy::add);
+  const IpAddress vip6 = *IpAddress::parse("fd77::100");
+  both.vips.push_back(vip6);
+  for (int i = 0; i < 2; ++i) ASSERT_DONE(bind(both));
+  const std::string shown = sh("ip -6 -o addr show dev veth0 to fd77::100");
+  EXPECT_NE(shown.find("fd77::100/128"), std::string::npos) << shown;
+  EXPECT_NE(shown.find("deprecated"), std::string::npos) << shown;
+  EXPECT_EQ(shown.find("tentative"), std::string::npos) << shown;
+  EXPECT_NE(sh("ip -6 route get fd77::101").find("src fd77::11"), std::string::npos)
+      << "the longer match of fd77::100 must not win";
+  EXPECT_NE(sh("ip maddr show dev veth0").find("ff02::1:ff00:100"), std::string::npos)
+      << "the kernel joins the solicited-node group, and leaves it with the address alone";
+  sh("ip link set veth0 down; ip link set veth0 up");
+  EXPECT_NE(sh("ip -6 -o addr show dev veth0").find("fd77::100/128"), std::string::npos);
+  sh("ip addr del fd77::100/128 dev veth0");
+  EXPECT_NE(verify_bound(both).error().message.find("VIP fd77::100 is not on"), std::string::npos);
+  ASSERT_DONE(bind(both));
+  ASSERT_DONE(unbind(both));
+  wait_for_link_local("veth0");
+  EXPECT_EQ(everything(), before);
+}
+
+TEST_F(BindTest, WithoutIpv6OnTheAdapterTheWholeBindIsUndone) {
+  disable_ipv6();
+  BindPlan both = plan(MacStrategy::add);
+  both.vips.push_back(*IpAddress::parse("fd77::100"));
+  expect_rolled_back(both, "adding VIP fd77::100", EACCES);
+}
+
 TEST_F(BindTest, MulticastGroupOutlivesEverySocket) {
   const std::string before = everything();
   const BindPlan multicast = multicast_plan();
