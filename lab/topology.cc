@@ -42,8 +42,8 @@ Result<void> build_switch() {
 
 // No waiting for duplicates that cannot be, nobody advertises himself as a router.
 Result<void> ready_ipv6(const std::string& network) {
-  return write_sysctls(
-      network, {{"net/ipv6/conf/default/accept_dad", "0"}, {"net/ipv6/conf/default/accept_ra", "0"}});
+  return write_sysctls(network,
+                       {{"net/ipv6/conf/default/accept_dad", "0"}, {"net/ipv6/conf/default/accept_ra", "0"}});
 }
 
 std::string node_lines(const Plan& plan, const Node& node) {

@@ -27,8 +27,7 @@
 #define NLB_ICMPV6_CHECKSUM_OFFSET 2
 
 static nlb_inline void nlb_mend_sum(struct __sk_buff* skb, const struct nlb_nd* nd, __s64 difference) {
-  bpf_l4_csum_replace(skb, nd->offset + NLB_ICMPV6_CHECKSUM_OFFSET, 0, (__u64)difference,
-                      BPF_F_PSEUDO_HDR);
+  bpf_l4_csum_replace(skb, nd->offset + NLB_ICMPV6_CHECKSUM_OFFSET, 0, (__u64)difference, BPF_F_PSEUDO_HDR);
 }
 
 static nlb_inline __u32 nlb_write_nd_mac(struct __sk_buff* skb, const struct nlb_nd* nd, const __u8* mac) {

@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /* Neighbour discovery: what a port may bind (nd.h says which message binds what). A solicitation from ::
- * claims its target (duplicate address detection), and so does an advertisement without the option. A redirect
- * speaks of another's address, so it need only not be known to be wrong. */
+ * claims its target (duplicate address detection), and so does an advertisement without the option. A
+ * redirect speaks of another's address, so it need only not be known to be wrong. */
 #ifndef NLB_BPF_GUARD_ND_H
 #define NLB_BPF_GUARD_ND_H
 
 #include "guard_address.h"
 #include "nd.h"
 
-static nlb_inline __u32 nlb_guard_judge_nd_target(struct nlb_guard_frame* frame,
-                                                  const struct nlb_nd* nd,
+static nlb_inline __u32 nlb_guard_judge_nd_target(struct nlb_guard_frame* frame, const struct nlb_nd* nd,
                                                   const struct nlb_guard_address_key* source,
                                                   const struct nlb_guard_address_key* target) {
   int claims = nd->type == NLB_ND_NEIGHBOUR_ADVERTISEMENT ||

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /* IPv6, inward: is it for a virtual IP address, are its headers sound, is it a fragment; and ICMPv6.
  *
- * Behind extension headers nothing has a fixed place, so transport headers are copied to the stack. A function
- * of its own, not a part of its caller: IPv4's way stays as short as it was. */
+ * Behind extension headers nothing has a fixed place, so transport headers are copied to the stack. A
+ * function of its own, not a part of its caller: IPv4's way stays as short as it was. */
 #ifndef NLB_BPF_IPV6_H
 #define NLB_BPF_IPV6_H
 
@@ -36,8 +36,7 @@ static nlb_inline __u32 nlb_judge_icmpv6_error(struct nlb_frame* frame, const st
 /* Neighbour discovery that nd_inward.h had no opinion about is none that a host may listen to: in fragments
  * (RFC 6980), malformed, or about another address than the one it was sent to. */
 static nlb_inline __u32 nlb_parse_icmpv6(struct nlb_frame* frame, const struct nlb_view* view,
-                                         struct nlb_packet* packet, __u32 offset,
-                                         union nlb_transport* head) {
+                                         struct nlb_packet* packet, __u32 offset, union nlb_transport* head) {
   if (packet->payload_bytes < NLB_ICMPV6_BYTES) return NLB_VERDICT_bad_header;
   if (nlb_load(frame->ctx, offset, &head->icmp_type, 1) || nlb_is_nd(head->icmp_type))
     return NLB_VERDICT_bad_header;
@@ -108,7 +107,8 @@ static __attribute__((noinline)) __u32 nlb_decide_ipv6(struct nlb_frame* frame, 
   packet.flow.vip_number = nlb_vip6_number(view->bank, packet.flow.vip);
   if (!packet.flow.vip_number) return NLB_UNDECIDED;
   if (!(view->bank->flags & NLB_BANK_BOUND)) return NLB_VERDICT_not_bound;
-  if (nlb_is_extension(upper.protocol) && !nlb_find_upper(frame->ctx, &upper)) return NLB_VERDICT_header_chain;
+  if (nlb_is_extension(upper.protocol) && !nlb_find_upper(frame->ctx, &upper))
+    return NLB_VERDICT_header_chain;
   return nlb_judge_ipv6(frame, view, &packet, &upper, nlb_ipv6_payload_end(frame, ip));
 }
 

@@ -4,9 +4,10 @@
  * a claim is dropped and counted, but packet sockets hear it (conflict detection). An answer to a virtual IP
  * address or to the cluster MAC is accepted by all.
  *
- * What is behind more extension headers than are walked, or in fragments (RFC 6980), is left to the kernel: its
- * own answer is mended on the way out. What RFC 4861 section 7.1 has a receiver discard (hop limit, code, length) says nothing here either; the
- * checksum is not looked at: an answer to a spoiled question does no harm. */
+ * What is behind more extension headers than are walked, or in fragments (RFC 6980), is left to the kernel:
+ * its own answer is mended on the way out. What RFC 4861 section 7.1 has a receiver discard (hop limit, code,
+ * length) says nothing here either; the checksum is not looked at: an answer to a spoiled question does no
+ * harm. */
 #ifndef NLB_BPF_ND_INWARD_H
 #define NLB_BPF_ND_INWARD_H
 

@@ -62,8 +62,7 @@ static nlb_inline int nlb_fits_time_wait(struct bpf_sock* sk, const struct tcphd
 }
 
 /* `ip` is the IP header without options, `ip_bytes` long. */
-static nlb_inline __u32 nlb_judge_socket(struct bpf_sock* sk, void* ip, __u32 ip_bytes,
-                                         struct tcphdr* tcp) {
+static nlb_inline __u32 nlb_judge_socket(struct bpf_sock* sk, void* ip, __u32 ip_bytes, struct tcphdr* tcp) {
   switch (sk->state) {
     case BPF_TCP_LISTEN:
       if (tcp->ack && bpf_tcp_check_syncookie(sk, ip, ip_bytes, tcp, sizeof(*tcp)) == 0)

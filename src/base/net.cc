@@ -17,7 +17,7 @@ std::array<uint8_t, 4> mac_octets(const IpAddress& vip) {
   for (std::size_t i = vip.is_v4() ? 12 : 0; i < vip.octets.size(); ++i) folded[i % 4] ^= vip.octets[i];
   return folded;
 }
-}
+}  // namespace
 
 std::string MacAddress::text() const {
   static constexpr char digits[] = "0123456789abcdef";

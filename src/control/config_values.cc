@@ -70,9 +70,9 @@ std::string v6_objection(const Vip& vip) {
   if (address.octets[0] == 0xff) return std::string("is a multicast address") + kUnicast;
   if (address.is_link_local())
     return std::string(
-               "is link-local: clients would have to name their interface beside it, and none behind a router "
-               "could reach it; allowed: a global or unique local address (fd00::/8) of the interface's "
-               "network");
+        "is link-local: clients would have to name their interface beside it, and none behind a router "
+        "could reach it; allowed: a global or unique local address (fd00::/8) of the interface's "
+        "network");
   // RFC 6164: a /127 has no such address.
   if (vip.prefix_length && *vip.prefix_length < 127 && is_zero_behind(address, *vip.prefix_length))
     return std::string("is the subnet-router anycast address of its prefix") + kUnicast;

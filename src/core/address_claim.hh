@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Address-conflict detection (RFC 5227, for IPv6 RFC 4862) for addresses that several hosts share. Pure: time and ARP are
-// arguments.
+// Address-conflict detection (RFC 5227, for IPv6 RFC 4862) for addresses that several hosts share. Pure: time
+// and ARP are arguments.
 //
 // Departures from the RFC. The intervals are shortened as systemd and NetworkManager do (the whole takes
 // `duration`, RFC: up to 7 s). Probes carry the cluster MAC as sender: a peer that is probing at the same

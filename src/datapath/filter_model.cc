@@ -90,7 +90,8 @@ nlb_verdict FilterModel::judge(Bytes frame, Nanos now) {
 nlb_verdict FilterModel::judge_other(Bytes frame) const {
   if (is_cluster_mac(frame)) return NLB_VERDICT_not_vip;
   const Bytes destination = frame.first(6);
-  const bool own = starts_with(destination, config_.masked_mac) || starts_with(destination, config_.adapter_mac);
+  const bool own =
+      starts_with(destination, config_.masked_mac) || starts_with(destination, config_.adapter_mac);
   return config_.replace && own ? NLB_VERDICT_host : NLB_VERDICT_passed;
 }
 

@@ -17,7 +17,7 @@
 
 namespace nlb {
 
-struct ModelSegment {            // a TCP segment that cannot begin a flow
+struct ModelSegment {  // a TCP segment that cannot begin a flow
   IpAddress client, vip;
   uint16_t client_port = 0, vip_port = 0;
   uint32_t sequence = 0, acknowledgement = 0;

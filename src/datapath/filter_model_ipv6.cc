@@ -107,8 +107,7 @@ nlb_verdict FilterModel::judge_ipv6(Bytes ip, Bytes frame) {
   if (!end || upper->at > *end || client.is_v4()) return NLB_VERDICT_bad_header;
   const FragmentKey key{client, vip, upper->id, 0};
   if (upper->later) return fragments_.contains(key) ? NLB_VERDICT_fragment : NLB_VERDICT_fragment_unknown;
-  const Packet packet{client, vip, upper->protocol, upper->more,
-                      ip.subspan(upper->at, *end - upper->at)};
+  const Packet packet{client, vip, upper->protocol, upper->more, ip.subspan(upper->at, *end - upper->at)};
   const auto verdict = packet.protocol == kIcmp ? judge_icmpv6(packet) : judge_ported(packet);
   if (upper->more && accepts(verdict)) fragments_.insert(key);
   return verdict;

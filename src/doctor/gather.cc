@@ -126,14 +126,15 @@ std::optional<uint64_t> conflicts_counted(const std::string& socket) {
 // With the cluster MAC as its address a host asks from its masked one: the cluster MAC is never a source.
 void ask_around(const Config& config, const std::string& socket, InterfaceFacts& facts) {
   std::vector<IpAddress> targets;
-  for (const Vip& vip : config.vips)
-    if (vip.address.is_v4()) targets.push_back(vip.address);
+  for (const Vip& vip : config.vips) targets.push_back(vip.address);
   if (facts.adapter.gateway) targets.push_back(*facts.adapter.gateway);
   const IpAddress& primary = config.vips.front().address;
-  const bool replaced = facts.adapter.mac_current == cluster_macs(primary).unicast;
+  const MacAddress cluster = cluster_macs(primary).unicast;
+  const bool replaced = facts.adapter.mac_current == cluster;
   const auto before = conflicts_counted(socket);
-  auto answers = ask_by_arp(config.interface,
-                            replaced ? masked_mac(primary, config.id) : facts.adapter.mac_current, targets);
+  auto answers =
+      ask_neighbours(config.interface, replaced ? masked_mac(primary, config.id) : facts.adapter.mac_current,
+                     cluster, targets);
   if (answers)
     facts.answers = std::move(*answers);
   else

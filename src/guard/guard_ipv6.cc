@@ -31,7 +31,9 @@ struct Upper {
 std::optional<Upper> behind_extensions(Octets packet) {
   Upper upper{packet[6]};
   for (int passed = 0; is_extension(upper.protocol) && !upper.later_fragment; ++passed) {
-    if (passed == NLB_MAX_EXTENSION_HEADERS || upper.at + (upper.protocol == kFragment ? 8 : 4) > packet.size()) return std::nullopt;
+    if (passed == NLB_MAX_EXTENSION_HEADERS ||
+        upper.at + (upper.protocol == kFragment ? 8 : 4) > packet.size())
+      return std::nullopt;
     const Octets header = packet.subspan(upper.at);
     std::size_t bytes = (header[1] + std::size_t{1}) * 8;
     if (upper.protocol == kAuthentication) bytes = (header[1] + std::size_t{2}) * 4;

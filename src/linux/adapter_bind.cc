@@ -68,8 +68,8 @@ Result<MacAddress> former_mac(const BindPlan& plan, const AdapterFacts& facts, c
               plan.interface + " address …`");
 }
 
-// The way back for sysctls that only an earlier plan needed (`replace`, now `add`; the last IPv6 VIP gone). After the MAC: the kernel
-// makes link-local addresses of it as soon as it is allowed to.
+// The way back for sysctls that only an earlier plan needed (`replace`, now `add`; the last IPv6 VIP gone).
+// After the MAC: the kernel makes link-local addresses of it as soon as it is allowed to.
 std::vector<sysctl::Setting> outgrown(const BindPlan& plan, const BindMemory& memory) {
   std::vector<sysctl::Setting> settings;
   const auto wanted = sysctl::wanted(plan);

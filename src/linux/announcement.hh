@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Gratuitous ARP and unsolicited advertisements: tells neighbours which MAC a dedicated address is bound to now. Private to src/linux.
+// Gratuitous ARP and unsolicited advertisements: tells neighbours which MAC a dedicated address is bound to
+// now. Private to src/linux.
 #pragma once
 
 #include <string>

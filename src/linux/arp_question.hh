@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Who has an address? Asked as RFC 5227 probes (sender address 0.0.0.0), which nobody caches.
+// Who has an address? Asked as the probes of RFC 5227 and RFC 4862 (sender address 0.0.0.0 or ::), which
+// nobody caches.
 #pragma once
 
 #include <map>
@@ -14,7 +15,9 @@ namespace nlb {
 
 using ArpAnswers = std::map<IpAddress, std::set<MacAddress>>;
 // Asks for all at once, three times, and waits `round_ms` after each: a second answer is a conflict, too.
-[[nodiscard]] Result<ArpAnswers> ask_by_arp(const std::string& interface, const MacAddress& sender,
-                                            const std::vector<IpAddress>& targets, int round_ms = 200);
+// `nonce`: see nd_probe().
+[[nodiscard]] Result<ArpAnswers> ask_neighbours(const std::string& interface, const MacAddress& sender,
+                                                const MacAddress& nonce,
+                                                const std::vector<IpAddress>& targets, int round_ms = 200);
 
 }  // namespace nlb

@@ -103,8 +103,7 @@ Result<void> install_guard(const GuardPlan& plan) {
     return fail(plan.interface + ": there is no such network interface to guard", ENODEV);
   const std::string table = guard::table_name(plan.interface);
   std::string commands = remove_commands(table);
-  for (const auto& chain : guard::chains(plan))
-    commands += add_commands(chain, table, plan.vips);
+  for (const auto& chain : guard::chains(plan)) commands += add_commands(chain, table, plan.vips);
   if (auto done = nft::run(commands); !done) {
     if (!has_egress_hook(plan.interface))
       return fail(plan.interface +

@@ -8,7 +8,8 @@
 //    binds a VIP to another MAC than the cluster MAC is rewritten (requests: to the dedicated address and
 //    that MAC) or dropped (replies, RARP); under `replace`, ARP that binds another address to the cluster MAC
 //    is rewritten to the masked MAC. The sender of a dropped frame gets ENOBUFS.
-//  - other interfaces do not answer ARP for a VIP. (Linux answers neighbour solicitations only on the interface
+//  - other interfaces do not answer ARP for a VIP. (Linux answers neighbour solicitations only on the
+//  interface
 //    that has the address.)
 //  - IPv6 in the same chains: a solicitation from a VIP with another MAC is asked for the dedicated address,
 //    an advertisement of a VIP at another MAC is dropped. nftables cannot mend an option and its checksum, so

@@ -21,19 +21,18 @@ std::string quoted(const std::string& interface) {
 // states no kind (any physical one) matches neither way.
 Chain ingress(const GuardPlan& plan) {
   const std::string in = quoted(plan.interface);
-  return {"inet",
-          "ingress",
-          "type filter hook prerouting priority -310; policy accept;",
-          {"iifname \"lo\" accept",
-           fmt::format("iifname {} ip daddr @vips meta mark & {:#x} != {:#x} counter drop", in, kMark, kMark),
-           fmt::format("iifname {} ip6 daddr @vips6 meta mark & {:#x} != {:#x} counter drop", in, kMark,
-                       kMark),
-           fmt::format("iifname {} meta mark & {:#x} == {:#x} meta mark set meta mark & {:#x}", in, kMark,
-                       kMark, kOtherBits),
-           "meta iifkind \"bridge\" ip daddr @vips accept",
-           "meta iifkind \"bridge\" ip6 daddr @vips6 accept",
-           fmt::format("iifname != {} ip daddr @vips counter drop", in),
-           fmt::format("iifname != {} ip6 daddr @vips6 counter drop", in)}};
+  return {
+      "inet",
+      "ingress",
+      "type filter hook prerouting priority -310; policy accept;",
+      {"iifname \"lo\" accept",
+       fmt::format("iifname {} ip daddr @vips meta mark & {:#x} != {:#x} counter drop", in, kMark, kMark),
+       fmt::format("iifname {} ip6 daddr @vips6 meta mark & {:#x} != {:#x} counter drop", in, kMark, kMark),
+       fmt::format("iifname {} meta mark & {:#x} == {:#x} meta mark set meta mark & {:#x}", in, kMark, kMark,
+                   kOtherBits),
+       "meta iifkind \"bridge\" ip daddr @vips accept", "meta iifkind \"bridge\" ip6 daddr @vips6 accept",
+       fmt::format("iifname != {} ip daddr @vips counter drop", in),
+       fmt::format("iifname != {} ip6 daddr @vips6 counter drop", in)}};
 }
 
 // Linux answers ARP for any of its addresses on any interface (arp_ignore 0).
@@ -73,8 +72,8 @@ void add_discovery(const GuardPlan& plan, std::vector<std::string>& rules) {
   if (!plan.dedicated_ip6.is_unspecified())
     rules.push_back(asks + " ip6 saddr set " + plan.dedicated_ip6.text() + " counter");
   rules.push_back(asks + " counter drop");
-  rules.push_back(fmt::format("icmpv6 type nd-neighbor-advert @th,64,128 {{ {} }} {} counter drop", targets,
-                              elsewhere));
+  rules.push_back(
+      fmt::format("icmpv6 type nd-neighbor-advert @th,64,128 {{ {} }} {} counter drop", targets, elsewhere));
 }
 
 // Runs before tc egress. A request that names a VIP as sender is mended, because the kernel waits for its

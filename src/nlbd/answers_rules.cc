@@ -146,8 +146,7 @@ Json Daemon::filter(const Json& request) {
   if (client->is_v4() != vip->is_v4())
     return failure(client->text() + " and " + vip->text() + " are of different address families", 2);
   const bool group = client->is_v4() ? client->v4_host_order() >> 28 == 14 : client->octets[0] == 0xff;
-  if (group || client->is_unspecified())
-    return failure(client->text() + " is the address of no client", 2);
+  if (group || client->is_unspecified()) return failure(client->text() + " is the address of no client", 2);
   if (protocol != kIcmp && !request.contains("port")) return failure("a port is needed: --to VIP:PORT", 2);
   const auto port = static_cast<uint16_t>(request.value("port", 0));
   const std::size_t slot =

@@ -121,8 +121,8 @@ BindPlan Daemon::bind_plan_of(const Config& config) const {
 
 GuardPlan Daemon::guard_plan_of(const Config& config) const {
   const auto filter = filter_of(config);
-  return {config.interface, filter.vips, filter.cluster_mac, filter.masked_mac, own_mac_,
-          dedicated_ip_,    dedicated_ip6_, replace_};
+  return {config.interface, filter.vips,   filter.cluster_mac, filter.masked_mac,
+          own_mac_,         dedicated_ip_, dedicated_ip6_,     replace_};
 }
 
 Result<void> Daemon::attach() {
@@ -218,8 +218,8 @@ void Daemon::follow_gateway() {
   });
 }
 
-// Peers ask our kernel at the IPv4 address, guard and filter mend ARP and neighbour discovery with either: all
-// follow when one changes.
+// Peers ask our kernel at the IPv4 address, guard and filter mend ARP and neighbour discovery with either:
+// all follow when one changes.
 void Daemon::follow_dedicated_address() {
   const IpAddress now_there = dedicated_address(), now_there6 = dedicated_address6();
   if (now_there == dedicated_ip_ && now_there6 == dedicated_ip6_) return;

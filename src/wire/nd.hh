@@ -3,8 +3,8 @@
 // detection, the solicitation and the advertisement.
 //
 // A probe comes from the unspecified address and may therefore name no MAC. So that peers that are probing at
-// the same time know each other, it carries the cluster MAC as its nonce (option 14, RFC 3971): strangers send
-// none, or a random one (RFC 7527).
+// the same time know each other, it carries the cluster MAC as its nonce (option 14, RFC 3971): strangers
+// send none, or a random one (RFC 7527).
 #pragma once
 
 #include <cstdint>
@@ -31,6 +31,6 @@ struct NdMessage {
 [[nodiscard]] std::optional<NdMessage> parse_nd(std::span<const uint8_t> packet);
 
 [[nodiscard]] IpAddress solicited_node(const IpAddress& address);  // ff02::1:ff00:0/104
-[[nodiscard]] MacAddress group_mac(const IpAddress& group);        // 33:33 and the last four octets (RFC 2464)
+[[nodiscard]] MacAddress group_mac(const IpAddress& group);  // 33:33 and the last four octets (RFC 2464)
 
 }  // namespace nlb

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The way out of IPv6: neighbour discovery that would bind a VIP wrongly, late answers of TCP. Every frame that
-// leaves has a right checksum.
+// The way out of IPv6: neighbour discovery that would bind a VIP wrongly, late answers of TCP. Every frame
+// that leaves has a right checksum.
 #include <linux/pkt_cls.h>
 
 #include "harness.hh"
@@ -66,7 +66,10 @@ const EgressFixture kEgress[] = {
      {},
      true,
      false},
-    {"a question from the dedicated address leaves", asks(kDedicated6, own(kAdapterMac)), NLB_VERDICT_sent, {}},
+    {"a question from the dedicated address leaves",
+     asks(kDedicated6, own(kAdapterMac)),
+     NLB_VERDICT_sent,
+     {}},
     {"a question from the dedicated address at the cluster MAC is mended",
      asks(kDedicated6, own(kClusterMac)), NLB_VERDICT_nd_mended, asks(kDedicated6, own(kMaskedMac)), true},
     {"a router solicitation at the cluster MAC is mended",
@@ -74,13 +77,14 @@ const EgressFixture kEgress[] = {
      sent(kDedicated6, kAllNodes6, router_solicitation(own(kMaskedMac))), true},
     {"an advertisement of the dedicated address at the cluster MAC is mended",
      tells(kDedicated6, at(kClusterMac)), NLB_VERDICT_nd_mended, tells(kDedicated6, at(kMaskedMac)), true},
-    {"an advertisement of the VIP at the cluster MAC leaves", tells(kVip6, at(kClusterMac)),
-     NLB_VERDICT_sent, {}},
+    {"an advertisement of the VIP at the cluster MAC leaves",
+     tells(kVip6, at(kClusterMac)),
+     NLB_VERDICT_sent,
+     {}},
     {"an advertisement of the VIP at the own MAC is mended", tells(kVip6, at(kAdapterMac)),
      NLB_VERDICT_nd_mended, tells(kVip6, at(kClusterMac))},
-    {"with the cluster MAC as source it is mended inside and out",
-     tells(kVip6, at(kMaskedMac), kClusterMac), NLB_VERDICT_nd_mended,
-     tells(kVip6, at(kClusterMac), kMaskedMac), true},
+    {"with the cluster MAC as source it is mended inside and out", tells(kVip6, at(kMaskedMac), kClusterMac),
+     NLB_VERDICT_nd_mended, tells(kVip6, at(kClusterMac), kMaskedMac), true},
     {"an advertisement of the VIP is not sent where nothing is bound",
      tells(kVip6, at(kAdapterMac)),
      NLB_VERDICT_nd_blocked,
@@ -105,8 +109,12 @@ const EgressFixture kEgress[] = {
     {"a redirect to the VIP at another MAC is mended",
      sent(kDedicated6, kClient6, nd_redirect(kVip6, kVip6, at(kAdapterMac))), NLB_VERDICT_nd_mended,
      sent(kDedicated6, kClient6, nd_redirect(kVip6, kVip6, at(kClusterMac)))},
-    {"a probe for the VIP leaves", sent(kNone6, kGroup6, solicitation(kVip6, nonces(1))), NLB_VERDICT_sent,
-     {}, false, false},
+    {"a probe for the VIP leaves",
+     sent(kNone6, kGroup6, solicitation(kVip6, nonces(1))),
+     NLB_VERDICT_sent,
+     {},
+     false,
+     false},
     {"a chain that is too long to look behind is not sent",
      Ethernet{kClientMac, kAdapterMac}.wrap(
          0x86dd, ipv6(kVip6, kClient6, 0,

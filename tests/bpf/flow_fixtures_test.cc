@@ -159,7 +159,8 @@ class Affinities : public testing::Test {
   }
   void own(std::size_t slot, Affinity affinity, uint32_t client, uint16_t port) {
     SlotStates states{};
-    states[FilterModel::bucket_of(example_config(), affinity, IpAddress::v4(client), port)] = BucketState::owned;
+    states[FilterModel::bucket_of(example_config(), affinity, IpAddress::v4(client), port)] =
+        BucketState::owned;
     harness().set_buckets(slot, states);
   }
   static bool accepted(uint32_t client, uint16_t from, uint16_t to, uint8_t protocol = 6) {

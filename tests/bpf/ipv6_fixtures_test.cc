@@ -49,9 +49,13 @@ const Fixture kIpv6[] = {
      NLB_VERDICT_not_vip},
     {"a rule that names the VIP holds for it alone",
      framed(ipv6(kClient6, kOtherVip6, 6, tcp(40000, 8090, kSyn))), NLB_VERDICT_foreign,
-     [](Arrangement& a) { a.slots = {{6, BucketState::foreign}}; }},
+     [](Arrangement& a) {
+       a.slots = {{6, BucketState::foreign}};
+     }},
     {"and not for another", to_vip6(6, tcp(40000, 8090, kSyn)), NLB_VERDICT_owned,
-     [](Arrangement& a) { a.slots = {{6, BucketState::foreign}}; }},
+     [](Arrangement& a) {
+       a.slots = {{6, BucketState::foreign}};
+     }},
     {"a priority tag is looked through",
      Ethernet{kClusterMac, kClientMac, {0}}.wrap(0x86dd, ipv6(kClient6, kVip6, 6, kSyn443)),
      NLB_VERDICT_owned},
@@ -60,8 +64,8 @@ const Fixture kIpv6[] = {
     {"the header's version is not 6", spoiled(to_vip6(6, kSyn443), 14, 0x40), NLB_VERDICT_bad_header},
     {"the header promises more than there is", spoiled(to_vip6(6, kSyn443), 19, 200), NLB_VERDICT_bad_header},
     {"the header promises less than TCP's own", spoiled(to_vip6(6, kSyn443), 19, 19), NLB_VERDICT_bad_header},
-    {"a v4-mapped source is nobody's",
-     framed(ipv6(IpAddress::v4(kClient), kVip6, 6, kSyn443)), NLB_VERDICT_bad_header},
+    {"a v4-mapped source is nobody's", framed(ipv6(IpAddress::v4(kClient), kVip6, 6, kSyn443)),
+     NLB_VERDICT_bad_header},
     {"a v4-mapped destination is no VIP", framed(ipv6(kClient6, IpAddress::v4(kVip), 6, kSyn443)),
      NLB_VERDICT_not_vip},
 
@@ -76,15 +80,20 @@ const Fixture kIpv6[] = {
 
     {"a first fragment is judged by its ports",
      to_vip6(44, joined({fragment_header(17, 0, true), udp(40000, 1000, 40)})), NLB_VERDICT_owned},
-    {"a later one follows it", to_vip6(44, joined({kLater, Frame(80, 5)})), NLB_VERDICT_fragment,
+    {"a later one follows it",
+     to_vip6(44, joined({kLater, Frame(80, 5)})),
+     NLB_VERDICT_fragment,
      [](Arrangement&) {},
      {to_vip6(44, joined({fragment_header(17, 0, true), udp(40000, 1000, 40)}))}},
     {"a later one of another packet does not",
-     to_vip6(44, joined({fragment_header(17, 100, false, 78), Frame(80, 5)})), NLB_VERDICT_fragment_unknown,
+     to_vip6(44, joined({fragment_header(17, 100, false, 78), Frame(80, 5)})),
+     NLB_VERDICT_fragment_unknown,
      [](Arrangement&) {},
      {to_vip6(44, joined({fragment_header(17, 0, true), udp(40000, 1000, 40)}))}},
-    {"a later one of a dropped first is dropped", to_vip6(44, joined({kLater, Frame(80, 5)})),
-     NLB_VERDICT_fragment_unknown, foreign,
+    {"a later one of a dropped first is dropped",
+     to_vip6(44, joined({kLater, Frame(80, 5)})),
+     NLB_VERDICT_fragment_unknown,
+     foreign,
      {to_vip6(44, joined({fragment_header(17, 0, true), udp(40000, 1000, 40)}))}},
     {"an atomic fragment is no fragment (RFC 6946)",
      to_vip6(44, joined({fragment_header(6, 0, false), kSyn443})), NLB_VERDICT_owned},
@@ -101,7 +110,9 @@ Frame error(uint8_t type, const IpAddress& about) {
 }
 const Fixture kIcmpv6[] = {
     {"echo belongs to its own slot", to_vip6(58, icmp(128)), NLB_VERDICT_foreign,
-     [](Arrangement& a) { a.slots = {{kEchoSlot, BucketState::foreign}}; }},
+     [](Arrangement& a) {
+       a.slots = {{kEchoSlot, BucketState::foreign}};
+     }},
     {"an owned echo is accepted", to_vip6(58, icmp(128)), NLB_VERDICT_owned},
     {"packet too big about the VIP is accepted by all", to_vip6(58, error(2, kVip6)), NLB_VERDICT_icmp_error,
      foreign},
@@ -115,7 +126,9 @@ const Fixture kIcmpv6[] = {
     {"an error that is cut off", to_vip6(58, icmp(2, Frame(39, 0))), NLB_VERDICT_bad_header},
     {"ICMPv6 that is cut off", to_vip6(58, Frame(7, 128)), NLB_VERDICT_bad_header},
     {"other ICMPv6 goes to the default slot", to_vip6(58, icmp(129)), NLB_VERDICT_foreign,
-     [](Arrangement& a) { a.slots = {{kDefaultSlot, BucketState::foreign}}; }},
+     [](Arrangement& a) {
+       a.slots = {{kDefaultSlot, BucketState::foreign}};
+     }},
 };
 NLB_FIXTURES(Icmpv6Fixtures, kIcmpv6);
 
@@ -152,8 +165,7 @@ const Fixture kDiscovery[] = {
      nd(kClient6, kGroup6, solicitation(kVip6, source(kClientMac)), kGroupMac, 254), NLB_VERDICT_passed},
     {"nor is one with a code", spoiled(kAsked, 55, 1), NLB_VERDICT_passed},
     {"one that is cut off is dropped by the VIP",
-     nd(kClient6, kVip6, Frame{135, 0, 0, 0, 0, 0, 0, 0, 0x20, 1}, kClusterMac),
-     NLB_VERDICT_bad_header},
+     nd(kClient6, kVip6, Frame{135, 0, 0, 0, 0, 0, 0, 0, 0x20, 1}, kClusterMac), NLB_VERDICT_bad_header},
     {"one in fragments is dropped by the VIP (RFC 6980)",
      to_vip6(44, joined({fragment_header(58, 0, false), solicitation(kVip6, {})})), NLB_VERDICT_bad_header},
     {"a peer that asks for the VIP at the cluster MAC is known",

@@ -39,8 +39,7 @@ class Generator {
 
  private:
   uint16_t type() {
-    return chance(12) ? pick({uint16_t{0x88b5}, uint16_t{0x1234}, uint16_t{0x8100}})
-                      : uint16_t{0x0800};
+    return chance(12) ? pick({uint16_t{0x88b5}, uint16_t{0x1234}, uint16_t{0x8100}}) : uint16_t{0x0800};
   }
   template <typename T>
   T pick(std::initializer_list<T> choices) {

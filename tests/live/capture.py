@@ -87,7 +87,9 @@ class Capture:
     def discoveries(self):
         """Neighbour solicitations and advertisements, straight behind the IPv6 header."""
         for _, frame in self.packets():
-            if frame[12:14] != b"\x86\xdd" or len(frame) < 78 or frame[20] != 58 or frame[54] not in (135, 136):
+            if frame[12:14] != b"\x86\xdd" or len(frame) < 78 or frame[20] != 58:
+                continue
+            if frame[54] not in (135, 136):
                 continue
             wanted, options, bound = (1 if frame[54] == 135 else 2), frame[78:], ""
             while len(options) >= 8 and options[1]:

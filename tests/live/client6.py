@@ -3,7 +3,7 @@
 """A client of the lab's service over IPv6, run in a client's namespace: one JSON line of figures.
 
     load ADDRESS N            N connections, 16 at a time
-    streams ADDRESS N SECONDS long-lived streams, every byte checked; says "running" on stderr when all of them run
+    streams ADDRESS N SECONDS long-lived streams, every byte checked; "running" on stderr when all of them are
     fetch ADDRESS N           N transfers of some 1.3 MB
     datagrams ADDRESS N BYTES N datagrams from N ports; counts the answers to each
 """

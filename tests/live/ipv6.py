@@ -20,8 +20,9 @@ ROUTER, FAR, FAR_ADDRESS = "nlb6-router", "nlb6-far", "fd78:2::2"
 
 
 def client(lab, *words, where="client1"):
-    inside = [lab.nlb_path, "lab", "exec", where, "--"] if where == "client1" else ["ip", "netns", "exec", where]
-    return subprocess.Popen([*inside, sys.executable, CLIENT, *map(str, words)], text=True,
+    in_lab, outside = [lab.nlb_path, "lab", "exec", where, "--"], ["ip", "netns", "exec", where]
+    enter = in_lab if where == "client1" else outside
+    return subprocess.Popen([*enter, sys.executable, CLIENT, *map(str, words)], text=True,
                             stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL)
 
 

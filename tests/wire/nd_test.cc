@@ -13,22 +13,22 @@ const MacAddress kCluster = *MacAddress::parse("02:bf:fd:77:01:00");
 // The checksums were computed apart, by a few lines of Python.
 TEST(NeighbourDiscovery, AProbeIsWhatTheRfcDraws) {
   const std::vector<uint8_t> wanted = {
-      0x60, 0,    0, 0, 0, 32, 58, 255,                                                        //
-      0,    0,    0, 0, 0, 0,  0,  0,    0,    0,    0,    0,    0,    0,    0, 0,             // ::
-      0xff, 0x02, 0, 0, 0, 0,  0,  0,    0,    0,    0,    0x01, 0xff, 0,    1, 0,             // ff02::1:ff00:100
-      135,  0,    0x6b, 0xf0,    0,    0,    0,    0,                                             //
-      0xfd, 0x77, 0, 0, 0, 0,  0,  0,    0,    0,    0,    0,    0,    0,    1, 0,             // fd77::100
+      0x60, 0,    0,    0,    0,    32,   58,   255,                                //
+      0,    0,    0,    0,    0,    0,    0,    0,   0, 0, 0, 0,    0,    0, 0, 0,  // ::
+      0xff, 0x02, 0,    0,    0,    0,    0,    0,   0, 0, 0, 0x01, 0xff, 0, 1, 0,  // ff02::1:ff00:100
+      135,  0,    0x6b, 0xf0, 0,    0,    0,    0,                                  //
+      0xfd, 0x77, 0,    0,    0,    0,    0,    0,   0, 0, 0, 0,    0,    0, 1, 0,  // fd77::100
       14,   1,    0x02, 0xbf, 0xfd, 0x77, 0x01, 0x00};
   EXPECT_EQ(nd_probe(kCluster, kVip), wanted);
 }
 
 TEST(NeighbourDiscovery, AnAnnouncementIsWhatTheRfcDraws) {
   const std::vector<uint8_t> wanted = {
-      0x60, 0,    0, 0, 0, 32, 58, 255,                                                        //
-      0xfd, 0x77, 0, 0, 0, 0,  0,  0,    0,    0,    0,    0,    0,    0,    1, 0,             // fd77::100
-      0xff, 0x02, 0, 0, 0, 0,  0,  0,    0,    0,    0,    0,    0,    0,    0, 1,             // ff02::1
-      136,  0,    0x58, 0x79,    0x20, 0,    0,    0,                                      // override
-      0xfd, 0x77, 0, 0, 0, 0,  0,  0,    0,    0,    0,    0,    0,    0,    1, 0,             // fd77::100
+      0x60, 0,    0,    0,    0,    32,   58,   255,                          //
+      0xfd, 0x77, 0,    0,    0,    0,    0,    0,   0, 0, 0, 0, 0, 0, 1, 0,  // fd77::100
+      0xff, 0x02, 0,    0,    0,    0,    0,    0,   0, 0, 0, 0, 0, 0, 0, 1,  // ff02::1
+      136,  0,    0x58, 0x79, 0x20, 0,    0,    0,                            // override
+      0xfd, 0x77, 0,    0,    0,    0,    0,    0,   0, 0, 0, 0, 0, 0, 1, 0,  // fd77::100
       2,    1,    0x02, 0xbf, 0xfd, 0x77, 0x01, 0x00};
   EXPECT_EQ(nd_announcement(kVip, kCluster), wanted);
 }

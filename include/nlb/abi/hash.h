@@ -60,7 +60,7 @@ static inline __attribute__((always_inline)) __u64 nlb_siphash13_8(__u64 k0, __u
 
 /* SipHash-1-3 of one 24-byte message. */
 static inline __attribute__((always_inline)) __u64 nlb_siphash13_24(__u64 k0, __u64 k1, __u64 first,
-                                                                   __u64 second, __u64 third) {
+                                                                    __u64 second, __u64 third) {
   const __u64 length = (__u64)24 << 56;
   __u64 a = k0 ^ 0x736f6d6570736575ULL, b = k1 ^ 0x646f72616e646f6dULL;
   __u64 c = k0 ^ 0x6c7967656e657261ULL, d = k1 ^ 0x7465646279746573ULL;
