@@ -22,7 +22,7 @@ FilterConfig config_of(bool bound) {
   FilterConfig config;
   const auto vip = IpAddress::v4(0x0a4d0064);
   const auto macs = cluster_macs(vip);
-  config.vips = {vip, IpAddress::v4(0x0a4d0065)};
+  config.vips = {vip, IpAddress::v4(0x0a4d0065), *IpAddress::parse("fd77::100")};
   config.rules.resize(3);
   config.rules[0].first_port = 80;
   config.rules[0].last_port = 443;
@@ -63,9 +63,10 @@ bool is_fragment(nlb_verdict verdict) {
   return verdict == NLB_VERDICT_fragment || verdict == NLB_VERDICT_fragment_unknown;
 }
 
-// Of IPv4 and ARP only what their headers say they are; padding behind it changes nothing.
+// Of IP and ARP only what their headers say they are; padding behind it changes nothing.
 bool says_its_length(nlb_verdict verdict) {
-  return verdict != NLB_VERDICT_passed && verdict != NLB_VERDICT_bad_header && verdict != NLB_VERDICT_not_vip;
+  return verdict != NLB_VERDICT_passed && verdict != NLB_VERDICT_bad_header &&
+         verdict != NLB_VERDICT_not_vip && verdict != NLB_VERDICT_header_chain;
 }
 
 struct Cluster {
@@ -85,12 +86,13 @@ struct Cluster {
     }
     const auto closed = unbound.judge(frame, kNow);
     require(!is_about_buckets(closed) && !is_fragment(closed) && closed != NLB_VERDICT_icmp_error &&
-            closed != NLB_VERDICT_arp_answered);
+            closed != NLB_VERDICT_arp_answered && closed != NLB_VERDICT_nd_answered);
     const auto after = late.judge(frame, kNow);
-    require(after != NLB_VERDICT_arp_answered && after != NLB_VERDICT_icmp_error);
+    require(after != NLB_VERDICT_arp_answered && after != NLB_VERDICT_nd_answered &&
+            after != NLB_VERDICT_icmp_error);
     if (after == NLB_VERDICT_no_lease)
       require(verdicts[0] == NLB_VERDICT_owned || verdicts[0] == NLB_VERDICT_arp_answered ||
-              verdicts[0] == NLB_VERDICT_icmp_error);
+              verdicts[0] == NLB_VERDICT_nd_answered || verdicts[0] == NLB_VERDICT_icmp_error);
     std::vector<uint8_t> padded(frame.begin(), frame.end());
     padded.resize(padded.size() + 7, 0xa5);
     if (says_its_length(verdicts[0])) require(hosts[0].judge(padded, kNow) == verdicts[0]);
