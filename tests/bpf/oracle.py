@@ -6,11 +6,10 @@ Reads lines: "world <bound> <replace> <lease> <state seed>" or "<verdict> <frame
 first verdict that it does not share. The cluster is that of example_config() in harness.cc."""
 import sys
 from struct import unpack
-from ipaddress import IPv6Address
 
 VIPS = {bytes([10, 0, 0, 10]), bytes([10, 0, 0, 11])}
-OTHER6 = IPv6Address("2001:db8::11").packed
-VIPS6 = {IPv6Address("2001:db8::10").packed, OTHER6}
+OTHER6 = bytes.fromhex("20010db8" + 22 * "0" + "11")
+VIPS6 = {bytes.fromhex("20010db8" + 22 * "0" + "10"), OTHER6}
 CLUSTER = bytes.fromhex("02bf0a00000a")
 OWN = {bytes.fromhex("02010a00000a"), bytes.fromhex("525400000001")}
 NONE, SINGLE, NETWORK = range(3)

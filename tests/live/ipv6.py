@@ -15,6 +15,7 @@ CLUSTER = CLUSTER_MAC["unicast"]
 EVEN = {1: 100 / 3, 2: 100 / 3, 3: 100 / 3}
 CLIENT = str(Path(__file__).with_name("client6.py"))
 PATH_MTU = 1300
+ERROR = "8388608"  # of tshark's severities
 # client1 - switch - gateway - (small MTU) - router - far
 ROUTER, FAR, FAR_ADDRESS = "nlb6-router", "nlb6-far", "fd78:2::2"
 
@@ -36,19 +37,19 @@ def ask(lab, *words, **where):
     return figures_of(client(lab, *words, **where))
 
 
-def discovery_is_sound(capture, path):
+def discovery_is_sound(captures, path):
     """tshark, which knows nothing of us, reads every frame of ours."""
-    path.write_bytes(capture.raw)
-    words = ["tshark", "-r", str(path)]
-    count = subprocess.run([*words, "-Y", "icmpv6.type >= 133 && icmpv6.type <= 137"], capture_output=True,
-                           text=True, check=True).stdout.splitlines()
-    faulty = subprocess.run([*words, "-Y", "icmpv6.type >= 133 && icmpv6.type <= 137 && (_ws.malformed || "
-                             "icmpv6.checksum.status == \"Bad\" || _ws.expert.severity == error)"],
-                            capture_output=True, text=True, check=True).stdout.splitlines()
+    path.write_bytes(captures[0].raw + b"".join(capture.raw[24:] for capture in captures[1:]))
+    fields = ["icmpv6.checksum.status", "_ws.malformed", "_ws.expert.severity"]
+    words = ["tshark", "-r", str(path), "-Y", "icmpv6.type >= 133 && icmpv6.type <= 137", "-T", "fields"]
+    for field in fields:
+        words += ["-e", field]
+    frames = subprocess.run(words, capture_output=True, text=True, check=True).stdout.splitlines()
     path.unlink()
-    need(count, "there is no neighbour discovery in the capture")
-    need(not faulty, f"{len(faulty)} of {len(count)} frames are malformed: {faulty[:3]}")
-    return f"{len(count)} frames of neighbour discovery, none malformed"
+    need(frames, "there is no neighbour discovery in the captures")
+    faulty = [frame for frame in frames if frame.split("\t")[:2] != ["1", ""] or ERROR in frame.split("\t")[2]]
+    need(not faulty, f"{len(faulty)} of {len(frames)} frames are malformed: {faulty[:3]}")
+    return f"{len(frames)} frames of neighbour discovery, none malformed"
 
 
 def moves(run):
@@ -157,13 +158,12 @@ def add(run):
         need("/128" in shown and "deprecated" in shown and "tentative" not in shown, shown)
         route = lab.lab("exec", "host1", "--", "ip", "-6", "route", "get", "fd77::201").stdout
         need("src fd77::11" in route, route)
+    return capture
 
 
 def truth(run, capture, senders):
     with run.case("no frame binds the VIP to another MAC, and the cluster MAC is never a source") as notes:
         notes.append(need_nd_truth(capture, VIP6, CLUSTER, senders))
-    with run.case("tshark reads our neighbour discovery without a malformed frame") as notes:
-        notes.append(discovery_is_sound(capture, Path("/tmp/nlb-ipv6.pcap")))
 
 
 def replace(run):
@@ -194,11 +194,15 @@ def replace(run):
         finally:
             lab.lab("exec", "client1", "--", "ip", "addr", "del", f"{VIP6}/128", "dev", "eth0")
         lab.wait_members([1, 2, 3])
+        said = lab.host(1, "--json", "events").stdout
+        need('"ip_conflict"' in said and VIP6 in said, f"host 1 has not noticed: {said[-500:]}")
+    return capture
 
 
 def scenario(run):
-    add(run)
-    replace(run)
+    captures = [add(run), replace(run)]
+    with run.case("tshark reads our neighbour discovery without a malformed frame") as notes:
+        notes.append(discovery_is_sound(captures, Path("/tmp/nlb-ipv6.pcap")))
 
 
 if __name__ == "__main__":
