@@ -81,7 +81,8 @@ void World::deliver(const Event& event) {
 void World::judge(Node& node, uint32_t index, Port from) {
   const Packet& packet = packets_.at(index);
   ++counters_.deliveries;
-  if (packet.authentic) scene_.known.hear(node.port, from, packet.sent_at, scene_.now);
+  const bool heartbeat = std::holds_alternative<wire::Heartbeat>(packet.frame);
+  if (packet.authentic && heartbeat) scene_.known.hear(node.port, from, packet.sent_at, scene_.now);
   const auto& header =
       std::visit([](const auto& frame) -> const wire::Header& { return frame.header; }, packet.frame);
   scene_.trace.mark(pair_of(node.port, header.sender),

@@ -138,9 +138,11 @@ Actions Host::on_tick(Nanos now) {
   if (now - next_tick_ > 2 * period()) {
     note(Notice::Kind::daemon_late, 0,
          "own turn came " + std::to_string((now - next_tick_) / kMillisecond) + " ms late");
-    for (Peer& peer : peers_)
-      if (peer.believed && next_tick_ - peer.heard_at < silence_limit())
-        peer.heard_at = std::max(peer.heard_at, now);
+    for (Peer& peer : peers_) {
+      if (!peer.believed || next_tick_ - peer.heard_at >= silence_limit()) continue;
+      peer.heard_at = std::max(peer.heard_at, now);
+      if (next_tick_ - peer.prompt_at < silence_limit()) peer.prompt_at = std::max(peer.prompt_at, now);
+    }
   }
   if (now >= next_tick_) {
     next_tick_ = now + period();
@@ -232,10 +234,7 @@ void Host::evaluate(Nanos now) {
   notice_standstill(now);
   for (HostId id = 1; id <= kMaxHosts; ++id) {
     Peer& peer = peers_[id];
-    const auto* report = peer.believed ? report_of(peer.heartbeat, settings_.id) : nullptr;
-    const bool mutual = report != nullptr &&
-                        report->incarnation == static_cast<uint32_t>(settings_.incarnation) &&
-                        now - peer.heard_at < silence_limit();
+    const bool mutual = hear_each_other_now(self(), peer, now, silence_limit());
     if (!mutual) peer.mutual_since = 0;
     if (mutual && peer.mutual_since == 0) peer.mutual_since = now;
   }
@@ -394,8 +393,9 @@ void Host::tend_ghosts(Nanos now) {
   for (auto it = ghosts_.begin(); it != ghosts_.end();) {
     Ghost& ghost = it->second;
     const Nanos interval = std::max(period(), silence_limit() / kProbesBeforeGone);
-    const bool back =
-        (view_.members & bit_of(it->first)) && phase_ == Phase::acquired && held_complete(peers_[it->first]);
+    const Peer& peer = peers_[it->first];  // the same machine, or another one that has taken its id
+    const bool back = (view_.members & bit_of(it->first)) && phase_ == Phase::acquired &&
+                      held_complete(peer) && peer.heartbeat.adapter_mac == ghost.mac;
     const bool over = ghost.probed ? now - ghost.answered_at >= interval * (kProbesBeforeGone + 1) ||
                                          planted(Bug::ghosts_fade)
                                    : now >= ghost.until;

@@ -192,6 +192,8 @@ class Host {
   [[nodiscard]] uint64_t content_digest(HostSet members) const;
   [[nodiscard]] uint32_t highest_number_seen() const;
   [[nodiscard]] bool shut_out_by_a_peer(const Circle& circle) const;
+  [[nodiscard]] bool states_a_better_view(HostId id) const;
+  [[nodiscard]] bool waits_for_a_late_view(const Circle& circle) const;
   [[nodiscard]] bool yields_to_a_better_view(const Circle& circle) const;
   [[nodiscard]] bool may_serve_alone(Nanos now, const Circle& circle) const;
   void ask_gateway(Nanos now, const Circle& circle);
@@ -207,7 +209,7 @@ class Host {
   [[nodiscard]] bool echoes_us_freshly(const wire::Heartbeat& heartbeat, HostId as, Nanos now) const;
   void refuse_old(Peer& peer, Nanos now);
   void catch_up_with_own_echo(const wire::Heartbeat& heartbeat, Nanos now);
-  void take_echo(Peer& peer, const wire::Heartbeat& heartbeat);
+  void take_echo(Peer& peer, const wire::Heartbeat& heartbeat, Nanos now);
   [[nodiscard]] std::optional<Nanos> send_time(uint32_t sequence) const;
   [[nodiscard]] wire::Heartbeat compose(Nanos now, uint16_t extra_flags);
   [[nodiscard]] std::vector<wire::PeerReport> compose_reports(Nanos now) const;

@@ -85,7 +85,7 @@ void Host::hear(const wire::Heartbeat& heartbeat, Nanos now) {
   peer.heartbeat = heartbeat;
   if (known) yield_to_the_unaware(heartbeat, now);
   not_heard_since_evicted_ &= ~bit_of(sender);
-  take_echo(peer, heartbeat);
+  take_echo(peer, heartbeat, now);
   if (heartbeat.flags & wire::kToClusterMac) heard_by_cluster_mac_at_ = now;
   if (heartbeat.flags & wire::kAsk) say(Send::To::peer, heartbeat.adapter_mac, 0, now);
   if (changed) out_.states_changed = true;
@@ -140,13 +140,16 @@ bool Host::says_the_same(const wire::Heartbeat& heartbeat) const {
                     same);
 }
 
-void Host::take_echo(Peer& peer, const wire::Heartbeat& heartbeat) {
+void Host::take_echo(Peer& peer, const wire::Heartbeat& heartbeat, Nanos now) {
   const auto* report = report_of(heartbeat, settings_.id);
-  if (report == nullptr || report->accused || report->incarnation != low(settings_.incarnation)) return;
+  if (report == nullptr || report->incarnation != low(settings_.incarnation)) return;
+  const auto sent = send_time(report->sequence);
+  if (sent && now - *sent < lease_length()) peer.prompt_at = now;
+  if (report->accused || !sent) return;
   // Who states a later view may own what this host owned in an earlier one: his echo keeps nothing alive.
   const bool apart = heartbeat.view == view_.number && !(heartbeat.view_members & bit_of(settings_.id));
   if (heartbeat.phase != 0 && (heartbeat.view > view_.number || apart)) return;
-  if (const auto sent = send_time(report->sequence)) peer.echoed_send = std::max(peer.echoed_send, *sent);
+  peer.echoed_send = std::max(peer.echoed_send, *sent);
 }
 
 // Another host with our id. The incumbent is not disturbed: more company, then the older incarnation, stays.

@@ -102,25 +102,40 @@ bool Host::shut_out_by_a_peer(const Circle& circle) const {
   bool shut_out = false;
   for_each_host(view_.members & circle.heard & circle.compatible, [&](HostId id) {
     const auto& heartbeat = peers_[id].heartbeat;
-    const bool in_a_view = heartbeat.phase != 0 && !(heartbeat.flags & (wire::kLeaving | wire::kRestarting));
-    if (in_a_view && heartbeat.view >= view_.number && !(heartbeat.view_members & bit_of(settings_.id)))
+    if (in_a_view(heartbeat) && heartbeat.view >= view_.number &&
+        !(heartbeat.view_members & bit_of(settings_.id)))
       shut_out = true;
   });
   return shut_out;
+}
+
+bool Host::states_a_better_view(HostId id) const {
+  const auto& heartbeat = peers_[id].heartbeat;
+  if (heartbeat.view_members & bit_of(settings_.id)) return false;
+  const int theirs = std::popcount(heartbeat.view_members), ours = std::popcount(view_.members);
+  return theirs != ours ? theirs > ours
+                        : std::countr_zero(heartbeat.view_members) < std::countr_zero(view_.members);
 }
 
 // Another view in earshot, without us, serves and is the better one: ours owns nothing until both are one.
 bool Host::yields_to_a_better_view(const Circle& circle) const {
   bool yields = false;
   for_each_host(circle.mutual & circle.compatible & ~view_.members, [&](HostId id) {
-    const auto& heartbeat = peers_[id].heartbeat;
-    if (heartbeat.phase == 0 || (heartbeat.view_members & bit_of(settings_.id))) return;
-    const int theirs = std::popcount(heartbeat.view_members), ours = std::popcount(view_.members);
-    if (theirs > ours ||
-        (theirs == ours && std::countr_zero(heartbeat.view_members) < std::countr_zero(view_.members)))
-      yields = true;
+    yields = yields || (in_a_view(peers_[id].heartbeat) && states_a_better_view(id));
   });
   return yields;
+}
+
+// Frames of its members come, but later than a lease lasts: both can be one view only when that is over.
+// Until then the better one serves, and ours is given up, so that the other sees that it is alone. This holds
+// of views that are yet to be formed as well: two that wait for each other would both begin when it is too
+// late to hear of it.
+bool Host::waits_for_a_late_view(const Circle& circle) const {
+  bool waits = false;
+  for_each_host(circle.heard & circle.compatible & ~circle.mutual & ~view_.members, [&](HostId id) {
+    waits = waits || (report_of(peers_[id].heartbeat, settings_.id) != nullptr && states_a_better_view(id));
+  });
+  return waits;
 }
 
 // Who hears nobody may be the one that is cut off, with its link up: then it reaches no client either. The
@@ -163,6 +178,7 @@ void Host::settle_view(Nanos now, const Circle& circle) {
   if (shut_out_by_a_peer(circle)) return go_alone("the others have formed a view without this host");
   if (gateway_missed_ && std::popcount(view_.members) == 1 && phase_ != Phase::none)
     return go_alone("nobody is heard, and the gateway does not answer");
+  if (waits_for_a_late_view(circle)) return go_alone("a better view is heard, but its frames come too late");
   if (yields_to_a_better_view(circle) && ownership_.owns_anything()) {
     note(Notice::Kind::view_changed, 0, "owns nothing until it has joined the larger view in earshot");
     ownership_.clear();
@@ -211,8 +227,7 @@ void Host::yield_to_the_unaware(const wire::Heartbeat& heartbeat, Nanos now) {
   const HostId id = heartbeat.header.sender;
   if (!(not_heard_since_evicted_ & bit_of(id))) return;
   not_heard_since_evicted_ &= ~bit_of(id);
-  const bool ended = heartbeat.phase == 0 || (heartbeat.flags & (wire::kLeaving | wire::kRestarting)) != 0;
-  if (ended || !(heartbeat.view_members & bit_of(settings_.id))) return;
+  if (!in_a_view(heartbeat) || !(heartbeat.view_members & bit_of(settings_.id))) return;
   left_behind_until_[id] = now + silence_limit();
   if (!ownership_.owns_anything()) return;
   note(Notice::Kind::view_changed, id, "was evicted and does not know: owns nothing until it does");
@@ -239,9 +254,7 @@ void Host::note_left_behind(HostSet before, HostSet after, Nanos now) {
 bool Host::somebody_left_behind_owns(Nanos now, const Circle& circle) const {
   bool owns = false;
   for_each_host(circle.heard & ~view_.members, [&](HostId id) {
-    const auto& heartbeat = peers_[id].heartbeat;
-    const bool out = heartbeat.phase == 0 || (heartbeat.flags & (wire::kLeaving | wire::kRestarting)) != 0;
-    owns = owns || (!out && now < left_behind_until_[id]);
+    owns = owns || (in_a_view(peers_[id].heartbeat) && now < left_behind_until_[id]);
   });
   return owns;
 }

@@ -34,9 +34,9 @@ bool has_left(HostId id, const Circle& circle) {
   return !(circle.compatible & bit_of(id));
 }
 
-// Is there a member, heard by us and not itself accused, that still hears the suspect?
+// Is there a member, this host or one that it hears and does not accuse, that still hears the suspect?
 bool somebody_testifies(HostId suspect, HostSet base, const PeerTable& peers, const Circle& circle) {
-  bool testified = false;
+  bool testified = (circle.heard & bit_of(suspect)) != 0 && !peers[suspect].accused;
   for_each_host(base & circle.heard & ~bit_of(suspect), [&](HostId id) {
     const wire::PeerReport* report = report_of(peers[id].heartbeat, suspect);
     if (!peers[id].accused && report != nullptr && !report->accused) testified = true;
@@ -85,10 +85,21 @@ const char* differing_item(const wire::ConfigDigests& ours, const wire::ConfigDi
   return nullptr;
 }
 
+bool in_a_view(const wire::Heartbeat& heartbeat) {
+  return heartbeat.phase != 0 && (heartbeat.flags & (wire::kLeaving | wire::kRestarting)) == 0;
+}
+
 const wire::PeerReport* report_of(const wire::Heartbeat& heartbeat, HostId about) {
   for (const wire::PeerReport& report : heartbeat.peers)
     if (report.id == about) return &report;
   return nullptr;
+}
+
+bool hear_each_other_now(const Self& self, const Peer& peer, Nanos now, Nanos silence_limit) {
+  if (!peer.believed || now - peer.heard_at >= silence_limit) return false;
+  const auto* report = report_of(peer.heartbeat, self.id);
+  return report != nullptr && report->incarnation == static_cast<uint32_t>(self.incarnation) &&
+         peer.prompt_at != 0 && now - peer.prompt_at < silence_limit;
 }
 
 Circle circle_of(const Self& self, const PeerTable& peers, Nanos now, Nanos silence_limit) {
@@ -97,9 +108,7 @@ Circle circle_of(const Self& self, const PeerTable& peers, Nanos now, Nanos sile
     const Peer& peer = peers[id];
     if (id == self.id || !peer.believed || now - peer.heard_at >= silence_limit) continue;
     circle.heard |= bit_of(id);
-    const auto* report = report_of(peer.heartbeat, self.id);
-    if (report != nullptr && report->incarnation == static_cast<uint32_t>(self.incarnation))
-      circle.mutual |= bit_of(id);
+    if (hear_each_other_now(self, peer, now, silence_limit)) circle.mutual |= bit_of(id);
     const bool active = is_active(peer.heartbeat.state);
     const bool same = differing_item(self.digests, peer.heartbeat.digests) == nullptr;
     const bool stays = (peer.heartbeat.flags & (wire::kLeaving | wire::kRestarting)) == 0;
