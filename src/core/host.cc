@@ -393,15 +393,15 @@ void Host::tend_ghosts(Nanos now) {
   for (auto it = ghosts_.begin(); it != ghosts_.end();) {
     Ghost& ghost = it->second;
     const Nanos interval = std::max(period(), silence_limit() / kProbesBeforeGone);
-    const Peer& peer = peers_[it->first];  // the same machine, or another one that has taken its id
-    const bool back = (view_.members & bit_of(it->first)) && phase_ == Phase::acquired &&
+    const Peer& peer = peers_[ghost.id];  // the same machine, or another one that has taken its id
+    const bool back = (view_.members & bit_of(ghost.id)) && phase_ == Phase::acquired &&
                       held_complete(peer) && peer.heartbeat.adapter_mac == ghost.mac;
     const bool over = ghost.probed ? now - ghost.answered_at >= interval * (kProbesBeforeGone + 1) ||
                                          planted(Bug::ghosts_fade)
                                    : now >= ghost.until;
     if (back || over) {
       if (over)
-        note(Notice::Kind::kernel_of_peer_gone, it->first,
+        note(Notice::Kind::kernel_of_peer_gone, ghost.id,
              "its kernel answers no more: its connections are gone");
       it = ghosts_.erase(it);
       out_.states_changed = true;
@@ -409,7 +409,7 @@ void Host::tend_ghosts(Nanos now) {
       continue;
     }
     if (ghost.probed && now >= ghost.next_probe) {
-      out_.probes.push_back({it->first, ghost.address, ghost.mac});
+      out_.probes.push_back({ghost.id, ghost.address, ghost.mac});
       ghost.next_probe = now + interval;
     }
     ++it;
@@ -424,10 +424,10 @@ Actions Host::on_kernel_answer(const IpAddress& address, Nanos now) {
                        return entry.second.probed && entry.second.address == address;
                      });
   if (!asked) return {};  // any ARP on the segment comes by here: it must cost nothing
-  for (auto& [id, ghost] : ghosts_) {
+  for (auto& [mac, ghost] : ghosts_) {
     if (!ghost.probed || !(ghost.address == address)) continue;
     if (ghost.answered_at <= view_started_at_)
-      note(Notice::Kind::kernel_of_peer_lives, id,
+      note(Notice::Kind::kernel_of_peer_lives, ghost.id,
            "its kernel still answers: its connections are left alone");
     ghost.answered_at = now;
   }
@@ -478,7 +478,7 @@ BucketSet Host::held_by_others(std::size_t slot) const {
     if (expired) continue;
     if (listed && id != settings_.id && !peer.held.slots.empty()) held |= peer.held.slots[slot];
   }
-  for (const auto& [id, ghost] : ghosts_) held |= ghost.buckets[slot];
+  for (const auto& [mac, ghost] : ghosts_) held |= ghost.buckets[slot];
   return held;
 }
 

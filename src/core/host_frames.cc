@@ -47,6 +47,9 @@ bool Host::believe_or_note_candidate(const wire::Heartbeat& heartbeat, Nanos now
       peer.believed && now - peer.heard_at < patience && !announces_end(peer.heartbeat);
   const bool echoed = echoes_us_freshly(heartbeat, settings_.id, now);
   if (!current_is_alive && echoed) {
+    const bool taken_over =
+        peer.believed && !same_adapter && (view_.members & bit_of(peer.heartbeat.header.sender));
+    if (taken_over) remember_ghost(peer.heartbeat.header.sender, now);  // another machine with its id
     const uint32_t accused_in_view = peer.accused_in_view;
     peer = Peer{};
     peer.believed = true;
@@ -306,7 +309,7 @@ void Host::ask_the_quiet(Nanos now) {
 SlotBuckets Host::held_to_publish() const {
   if (planted(Bug::holds_forgotten)) return SlotBuckets(kMaxSlots);
   SlotBuckets held = ownership_.held();
-  for (const auto& [id, ghost] : ghosts_)
+  for (const auto& [mac, ghost] : ghosts_)
     for (std::size_t slot : ownership_.slots()) held[slot] |= ghost.buckets[slot];
   return held;
 }

@@ -220,12 +220,21 @@ void Host::settle_view(Nanos now, const Circle& circle) {
   start_view(join_theirs ? stated : highest_number_seen() + 1, wanted, digest, now);
 }
 
+// It lists a frame of ours that is older than a host may list, slewed clocks included: it tells how things
+// stood before its sender's lease was over.
+bool Host::was_long_under_way(const wire::Heartbeat& heartbeat, Nanos now) const {
+  const auto* report = report_of(heartbeat, settings_.id);
+  if (report == nullptr || report->incarnation != static_cast<uint32_t>(settings_.incarnation)) return false;
+  const auto sent = send_time(report->sequence);
+  return !sent || now - *sent > silence_limit() / 4 * 5;
+}
+
 // A host that was evicted here, and did not hear of it: it still states a view with this host in it. What it
 // owned it may own yet, kept alive by others' echoes, and this host may own the same since. The one that
 // knows gives way: it owns nothing until both have met in a view, or the other's lease is over.
 void Host::yield_to_the_unaware(const wire::Heartbeat& heartbeat, Nanos now) {
   const HostId id = heartbeat.header.sender;
-  if (!(not_heard_since_evicted_ & bit_of(id))) return;
+  if (!(not_heard_since_evicted_ & bit_of(id)) || was_long_under_way(heartbeat, now)) return;
   not_heard_since_evicted_ &= ~bit_of(id);
   if (!in_a_view(heartbeat) || !(heartbeat.view_members & bit_of(settings_.id))) return;
   left_behind_until_[id] = now + silence_limit();
@@ -317,20 +326,26 @@ void Host::note_departures(HostSet before, HostSet after, Nanos now) {
          : left     ? "left"
                     : "evicted");
     if (!left) not_heard_since_evicted_ |= bit_of(id);
-    if ((left && !restarting) || planted(Bug::no_ghosts)) return;
-    Ghost ghost;
-    ghost.incarnation = peer.incarnation;
-    ghost.buckets = peer.held.slots.empty() ? SlotBuckets(kMaxSlots) : peer.held.slots;
-    for (std::size_t slot : ownership_.slots())
-      for (std::size_t bucket = 0; bucket < kBucketCount; ++bucket)
-        if (tables_[slot][bucket] == id || next_tables_[slot][bucket] == id) ghost.buckets[slot].set(bucket);
-    ghost.address = peer.heartbeat.dedicated_ip;
-    ghost.mac = peer.heartbeat.adapter_mac;
-    ghost.probed = !restarting && !ghost.address.is_unspecified();
-    ghost.next_probe = ghost.answered_at = now;
-    ghost.until = now + (restarting ? peer.heartbeat.hold_s * kSecond : kUnprobedHold);
-    ghosts_[id] = std::move(ghost);
+    if (!left || restarting) remember_ghost(id, now);
   });
+}
+
+void Host::remember_ghost(HostId id, Nanos now) {
+  if (planted(Bug::no_ghosts)) return;
+  const Peer& peer = peers_[id];
+  const bool restarting = (peer.heartbeat.flags & wire::kRestarting) != 0;
+  Ghost ghost;
+  ghost.id = id;
+  ghost.buckets = peer.held.slots.empty() ? SlotBuckets(kMaxSlots) : peer.held.slots;
+  for (std::size_t slot : ownership_.slots())
+    for (std::size_t bucket = 0; bucket < kBucketCount; ++bucket)
+      if (tables_[slot][bucket] == id || next_tables_[slot][bucket] == id) ghost.buckets[slot].set(bucket);
+  ghost.address = peer.heartbeat.dedicated_ip;
+  ghost.mac = peer.heartbeat.adapter_mac;
+  ghost.probed = !restarting && !ghost.address.is_unspecified();
+  ghost.next_probe = ghost.answered_at = now;
+  ghost.until = now + (restarting ? peer.heartbeat.hold_s * kSecond : kUnprobedHold);
+  ghosts_[ghost.mac] = std::move(ghost);
 }
 
 bool Host::all_members_at(Phase phase, const Circle& circle) const {
