@@ -7,6 +7,7 @@ namespace nlb::sim {
 namespace {
 
 constexpr std::size_t kViolationsKept = 20;
+constexpr std::size_t kViewsWithinLimit = 40;  // of one host, within D
 
 std::string name(const Node& node) {
   return "host " + std::to_string(node.id) + (node.namesake ? "'" : "");
@@ -144,6 +145,18 @@ void Checkers::reset_sent(Port by, const Flow& flow) {
   violate("no-foreign-reset", name(resetter) + " resets a connection of " + name(home) + " in slot " +
                                   std::to_string(flow.slot) + " bucket " +
                                   std::to_string(bucket_of(flow.client, resetter.hash_seed)));
+}
+
+// churn: views come and go with what happens, not with every frame: two hosts that each take up what the
+// other has just given up would go on for ever.
+void Checkers::view_begun(Port port) {
+  auto& views = scene_.nodes[port].views;
+  views.push_back(scene_.now);
+  while (scene_.now - views.front() > scene_.silence_limit()) views.pop_front();
+  if (views.size() <= kViewsWithinLimit) return;
+  violate("churn", name(scene_.nodes[port]) + " has changed its view " + std::to_string(views.size()) +
+                       " times within " + std::to_string(scene_.silence_limit() / kMillisecond) + " ms");
+  views.clear();
 }
 
 // mac-truth, guarded-port, as far as a switch can judge: the cluster MAC is never an Ethernet source, so no

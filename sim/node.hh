@@ -3,6 +3,7 @@
 // present. Faults overlap, so what several may cause is counted.
 #pragma once
 
+#include <deque>
 #include <memory>
 #include <vector>
 
@@ -48,6 +49,8 @@ struct Node {
   Nanos lease = 0;                 // by the machine's own clock
   uint64_t hash_seed = 0;          // of the bucket hash
   std::vector<uint32_t> flows;     // connections that live here
+
+  std::deque<Nanos> views;  // when it changed its view, of late
 
   // What is wrong, and how often.
   int off = 0, down = 0;        // no power; no daemon

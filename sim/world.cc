@@ -112,6 +112,7 @@ void World::arm(Node& node) {
 void World::perform(Port port, core::Actions actions) {
   Node& node = scene_.nodes[port];
   for (const auto& notice : actions.notices) {
+    if (notice.kind == core::Notice::Kind::view_changed) checkers_.view_begun(port);
     counters_.evictions += notice.kind == core::Notice::Kind::peer_evicted;
     counters_.views += notice.kind == core::Notice::Kind::converged;
     const std::string whom = notice.peer != 0 ? "[" + std::to_string(notice.peer) + "] " : "";

@@ -34,18 +34,29 @@ bool has_left(HostId id, const Circle& circle) {
   return !(circle.compatible & bit_of(id));
 }
 
-// Is there a member, this host or one that it hears and does not accuse, that still hears the suspect?
+// Of those who are not in our view yet: whoever is heard and does not hear us would be accused as soon as it
+// is.
+bool would_be_accused(HostId id, const Self& self, const Circle& circle) {
+  return id != self.id && (circle.heard & ~circle.mutual & ~self.view_members & bit_of(id)) != 0;
+}
+
+// Is there a member, this host or one that it hears and does not accuse, that hears the suspect, and is heard
+// by it as far as that is known here? An echo that does not arrive keeps no lease alive.
 bool somebody_testifies(HostId suspect, HostSet base, const PeerTable& peers, const Circle& circle) {
-  bool testified = (circle.heard & bit_of(suspect)) != 0 && !peers[suspect].accused;
+  bool testified = (circle.mutual & bit_of(suspect)) != 0 && !peers[suspect].accused;
   for_each_host(base & circle.heard & ~bit_of(suspect), [&](HostId id) {
     const wire::PeerReport* report = report_of(peers[id].heartbeat, suspect);
-    if (!peers[id].accused && report != nullptr && !report->accused) testified = true;
+    const bool lists_it = report != nullptr && !report->accused;
+    const bool is_listed =
+        !(circle.heard & bit_of(suspect)) || report_of(peers[suspect].heartbeat, id) != nullptr;
+    if (!peers[id].accused && lists_it && is_listed) testified = true;
   });
   return testified;
 }
 
 bool evicted(HostId suspect, HostSet base, const Self& self, const PeerTable& peers, const Circle& circle) {
-  const int accusers = accusers_of(suspect, base, self, peers, circle);
+  const int accusers = accusers_of(suspect, base, self, peers, circle) +
+                       (would_be_accused(suspect, self, circle) && !peers[suspect].accused ? 1 : 0);
   if (accusers >= 2) return true;
   return accusers == 1 && !somebody_testifies(suspect, base, peers, circle) &&
          (suspect != self.id);  // our own eviction is told to us by a view, not concluded from one voice
