@@ -145,16 +145,21 @@ void World::perform(Port port, core::Actions actions) {
 void World::write_states(Node& node) {
   bool changed = false;
   for (std::size_t slot : node.host->ownership().slots()) {
-    const SlotStates states = node.host->states(slot);
-    if (states == node.states[slot]) continue;
-    write_slot(node, slot, states);
-    changed = true;
+    const core::FilterSets sets = node.host->filter_sets(slot);
+    if (node.written[slot] == sets) continue;
+    const SlotStates states = core::states_of(sets);
+    if (states != node.states[slot]) {
+      write_slot(node, slot, states);
+      changed = true;
+    }
+    node.written[slot] = sets;
   }
   if (changed) checkers_.states_changed(node.port);
 }
 
 void World::write_slot(Node& node, std::size_t slot, const SlotStates& states) {
   node.states[slot] = states;
+  node.written[slot].reset();
   auto& owned = node.owned[slot];
   uint64_t digest = slot;
   for (std::size_t word = 0; word < owned.size(); ++word) {

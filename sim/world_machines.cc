@@ -44,6 +44,7 @@ Node& World::make_node(Port port, HostId id) {
   node.mac = MacAddress{{0x52, 0x54, 0, 0, 0, port}};
   node.states.resize(kMaxSlots);
   node.owned.resize(kMaxSlots);
+  node.written.resize(kMaxSlots);
   return node;
 }
 

@@ -482,8 +482,8 @@ BucketSet Host::held_by_others(std::size_t slot) const {
   return held;
 }
 
-SlotStates Host::states(std::size_t slot) const {
-  return ownership_.states(slot, checks_all(), held_by_others(slot));
+FilterSets Host::filter_sets(std::size_t slot) const {
+  return ownership_.filter_sets(slot, checks_all(), held_by_others(slot));
 }
 
 }  // namespace nlb::core

@@ -73,8 +73,9 @@ void Host::hear(const wire::Heartbeat& heartbeat, Nanos now) {
   if (!known && !believe_or_note_candidate(heartbeat, now)) return;
   const bool old = known && heartbeat.header.sequence <= peer.sequence;
   if (old) return refuse_old(peer, now);
+  const bool same_flags = ((peer.heartbeat.flags ^ heartbeat.flags) & ~wire::kToClusterMac) == 0;
   const bool offers_same = known && peer.heartbeat.offers == heartbeat.offers &&
-                           peer.heartbeat.state == heartbeat.state && peer.heartbeat.flags == heartbeat.flags;
+                           peer.heartbeat.state == heartbeat.state && same_flags;
   if (!offers_same) digest_known_ = false;
   const bool changed = peer.heartbeat.view != heartbeat.view || peer.heartbeat.phase != heartbeat.phase ||
                        peer.heartbeat.held_generation != heartbeat.held_generation ||

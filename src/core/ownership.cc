@@ -49,8 +49,7 @@ bool Ownership::holds_anything() const {
   return false;
 }
 
-SlotStates Ownership::states(std::size_t slot, bool check_all, const BucketSet& others_hold) const {
-  // The two bits of a state (bucket_state.hh): owned, checked.
+FilterSets Ownership::filter_sets(std::size_t slot, bool check_all, const BucketSet& others_hold) const {
   const bool unknown = !live_known_ && !planted(Bug::closed_while_unknown);
   BucketSet may_hold;
   if (unknown) {
@@ -61,11 +60,15 @@ SlotStates Ownership::states(std::size_t slot, bool check_all, const BucketSet& 
   BucketSet others_may = others_hold;
   if (check_all) others_may.set();
   const BucketSet& owned = owned_[slot];
-  const BucketSet checked = (owned & others_may) | (~owned & may_hold);
+  return {owned, (owned & others_may) | (~owned & may_hold)};
+}
+
+// The two bits of a state (bucket_state.hh): owned, checked.
+SlotStates states_of(const FilterSets& sets) {
   SlotStates states;
   for (std::size_t bucket = 0; bucket < kBucketCount; ++bucket)
-    states[bucket] = static_cast<BucketState>(static_cast<unsigned>(owned[bucket]) |
-                                              static_cast<unsigned>(checked[bucket]) << 1);
+    states[bucket] = static_cast<BucketState>(static_cast<unsigned>(sets.owned[bucket]) |
+                                              static_cast<unsigned>(sets.checked[bucket]) << 1);
   return states;
 }
 

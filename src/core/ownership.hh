@@ -13,6 +13,13 @@ namespace nlb::core {
 using SlotTables = std::vector<OwnerTable>;  // by slot, only slots in use are filled
 using SlotBuckets = std::vector<BucketSet>;  // by slot
 
+// What the filter needs to know of a slot: the two bits of every bucket's state.
+struct FilterSets {
+  BucketSet owned, checked;
+  bool operator==(const FilterSets&) const = default;
+};
+[[nodiscard]] SlotStates states_of(const FilterSets& sets);
+
 class Ownership {
  public:
   explicit Ownership(std::vector<std::size_t> slots);
@@ -31,7 +38,7 @@ class Ownership {
   [[nodiscard]] bool holds_anything() const;
 
   // Owned buckets in `others_hold`, or all of them, are checked: strays dropped silently, no reset.
-  [[nodiscard]] SlotStates states(std::size_t slot, bool check_all, const BucketSet& others_hold) const;
+  [[nodiscard]] FilterSets filter_sets(std::size_t slot, bool check_all, const BucketSet& others_hold) const;
   [[nodiscard]] const std::vector<std::size_t>& slots() const { return slots_; }
 
  private:
