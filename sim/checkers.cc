@@ -98,13 +98,13 @@ void Checkers::judge_overlap(const Node& a, const Node& b) {
   const bool a_excused = excused_by_standstill(a), b_excused = excused_by_standstill(b);
   if (a_excused || b_excused) return;
   const bool a_runs = a.daemon_runs(), b_runs = b.daemon_runs();
-  const std::string both = shared_bucket(a, b) + " of " + name(a) + " and " + name(b);
-  if (a_runs && b_runs && scene_.known.acquainted(a.port, b.port, now)) return violate("one-owner", both);
+  const auto both = [&] { return shared_bucket(a, b) + " of " + name(a) + " and " + name(b); };
+  if (a_runs && b_runs && scene_.known.acquainted(a.port, b.port, now)) return violate("one-owner", both());
   if (a_runs != b_runs) {
     const Node& stalled = a_runs ? b : a;
     const Node& running = a_runs ? a : b;
     if ((stalled.knew & bit_of(running.port)) != 0)
-      violate("silent-when-stalled", both + "; the daemon of " + name(stalled) + " does not run");
+      violate("silent-when-stalled", both() + "; the daemon of " + name(stalled) + " does not run");
   }
 }
 

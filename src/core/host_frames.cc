@@ -66,6 +66,7 @@ bool Host::believe_or_note_candidate(const wire::Heartbeat& heartbeat, Nanos now
 
 void Host::hear(const wire::Heartbeat& heartbeat, Nanos now) {
   const HostId sender = heartbeat.header.sender;
+  peers_.heard_of |= bit_of(sender);
   if (sender == settings_.id) return hear_own_id(heartbeat, now);
   catch_up_with_own_echo(heartbeat, now);
   Peer& peer = peers_[sender];
@@ -215,7 +216,8 @@ wire::Header Host::next_header(Nanos now) {
 
 std::vector<wire::PeerReport> Host::compose_reports(Nanos now) const {
   std::vector<wire::PeerReport> reports;
-  for (HostId id = 1; id <= kMaxHosts; ++id) {
+  reports.reserve(static_cast<std::size_t>(std::popcount(peers_.heard_of)));
+  for_each_host(peers_.heard_of, [&](HostId id) {
     const Peer& peer = peers_[id];
     wire::PeerReport report;
     report.id = id;
@@ -236,10 +238,10 @@ std::vector<wire::PeerReport> Host::compose_reports(Nanos now) const {
       report.view = peer.heartbeat.view;
       report.held_generation = peer.held.view == view_.number ? peer.held.generation : uint16_t{0};
     } else {
-      continue;
+      return;
     }
     reports.push_back(report);
-  }
+  });
   return reports;
 }
 
@@ -275,12 +277,11 @@ void Host::say(Send::To to, const MacAddress& mac, uint16_t extra_flags, Nanos n
 void Host::say_held(Nanos now) {
   if (held_parts_.empty() || !is_active(state_)) return;
   bool missing = false;
-  for (HostId id = 1; id <= kMaxHosts; ++id) {
-    if (!(view_.members & bit_of(id)) || id == settings_.id) continue;
+  for_each_host(view_.members & ~bit_of(settings_.id), [&](HostId id) {
     const auto* report = report_of(peers_[id].heartbeat, settings_.id);
     missing = missing || report == nullptr || report->held_generation != held_generation_ ||
               peers_[id].heartbeat.view != view_.number;
-  }
+  });
   if (!missing) return;
   for (wire::HeldPart part : held_parts_) {
     part.header = next_header(now);
@@ -291,13 +292,12 @@ void Host::say_held(Nanos now) {
 // "Before a silent peer is evicted it is asked by unicast at its adapter's MAC": twice, from half the limit
 // on.
 void Host::ask_the_quiet(Nanos now) {
-  for (HostId id = 1; id <= kMaxHosts; ++id) {
-    Peer& peer = peers_[id];
-    if (!(view_.members & bit_of(id)) || id == settings_.id || peer.accused) continue;
+  for_each_host(view_.members & ~bit_of(settings_.id), [&](HostId id) {
+    const Peer& peer = peers_[id];
     const Nanos silence = now - peer.heard_at;
-    if (silence >= silence_limit() / 2 && silence < silence_limit())
+    if (!peer.accused && silence >= silence_limit() / 2 && silence < silence_limit())
       say(Send::To::peer, peer.heartbeat.adapter_mac, wire::kAsk, now);
-  }
+  });
 }
 
 // Our own, and what we know of ghosts: a member that never met the ghost learns of it here.

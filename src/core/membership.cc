@@ -93,9 +93,9 @@ const wire::PeerReport* report_of(const wire::Heartbeat& heartbeat, HostId about
 
 Circle circle_of(const Self& self, const PeerTable& peers, Nanos now, Nanos silence_limit) {
   Circle circle;
-  for (HostId id = 1; id <= kMaxHosts; ++id) {
+  for_each_host(peers.heard_of & ~bit_of(self.id), [&](HostId id) {
     const Peer& peer = peers[id];
-    if (id == self.id || !peer.believed || now - peer.heard_at >= silence_limit) continue;
+    if (!peer.believed || now - peer.heard_at >= silence_limit) return;
     circle.heard |= bit_of(id);
     const auto* report = report_of(peer.heartbeat, self.id);
     if (report != nullptr && report->incarnation == static_cast<uint32_t>(self.incarnation))
@@ -104,7 +104,7 @@ Circle circle_of(const Self& self, const PeerTable& peers, Nanos now, Nanos sile
     const bool same = differing_item(self.digests, peer.heartbeat.digests) == nullptr;
     const bool stays = (peer.heartbeat.flags & (wire::kLeaving | wire::kRestarting)) == 0;
     if (active && stays && same) circle.compatible |= bit_of(id);
-  }
+  });
   return circle;
 }
 
@@ -131,12 +131,10 @@ HostSet wanted_members(const Self& self, const PeerTable& peers, const Circle& c
     if (id != self.id && has_left(id, circle)) return;
     if (!evicted(id, base, self, peers, circle)) wanted |= bit_of(id);
   });
-  const HostSet reachable = circle.compatible & circle.mutual;
-  for (HostId id = 1; id <= kMaxHosts; ++id) {
-    const bool possible = id == self.id || (reachable & bit_of(id));
-    if (!possible || (wanted & bit_of(id))) continue;
+  const HostSet possible = (circle.compatible & circle.mutual) | bit_of(self.id);
+  for_each_host(possible & ~wanted, [&](HostId id) {
     if (hears_all(id, wanted, self, peers, circle, now - join_delay)) wanted |= bit_of(id);
-  }
+  });
   return wanted;
 }
 

@@ -25,7 +25,10 @@ struct Circle {            // whom this host hears now, and how
   HostSet compatible = 0;  // ... with the same configuration, and active
 };
 
-using PeerTable = std::array<Peer, kMaxHosts + 1>;  // by id
+// By id. Most of the 64 are never heard of: whoever walks over all peers walks over these.
+struct PeerTable : std::array<Peer, kMaxHosts + 1> {
+  HostSet heard_of = 0;  // something has come under this id; everybody else's entry is as it was at first
+};
 
 [[nodiscard]] Circle circle_of(const Self& self, const PeerTable& peers, Nanos now, Nanos silence_limit);
 

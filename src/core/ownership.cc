@@ -26,11 +26,13 @@ void Ownership::acquire(const SlotTables& tables, HostId self) {
       owned_[slot].set(bucket, tables[slot][bucket] == self);
     held_[slot] &= ~owned_[slot];
   }
+  look_whether_held();
 }
 
 void Ownership::set_live(const SlotBuckets& live) {
   for (std::size_t slot : slots_) held_[slot] = live[slot] & ~owned_[slot];
   live_known_ = true;
+  look_whether_held();
 }
 
 void Ownership::forget_live() {
@@ -43,10 +45,9 @@ bool Ownership::owns_anything() const {
   return false;
 }
 
-bool Ownership::holds_anything() const {
-  for (std::size_t slot : slots_)
-    if (held_[slot].any()) return true;
-  return false;
+void Ownership::look_whether_held() {
+  holds_anything_ = false;
+  for (std::size_t slot : slots_) holds_anything_ = holds_anything_ || held_[slot].any();
 }
 
 FilterSets Ownership::filter_sets(std::size_t slot, bool check_all, const BucketSet& others_hold) const {
