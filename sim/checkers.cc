@@ -50,9 +50,8 @@ std::string Checkers::shared_bucket(const Node& a, const Node& b) const {
 void Checkers::states_changed(Port port) {
   const Node& node = scene_.nodes[port];
   std::erase_if(overlapping_, [&](const Pair& pair) { return pair.a == port || pair.b == port; });
-  for (const Node& other : scene_.nodes)
-    if (other.port != 0 && other.port != port && other.kernel_alive && overlap(node, other))
-      overlapping_.push_back({port, other.port});
+  for (const Port other : scene_.ports)
+    if (other != port && overlap(node, scene_.nodes[other])) overlapping_.push_back({port, other});
   check_keep_flow(node);
 }
 
