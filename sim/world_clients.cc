@@ -31,7 +31,8 @@ bool World::connect(std::size_t slot) {
   std::size_t count = 0;
   for (const Port port : scene_.ports) {
     const Node& node = scene_.nodes[port];
-    if (node.serves() && node.accepts(slot, bucket_of(client, node.hash_seed), scene_.now)) who[count++] = port;
+    if (node.serves() && node.accepts(slot, bucket_of(client, node.hash_seed), scene_.now))
+      who[count++] = port;
   }
   if (count == 0) {
     ++counters_.unanswered;

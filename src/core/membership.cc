@@ -97,9 +97,11 @@ Circle circle_of(const Self& self, const PeerTable& peers, Nanos now, Nanos sile
     const Peer& peer = peers[id];
     if (!peer.believed || now - peer.heard_at >= silence_limit) return;
     circle.heard |= bit_of(id);
-    const auto* report = report_of(peer.heartbeat, self.id);
-    if (report != nullptr && report->incarnation == static_cast<uint32_t>(self.incarnation))
-      circle.mutual |= bit_of(id);
+    for (const wire::PeerReport& report : peer.heartbeat.peers) {
+      if (report.accused) circle.accused |= bit_of(report.id);
+      if (report.id == self.id && report.incarnation == static_cast<uint32_t>(self.incarnation))
+        circle.mutual |= bit_of(id);
+    }
     const bool active = is_active(peer.heartbeat.state);
     const bool same = differing_item(self.digests, peer.heartbeat.digests) == nullptr;
     const bool stays = (peer.heartbeat.flags & (wire::kLeaving | wire::kRestarting)) == 0;
@@ -112,6 +114,7 @@ int accusers_of(HostId suspect, HostSet base, const Self& self, const PeerTable&
                 const Circle& circle) {
   int accusers = 0;
   if (suspect != self.id && (base & bit_of(self.id)) && peers[suspect].accused) ++accusers;
+  if (!(circle.accused & bit_of(suspect))) return accusers;
   const uint64_t incarnation = suspect == self.id ? self.incarnation : peers[suspect].incarnation;
   for_each_host(base & circle.heard & ~bit_of(suspect), [&](HostId id) {
     const auto* report = report_of(peers[id].heartbeat, suspect);
@@ -149,6 +152,11 @@ HostId better_group_than_ours(const Self& self, const PeerTable& peers, const Ci
     digests.generation = 0;
     return digests;
   };
+  bool alike = true;  // as nearly always
+  for_each_host(circle.mutual, [&](HostId id) {
+    alike = alike && differing_item(self.digests, peers[id].heartbeat.digests) == nullptr;
+  });
+  if (alike) return 0;
   const HostSet speakers = circle.mutual | bit_of(self.id);
   std::vector<Group> groups = {{content(self.digests), bit_of(self.id) | (self.view_members & ~speakers),
                                 self.digests.generation, self.id}};

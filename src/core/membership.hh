@@ -23,6 +23,7 @@ struct Circle {            // whom this host hears now, and how
   HostSet heard = 0;       // believed, and a frame within D
   HostSet mutual = 0;      // ... that lists us
   HostSet compatible = 0;  // ... with the same configuration, and active
+  HostSet accused = 0;     // whom any of those that are heard accuses
 };
 
 // By id. Most of the 64 are never heard of: whoever walks over all peers walks over these.
