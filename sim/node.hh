@@ -50,6 +50,9 @@ struct Node {
   uint64_t hash_seed = 0;                                // of the bucket hash
   std::vector<uint32_t> flows;                           // connections that live here
 
+  Nanos counted_second = 0;
+  uint64_t sent_in_it = 0;
+
   // What is wrong, and how often.
   int off = 0, down = 0;        // no power; no daemon
   int stalled = 0, paused = 0;  // the daemon stands still; the machine does

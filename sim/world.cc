@@ -186,7 +186,16 @@ void World::take_scan(Node& node, uint32_t token) {
   perform(node.port, node.host->on_scan(token, live, node.flows.size(), node.clock.local(scene_.now)));
 }
 
+void World::count_sent(Node& from) {
+  if (const Nanos second = scene_.now / kSecond; second != from.counted_second) {
+    from.counted_second = second;
+    from.sent_in_it = 0;
+  }
+  counters_.busiest_second = std::max(counters_.busiest_second, ++from.sent_in_it);
+}
+
 void World::send(Node& from, const core::Send& message) {
+  count_sent(from);
   Packet packet;
   packet.source = from.mac;
   packet.destination = message.to == core::Send::To::group         ? switch_.macs().heartbeat_group
