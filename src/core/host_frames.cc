@@ -109,6 +109,7 @@ void Host::refuse_old(Peer& peer, Nanos now) {
 void Host::catch_up_with_own_echo(const wire::Heartbeat& heartbeat, Nanos now) {
   const auto* report = report_of(heartbeat, settings_.id);
   if (report == nullptr || report->incarnation != low(settings_.incarnation)) return;
+  if (report->accused && report->sequence == 0) return;
   const auto ahead = static_cast<int32_t>(report->sequence - low(sequence_));
   if (ahead <= 0) return;
   sequence_ += static_cast<uint32_t>(ahead);
@@ -234,6 +235,7 @@ std::vector<wire::PeerReport> Host::compose_reports(Nanos now) const {
       report.incarnation = low(peer.incarnation);
       report.sequence = low(peer.sequence);
       report.accused = peer.accused;
+      if (!heard) report.sequence = 0;  // an accusation only
       report.phase = peer.heartbeat.phase;
       report.view = peer.heartbeat.view;
       report.held_generation = peer.held.view == view_.number ? peer.held.generation : uint16_t{0};

@@ -34,9 +34,9 @@ bool has_left(HostId id, const Circle& circle) {
   return !(circle.compatible & bit_of(id));
 }
 
-// Is there a member, heard by us and not itself accused, that still hears the suspect?
+// Is there a member, this host or one heard by it and not itself accused, that still hears the suspect?
 bool somebody_testifies(HostId suspect, HostSet base, const PeerTable& peers, const Circle& circle) {
-  bool testified = false;
+  bool testified = (circle.heard & bit_of(suspect)) != 0 && !peers[suspect].accused;
   for_each_host(base & circle.heard & ~bit_of(suspect), [&](HostId id) {
     const wire::PeerReport* report = report_of(peers[id].heartbeat, suspect);
     if (!peers[id].accused && report != nullptr && !report->accused) testified = true;
@@ -51,6 +51,12 @@ bool evicted(HostId suspect, HostSet base, const Self& self, const PeerTable& pe
          (suspect != self.id);  // our own eviction is told to us by a view, not concluded from one voice
 }
 
+// Who lists a member only to accuse it hears nothing of it: sequence 0. Taken for hearing, it would bring the
+// accused back into the view in which it is accused again at once.
+bool is_mere_accusation(const wire::PeerReport* report) {
+  return report != nullptr && report->accused && report->sequence == 0;
+}
+
 // Of pairs with this host, only what has lasted for `join_delay` counts: several that come at once join at
 // once.
 bool hear_each_other(HostId a, HostId b, const Self& self, const PeerTable& peers, const Circle& circle,
@@ -60,6 +66,7 @@ bool hear_each_other(HostId a, HostId b, const Self& self, const PeerTable& peer
   if (!(circle.heard & bit_of(a)) || !(circle.heard & bit_of(b))) return false;
   const auto* a_of_b = report_of(peers[a].heartbeat, b);
   const auto* b_of_a = report_of(peers[b].heartbeat, a);
+  if (is_mere_accusation(a_of_b) || is_mere_accusation(b_of_a)) return false;
   return a_of_b != nullptr && b_of_a != nullptr &&
          a_of_b->incarnation == static_cast<uint32_t>(peers[b].incarnation) &&
          b_of_a->incarnation == static_cast<uint32_t>(peers[a].incarnation);
