@@ -51,9 +51,8 @@ std::string Checkers::shared_bucket(const Node& a, const Node& b) const {
 void Checkers::states_changed(Port port) {
   const Node& node = scene_.nodes[port];
   std::erase_if(overlapping_, [&](const Pair& pair) { return pair.a == port || pair.b == port; });
-  for (const Node& other : scene_.nodes)
-    if (other.port != 0 && other.port != port && other.kernel_alive && overlap(node, other))
-      overlapping_.push_back({port, other.port});
+  for (const Port other : scene_.ports)
+    if (other != port && overlap(node, scene_.nodes[other])) overlapping_.push_back({port, other});
   check_keep_flow(node);
 }
 
@@ -99,13 +98,13 @@ void Checkers::judge_overlap(const Node& a, const Node& b) {
   const bool a_excused = excused_by_standstill(a), b_excused = excused_by_standstill(b);
   if (a_excused || b_excused) return;
   const bool a_runs = a.daemon_runs(), b_runs = b.daemon_runs();
-  const std::string both = shared_bucket(a, b) + " of " + name(a) + " and " + name(b);
-  if (a_runs && b_runs && scene_.known.acquainted(a.port, b.port, now)) return violate("one-owner", both);
+  const auto both = [&] { return shared_bucket(a, b) + " of " + name(a) + " and " + name(b); };
+  if (a_runs && b_runs && scene_.known.acquainted(a.port, b.port, now)) return violate("one-owner", both());
   if (a_runs != b_runs) {
     const Node& stalled = a_runs ? b : a;
     const Node& running = a_runs ? a : b;
     if ((stalled.knew & bit_of(running.port)) != 0)
-      violate("silent-when-stalled", both + "; the daemon of " + name(stalled) + " does not run");
+      violate("silent-when-stalled", both() + "; the daemon of " + name(stalled) + " does not run");
   }
 }
 

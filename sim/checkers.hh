@@ -24,6 +24,7 @@ struct Violation {
 struct Scene {
   Nanos now = kSecond;
   std::vector<Node> nodes;  // by port; [0] is nobody
+  std::vector<Port> ports;  // that have had a machine, ascending
   std::vector<Flow> flows;
   std::vector<std::size_t> slots;
   Network network;

@@ -147,16 +147,21 @@ void World::perform(Port port, core::Actions actions) {
 void World::write_states(Node& node) {
   bool changed = false;
   for (std::size_t slot : node.host->ownership().slots()) {
-    const SlotStates states = node.host->states(slot);
-    if (states == node.states[slot]) continue;
-    write_slot(node, slot, states);
-    changed = true;
+    const core::FilterSets sets = node.host->filter_sets(slot);
+    if (node.written[slot] == sets) continue;
+    const SlotStates states = core::states_of(sets);
+    if (states != node.states[slot]) {
+      write_slot(node, slot, states);
+      changed = true;
+    }
+    node.written[slot] = sets;
   }
   if (changed) checkers_.states_changed(node.port);
 }
 
 void World::write_slot(Node& node, std::size_t slot, const SlotStates& states) {
   node.states[slot] = states;
+  node.written[slot].reset();
   auto& owned = node.owned[slot];
   uint64_t digest = slot;
   for (std::size_t word = 0; word < owned.size(); ++word) {
@@ -183,7 +188,16 @@ void World::take_scan(Node& node, uint32_t token) {
   perform(node.port, node.host->on_scan(token, live, node.flows.size(), node.clock.local(scene_.now)));
 }
 
+void World::count_sent(Node& from) {
+  if (const Nanos second = scene_.now / kSecond; second != from.counted_second) {
+    from.counted_second = second;
+    from.sent_in_it = 0;
+  }
+  counters_.busiest_second = std::max(counters_.busiest_second, ++from.sent_in_it);
+}
+
 void World::send(Node& from, const core::Send& message) {
+  count_sent(from);
   Packet packet;
   packet.source = from.mac;
   packet.destination = message.to == core::Send::To::group         ? switch_.macs().heartbeat_group

@@ -132,7 +132,8 @@ class Host {
   Actions leave_for_restart(Nanos now);
 
   [[nodiscard]] Nanos next_wakeup() const;
-  [[nodiscard]] SlotStates states(std::size_t slot) const;
+  [[nodiscard]] FilterSets filter_sets(std::size_t slot) const;  // what the filter is to hold
+  [[nodiscard]] SlotStates states(std::size_t slot) const { return states_of(filter_sets(slot)); }
 
   // For those who show things.
   [[nodiscard]] HostState state() const { return state_; }

@@ -69,6 +69,7 @@ bool Host::believe_or_note_candidate(const wire::Heartbeat& heartbeat, Nanos now
 
 void Host::hear(const wire::Heartbeat& heartbeat, Nanos now) {
   const HostId sender = heartbeat.header.sender;
+  peers_.heard_of |= bit_of(sender);
   if (sender == settings_.id) return hear_own_id(heartbeat, now);
   catch_up_with_own_echo(heartbeat, now);
   Peer& peer = peers_[sender];
@@ -76,8 +77,9 @@ void Host::hear(const wire::Heartbeat& heartbeat, Nanos now) {
   if (!known && !believe_or_note_candidate(heartbeat, now)) return;
   const bool old = known && heartbeat.header.sequence <= peer.sequence;
   if (old) return refuse_old(peer, now);
+  const bool same_flags = ((peer.heartbeat.flags ^ heartbeat.flags) & ~wire::kToClusterMac) == 0;
   const bool offers_same = known && peer.heartbeat.offers == heartbeat.offers &&
-                           peer.heartbeat.state == heartbeat.state && peer.heartbeat.flags == heartbeat.flags;
+                           peer.heartbeat.state == heartbeat.state && same_flags;
   if (!offers_same) digest_known_ = false;
   const bool changed = peer.heartbeat.view != heartbeat.view || peer.heartbeat.phase != heartbeat.phase ||
                        peer.heartbeat.held_generation != heartbeat.held_generation ||
@@ -110,6 +112,7 @@ void Host::refuse_old(Peer& peer, Nanos now) {
 void Host::catch_up_with_own_echo(const wire::Heartbeat& heartbeat, Nanos now) {
   const auto* report = report_of(heartbeat, settings_.id);
   if (report == nullptr || report->incarnation != low(settings_.incarnation)) return;
+  if (report->accused && report->sequence == 0) return;
   const auto ahead = static_cast<int32_t>(report->sequence - low(sequence_));
   if (ahead <= 0) return;
   sequence_ += static_cast<uint32_t>(ahead);
@@ -220,7 +223,8 @@ wire::Header Host::next_header(Nanos now) {
 
 std::vector<wire::PeerReport> Host::compose_reports(Nanos now) const {
   std::vector<wire::PeerReport> reports;
-  for (HostId id = 1; id <= kMaxHosts; ++id) {
+  reports.reserve(static_cast<std::size_t>(std::popcount(peers_.heard_of)));
+  for_each_host(peers_.heard_of, [&](HostId id) {
     const Peer& peer = peers_[id];
     wire::PeerReport report;
     report.id = id;
@@ -237,14 +241,15 @@ std::vector<wire::PeerReport> Host::compose_reports(Nanos now) const {
       report.incarnation = low(peer.incarnation);
       report.sequence = low(peer.sequence);
       report.accused = peer.accused;
+      if (!heard) report.sequence = 0;  // an accusation only
       report.phase = peer.heartbeat.phase;
       report.view = peer.heartbeat.view;
       report.held_generation = peer.held.view == view_.number ? peer.held.generation : uint16_t{0};
     } else {
-      continue;
+      return;
     }
     reports.push_back(report);
-  }
+  });
   return reports;
 }
 
@@ -280,12 +285,11 @@ void Host::say(Send::To to, const MacAddress& mac, uint16_t extra_flags, Nanos n
 void Host::say_held(Nanos now) {
   if (held_parts_.empty() || !is_active(state_)) return;
   bool missing = false;
-  for (HostId id = 1; id <= kMaxHosts; ++id) {
-    if (!(view_.members & bit_of(id)) || id == settings_.id) continue;
+  for_each_host(view_.members & ~bit_of(settings_.id), [&](HostId id) {
     const auto* report = report_of(peers_[id].heartbeat, settings_.id);
     missing = missing || report == nullptr || report->held_generation != held_generation_ ||
               peers_[id].heartbeat.view != view_.number;
-  }
+  });
   if (!missing) return;
   for (wire::HeldPart part : held_parts_) {
     part.header = next_header(now);
@@ -296,13 +300,12 @@ void Host::say_held(Nanos now) {
 // "Before a silent peer is evicted it is asked by unicast at its adapter's MAC": twice, from half the limit
 // on.
 void Host::ask_the_quiet(Nanos now) {
-  for (HostId id = 1; id <= kMaxHosts; ++id) {
-    Peer& peer = peers_[id];
-    if (!(view_.members & bit_of(id)) || id == settings_.id || peer.accused) continue;
+  for_each_host(view_.members & ~bit_of(settings_.id), [&](HostId id) {
+    const Peer& peer = peers_[id];
     const Nanos silence = now - peer.heard_at;
-    if (silence >= silence_limit() / 2 && silence < silence_limit())
+    if (!peer.accused && silence >= silence_limit() / 2 && silence < silence_limit())
       say(Send::To::peer, peer.heartbeat.adapter_mac, wire::kAsk, now);
-  }
+  });
 }
 
 // Our own, and what we know of ghosts: a member that never met the ghost learns of it here.

@@ -72,19 +72,10 @@ uint64_t Host::content_digest(HostSet members) const {
 SlotTables Host::compute_tables(HostSet members) const {
   const auto offers = members_offers(members);
   SlotTables tables(kMaxSlots);
-  std::vector<std::pair<std::vector<uint32_t>, std::size_t>> done;  // equal weights give equal tables
   for (std::size_t slot : ownership_.slots()) {
-    const bool spread = slot < kMaxRules && settings_.rules[slot].mode == FilteringMode::multiple;
-    std::vector<uint32_t> weights;
-    for (const auto& offer : offers)
-      weights.push_back(spread && offer.takes_new_flows ? weight_of_offer(offer.offers[slot]) : 0);
-    std::size_t same = kMaxSlots;
-    for (const auto& [known, of_slot] : done)
-      if (spread && known == weights) same = of_slot;
-    tables[slot] = same != kMaxSlots ? tables[same] : owners_of_slot(slot, settings_.rules, offers);
+    tables[slot] = owners_of_slot(slot, settings_.rules, offers);
     if (planted(Bug::bucket_forgotten)) tables[slot][7] = 0;
     if (planted(Bug::default_host_is_me) && slot == kDefaultSlot) tables[slot].fill(settings_.id);
-    if (spread && same == kMaxSlots) done.emplace_back(weights, slot);
   }
   return tables;
 }
