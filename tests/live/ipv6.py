@@ -15,7 +15,7 @@ CLUSTER = CLUSTER_MAC["unicast"]
 EVEN = {1: 100 / 3, 2: 100 / 3, 3: 100 / 3}
 CLIENT = str(Path(__file__).with_name("client6.py"))
 PATH_MTU = 1300
-ERROR = "8388608"  # of tshark's severities
+GOOD, ERROR = "1", "8388608"  # tshark's checksum status and severity
 # client1 - switch - gateway - (small MTU) - router - far
 ROUTER, FAR, FAR_ADDRESS = "nlb6-router", "nlb6-far", "fd78:2::2"
 
@@ -47,7 +47,8 @@ def discovery_is_sound(captures, path):
     frames = subprocess.run(words, capture_output=True, text=True, check=True).stdout.splitlines()
     path.unlink()
     need(frames, "there is no neighbour discovery in the captures")
-    faulty = [frame for frame in frames if frame.split("\t")[:2] != ["1", ""] or ERROR in frame.split("\t")[2]]
+    split = [frame.split("\t") for frame in frames]
+    faulty = [frame for frame in split if frame[:2] != [GOOD, ""] or ERROR in frame[2]]
     need(not faulty, f"{len(faulty)} of {len(frames)} frames are malformed: {faulty[:3]}")
     return f"{len(frames)} frames of neighbour discovery, none malformed"
 
