@@ -71,6 +71,8 @@ TEST(Filter, cost_of_a_frame) {
   const auto to_vip = [](uint8_t flags) {
     return Ethernet{kClusterMac, kClientMac}.wrap(0x0800, Ipv4{kClient, kVip}.wrap(6, tcp(40000, 80, flags)));
   };
+  const Frame segment6 =
+      Ethernet{kClusterMac, kClientMac}.wrap(0x86dd, ipv6(kClient6, kVip6, 6, tcp(40000, 80, kAck), 64));
   const Frame other =
       Ethernet{kAdapterMac, kClientMac}.wrap(0x0800, Ipv4{kClient, kDedicated}.wrap(6, tcp(1, 2, kAck)));
   std::vector<Measured> all;
@@ -81,6 +83,8 @@ TEST(Filter, cost_of_a_frame) {
   all.push_back(
       filter("bucket in transition (socket lookup, miss)", to_vip(kAck), BucketState::owned_checked));
   all.push_back(filter("not for a VIP, pass", other, BucketState::owned));
+  all.push_back(filter("IPv6, foreign bucket, drop", segment6, BucketState::foreign));
+  all.push_back(filter("IPv6, own bucket, segment", segment6, BucketState::owned));
   report(all);
 }
 
