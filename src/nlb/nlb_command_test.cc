@@ -216,6 +216,10 @@ TEST_F(NlbCommand, WorksWithoutADaemonWhereItCan) {
   EXPECT_NE(macs.out.find("02:01:0a:4d:00:64 (host 1) to 02:40:0a:4d:00:64 (host 64)"), std::string::npos)
       << macs.out;
   EXPECT_EQ(json::parse(nlb("--json ip2mac 10.77.0.100", false).out)["masked"].size(), 64u);
+  EXPECT_EQ(json::parse(nlb("--json ip2mac 2001:db8:1::100", false).out)["unicast"], "02:bf:20:00:0c:b8");
+  for (const char* nobody :
+       {"224.0.0.1", "127.0.0.1", "fe80::1", "ff02::1", "::", "2001:db8::/64", "::ffff:1.2.3.4"})
+    EXPECT_EQ(nlb(std::string("ip2mac ") + nobody, false).exit, 2) << nobody;
   const auto key = directory_ + "/web.key";
   EXPECT_EQ(nlb("keygen -o " + key, false).exit, 0);
   EXPECT_EQ(nlb("keygen " + key, false).exit, 1) << "never over an existing one";

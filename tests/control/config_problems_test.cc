@@ -88,7 +88,6 @@ const BadCase kBadCases[] = {
     {3, "vips = [\"::ffff:10.77.0.100\"]", 3, "is not an address"},
     {3, "vips = [\"fe80::1%eth0\"]", 3, "is not an address"},
     {3, "vips = [\"2001:db8::1\", \"2001:DB8:0::1/64\"]", 3, "VIP 2001:db8::1 is there twice"},
-    {4, "mode = \"igmp\"\nvips = [\"2001:db8::1\"]", 4, "mode is \"igmp\", whose group 239.255.y.z"},
     {4, "mode = \"anycast\"", 4, "mode is \"anycast\"; allowed: \"unicast\", \"multicast\" or \"igmp\""},
     {4, "mode = \"multicast\"\nmac_strategy = \"add\"", 5, "mac_strategy goes only with mode \"unicast\""},
     {4, "mac_strategy = \"swap\"", 4, "mac_strategy is \"swap\"; allowed: \"auto\", \"add\" or \"replace\""},
@@ -210,7 +209,7 @@ TEST(ConfigProblems, AreAllReportedInTheOrderOfLines) {
             "f:2: period_ms is 1; allowed: 10..10000\n"
             "f:4: name must be a text in quotes, not the number 1; allowed: 1 to 32 letters, digits, \"-\" "
             "and \"_\"\n"
-            "f:5: vips is empty; allowed: a list of 1 to 64 IPv4 addresses, each \"ADDRESS\" or "
+            "f:5: vips is empty; allowed: a list of 1 to 64 IPv4 or IPv6 addresses, each \"ADDRESS\" or "
             "\"ADDRESS/PREFIX\"\n"
             "f:6: section [host] is missing");
 }
@@ -228,9 +227,30 @@ TEST(ConfigProblems, CountRulesAndVips) {
   for (int i = 1; i <= 65; ++i) vips << (i == 1 ? "" : ", ") << "\"10.77.0." << i << "\"";
   const auto many_vips = parse_config(good_with(3, "vips = [" + vips.str() + "]"), "f");
   ASSERT_FALSE(many_vips.has_value());
-  EXPECT_EQ(many_vips.error().at(0).text(),
-            "f:3: vips has 65 addresses; allowed: a list of 1 to 64 IPv4 addresses, each \"ADDRESS\" or "
-            "\"ADDRESS/PREFIX\"");
+  EXPECT_EQ(
+      many_vips.error().at(0).text(),
+      "f:3: vips has 65 addresses; allowed: a list of 1 to 64 IPv4 or IPv6 addresses, each \"ADDRESS\" or "
+      "\"ADDRESS/PREFIX\"");
+}
+
+TEST(ConfigProblems, IgmpNeedsAnIpv4VipFirst) {
+  const auto with_vips = [](const std::string& vips) {
+    std::string text = good_with(4, "mode = \"igmp\"");
+    return parse_config(text.replace(text.find("\"10.77.0.100/24\""), 16, vips), "f");
+  };
+  const auto config = with_vips("\"2001:db8::1/64\"");
+  ASSERT_FALSE(config.has_value());
+  EXPECT_NE(text_of(config.error()).find("f:4: mode is \"igmp\", whose group 239.255.y.z"), std::string::npos)
+      << text_of(config.error());
+  EXPECT_TRUE(with_vips("\"10.77.0.100\", \"2001:db8::1\""));
+}
+
+TEST(ConfigProblems, AnIpv6VipIsAsGoodAsAnother) {
+  const auto config = parse_config(
+      good_with(3, "vips = [\"2001:db8::100/64\", \"10.77.0.100\"]") + "vip = \"2001:DB8:0::100\"\n", "f");
+  ASSERT_TRUE(config.has_value()) << text_of(config.error());
+  EXPECT_EQ(config->config.vips.front(), (Vip{*IpAddress::parse("2001:db8::100"), 64}));
+  EXPECT_EQ(config->config.rules.front().vip, IpAddress::parse("2001:db8::100"));
 }
 
 TEST(ConfigProblems, TheUnchangedTextIsGood) {
