@@ -6,6 +6,8 @@
 #define NLB_BPF_GUARD_ND_H
 
 #include "guard_address.h"
+
+#define NLB_ND_OPTIONS_READ NLB_MAX_ND_OPTIONS
 #include "nd.h"
 
 static nlb_inline __u32 nlb_guard_judge_nd_target(struct nlb_guard_frame* frame, const struct nlb_nd* nd,

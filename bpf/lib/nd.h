@@ -15,6 +15,10 @@
 
 #include "load.h"
 
+#ifndef NLB_ND_OPTIONS_READ /* a program may read more, before it includes this */
+#define NLB_ND_OPTIONS_READ NLB_MAX_VIP_ND_OPTIONS
+#endif
+
 enum {
   NLB_ND_ROUTER_SOLICITATION = 133,
   NLB_ND_ROUTER_ADVERTISEMENT,
@@ -82,7 +86,7 @@ __attribute__((noinline)) int nlb_read_nd(struct nlb_context* ctx, struct nlb_nd
   if (!nd) return 0;
   offset = nd->offset + nlb_nd_head_bytes(nd->type);
   if (nd->end > nlb_frame_bytes(ctx) || offset > nd->end) return 0;
-  for (int i = 0; i < NLB_MAX_ND_OPTIONS && offset != nd->end; ++i) {
+  for (int i = 0; i < NLB_ND_OPTIONS_READ && offset != nd->end; ++i) {
     if (offset > nd->end || nlb_load(ctx, offset, &option, sizeof(option)) || !option.units) return 0;
     if (!nlb_take_nd_option(nd, &option, offset)) return 0;
     offset += option.units * 8U;

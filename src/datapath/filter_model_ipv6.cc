@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The model's IPv6: extension headers, neighbour discovery (RFC 4861), ICMPv6 (RFC 4443), fragments.
-#include <nlb/abi/limits.h>
+#include <nlb/abi/filter.h>
 
 #include <array>
 #include <optional>
@@ -72,7 +72,7 @@ std::optional<std::size_t> end_of(Bytes ip) {
 std::optional<Bytes> bound_mac(Bytes options, uint8_t wanted) {
   std::optional<Bytes> found;
   for (int count = 0; !options.empty(); ++count) {
-    if (count == NLB_MAX_ND_OPTIONS || options.size() < 8 || options[1] == 0) return std::nullopt;
+    if (count == NLB_MAX_VIP_ND_OPTIONS || options.size() < 8 || options[1] == 0) return std::nullopt;
     const std::size_t bytes = std::size_t{8} * options[1];
     if (bytes > options.size()) return std::nullopt;
     if (options[0] == wanted) {

@@ -175,7 +175,7 @@ def claimed_mac(message, options, wanted):
     """The one MAC that the options of this type name; None: none, several, or nonsense."""
     macs = set()
     rest = message[options:]
-    for _ in range(192):
+    for _ in range(16):
         if not rest:
             return macs.pop() if len(macs) == 1 else None
         if len(rest) < 8 or rest[1] == 0 or len(rest) < rest[1] * 8:

@@ -77,7 +77,7 @@ class RandomIpv6 {
   }
   static Frame options(Draw& draw) {
     Frame all;
-    for (uint32_t count = draw.chance(3) ? draw.below(12) : draw.below(2); count > 0; --count) {
+    for (uint32_t count = draw.chance(3) ? draw.below(20) : draw.below(2); count > 0; --count) {
       const auto type = draw.pick<uint8_t>({kSourceOption, kTargetOption, 14});
       Frame one = link_layer(type, any_mac(draw));
       if (draw.chance(10)) one[1] = static_cast<uint8_t>(draw.below(4));

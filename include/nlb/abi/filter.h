@@ -38,6 +38,10 @@
 #define NLB_VIP_TABLE_BITS 10
 #define NLB_VIP_TABLE_SIZE (1 << NLB_VIP_TABLE_BITS)
 
+#define NLB_MAX_VIP_ND_OPTIONS                                                 \
+  16 /* of a message about a VIP; more are malformed. Keeps verification short \
+      */
+
 #define NLB_FRAGMENT_ENTRIES 8192
 #define NLB_RESET_ENTRIES 16384
 #define NLB_RESET_FORGET_NS 10000000000ULL /* a reset provoked again later than this starts anew */
