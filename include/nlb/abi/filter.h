@@ -38,9 +38,8 @@
 #define NLB_VIP_TABLE_BITS 10
 #define NLB_VIP_TABLE_SIZE (1 << NLB_VIP_TABLE_BITS)
 
-#define NLB_MAX_VIP_ND_OPTIONS                                                 \
-  16 /* of a message about a VIP; more are malformed. Keeps verification short \
-      */
+/* Of a message about a VIP; more are malformed. Keeps verification short. */
+#define NLB_MAX_VIP_ND_OPTIONS 16
 
 #define NLB_FRAGMENT_ENTRIES 8192
 #define NLB_RESET_ENTRIES 16384
