@@ -21,6 +21,7 @@ std::string Violation::text() const {
 }
 
 void Checkers::violate(const std::string& invariant, const std::string& what) {
+  if (!only_.empty() && invariant != only_) return;
   const auto same = [&](const Violation& violation) { return violation.invariant == invariant; };
   if (static_cast<std::size_t>(std::ranges::count_if(violations_, same)) >= kViolationsKept) return;
   violations_.push_back({invariant, what, scene_.now});

@@ -61,6 +61,7 @@ class Checkers {
   void daemon_lives(uint64_t incarnation) { ended_.erase(incarnation); }
   void believed(const Node& node, const wire::Header& header);  // replay
   void violate(const std::string& invariant, const std::string& what);
+  void judge_only(const std::string& invariant) { only_ = invariant; }
 
   [[nodiscard]] const std::vector<Violation>& violations() const { return violations_; }
   [[nodiscard]] Nanos longest_frozen_window() const { return longest_frozen_window_; }
@@ -79,6 +80,7 @@ class Checkers {
 
   Scene& scene_;
   std::vector<Pair> overlapping_;
+  std::string only_;
   std::vector<Violation> violations_;
   // By sender's port and listener's id: when the newest frame was sent, by the sender's clock, that the
   // listener's daemon has judged.

@@ -79,7 +79,9 @@ struct Node {
   [[nodiscard]] bool serves() const {
     return kernel_runs() && !filter_closed && isolated == 0 && no_carrier == 0 && deaf == 0;
   }
-  [[nodiscard]] bool lease_valid(Nanos now) const { return clock.local(now) < lease; }
+  [[nodiscard]] bool lease_valid(Nanos now) const {
+    return clock.local(now) < lease || (core::planted(core::Bug::lease_unread) && lease != 0);
+  }
   [[nodiscard]] BucketState state(std::size_t slot, uint32_t bucket) const { return states[slot][bucket]; }
   [[nodiscard]] bool accepts(std::size_t slot, uint32_t bucket, Nanos now) const {
     const BucketState state = states[slot][bucket];

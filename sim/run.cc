@@ -25,6 +25,7 @@ class Run {
     const auto drawn = static_cast<HostId>(2 + random_.below(random_.below(4) == 0 ? 15 : 5));
     result_.hosts = options.hosts != 0 ? options.hosts : drawn;
     if (options.trace) world_.tell_story();
+    world_.judge_only(options.only);
     if (options.sender_loss != 0) world_.set_sender_loss(options.sender_loss);
     draw_rules();
     if (random_.below(2) != 0) world_.add_gateway();

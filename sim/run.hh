@@ -21,6 +21,7 @@ struct RunOptions {
   std::optional<FaultPlan> faults;  // given: in place of the drawn list, times from the start
   int64_t sender_loss = 0;          // parts in a million, all the time
   bool trace = false;
+  std::string only;  // judge by this invariant alone; empty = by all
 };
 
 struct RunResult {

@@ -68,6 +68,7 @@ class World {
   [[nodiscard]] core::Settings settings(Port port);
   void violate(const std::string& invariant, const std::string& what) { checkers_.violate(invariant, what); }
   void tell(const std::string& text) { scene_.trace.tell(scene_.now, text); }
+  void judge_only(const std::string& invariant) { checkers_.judge_only(invariant); }
   void tell_story() { scene_.trace.told = true; }
   void perform(Port port, core::Actions actions);
   std::vector<PortRule> rules{PortRule{}};

@@ -43,6 +43,7 @@ namespace nlb::core {
   X(unaware_ignored, "unaware-ignored", "one-owner", "keeps what it took from who does not know")           \
   X(unknown_not_held, "unknown-not-held", "no-foreign-reset", "a ghost whose list is missing holds little") \
   X(lease_of_minutes, "lease-of-minutes", "frozen-window", "a lease of ten times D")                        \
+  X(lease_unread, "lease-unread", "silent-when-stalled", "the world's: the filter does not look at leases") \
   X(from_cluster_mac, "from-cluster-mac", "guarded-port", "the world's: a host sends from the cluster MAC") \
   X(guard_asleep, "guard-asleep", "mac-truth", "the world's: the same, and no guard refuses it")            \
   X(key_known, "key-known", "wire", "the world's: the stranger has the cluster's key")
