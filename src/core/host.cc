@@ -223,7 +223,7 @@ Actions Host::leave_for_restart(Nanos now) {
 // are slewed.
 void Host::notice_standstill(Nanos now) {
   const Nanos last_turn = next_tick_ - period();
-  if (phase_ == Phase::none || standstill_after_ == last_turn || planted(Bug::standstill_ignored)) return;
+  if (phase_ == Phase::none || standstill_after_ == last_turn) return;
   if (now - last_turn < silence_limit() * 9 / 10) return;
   standstill_after_ = last_turn;
   listening_since_ = now;

@@ -231,7 +231,6 @@ void Host::yield_to_the_unaware(const wire::Heartbeat& heartbeat, Nanos now) {
   const HostId id = heartbeat.header.sender;
   if (!(not_heard_since_evicted_ & bit_of(id)) || was_long_under_way(heartbeat, now)) return;
   not_heard_since_evicted_ &= ~bit_of(id);
-  if (planted(Bug::unaware_ignored)) return;
   if (!in_a_view(heartbeat) || !(heartbeat.view_members & bit_of(settings_.id))) return;
   left_behind_until_[id] = now + silence_limit();
   if (!ownership_.owns_anything()) return;
@@ -258,7 +257,6 @@ void Host::note_left_behind(HostSet before, HostSet after, Nanos now) {
 
 bool Host::somebody_left_behind_owns(Nanos now, const Circle& circle) const {
   bool owns = false;
-  if (planted(Bug::left_behind_ignored)) return owns;
   for_each_host(circle.heard & ~view_.members, [&](HostId id) {
     owns = owns || (in_a_view(peers_[id].heartbeat) && now < left_behind_until_[id]);
   });
@@ -334,7 +332,7 @@ void Host::remember_ghost(HostId id, Nanos now) {
   Ghost ghost;
   ghost.id = id;
   ghost.buckets = peer.held.slots.empty() ? SlotBuckets(kMaxSlots) : peer.held.slots;
-  if (!held_complete(peer) && !planted(Bug::unknown_not_held))  // it died before it had said what it holds
+  if (!held_complete(peer))  // it died before it had said what it holds
     for (std::size_t slot : ownership_.slots()) ghost.buckets[slot].set();
   for (std::size_t slot : ownership_.slots())
     for (std::size_t bucket = 0; bucket < kBucketCount; ++bucket)

@@ -38,10 +38,6 @@ namespace nlb::core {
   X(lease_from_reception, "lease-from-reception", "lease", "counts from the echo's arrival, not the send")  \
   X(replay_believed, "replay-believed", "replay", "believes an incarnation that echoes nothing")            \
   X(sequence_ignored, "sequence-ignored", "replay", "takes a frame that is not newer")                      \
-  X(standstill_ignored, "standstill-ignored", "one-owner", "does not mind that it stood still")             \
-  X(left_behind_ignored, "left-behind-ignored", "one-owner", "acquires beside those who stayed outside")    \
-  X(unaware_ignored, "unaware-ignored", "one-owner", "keeps what it took from who does not know")           \
-  X(unknown_not_held, "unknown-not-held", "no-foreign-reset", "a ghost whose list is missing holds little") \
   X(lease_of_minutes, "lease-of-minutes", "frozen-window", "a lease of ten times D")                        \
   X(lease_unread, "lease-unread", "silent-when-stalled", "the world's: the filter does not look at leases") \
   X(from_cluster_mac, "from-cluster-mac", "guarded-port", "the world's: a host sends from the cluster MAC") \
