@@ -151,7 +151,6 @@ class Host {
   }
   [[nodiscard]] Nanos period() const { return kMillisecond * settings_.period_ms; }
   [[nodiscard]] Nanos lease_length() const {
-    if (planted(Bug::lease_of_minutes)) return silence_limit() * 10;
     return planted(Bug::lease_too_long) ? silence_limit() * 3 / 2 : silence_limit() / 4 * 3;
   }  // L <= 0.75 D: clocks slew by 10 %
   // True while somebody may hold connections in buckets of ours without our knowing which.

@@ -38,7 +38,6 @@ namespace nlb::core {
   X(lease_from_reception, "lease-from-reception", "lease", "counts from the echo's arrival, not the send")  \
   X(replay_believed, "replay-believed", "replay", "believes an incarnation that echoes nothing")            \
   X(sequence_ignored, "sequence-ignored", "replay", "takes a frame that is not newer")                      \
-  X(lease_of_minutes, "lease-of-minutes", "frozen-window", "a lease of ten times D")                        \
   X(lease_unread, "lease-unread", "silent-when-stalled", "the world's: the filter does not look at leases") \
   X(from_cluster_mac, "from-cluster-mac", "guarded-port", "the world's: a host sends from the cluster MAC") \
   X(guard_asleep, "guard-asleep", "mac-truth", "the world's: the same, and no guard refuses it")            \
