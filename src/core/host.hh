@@ -186,6 +186,7 @@ class Host {
   [[nodiscard]] bool somebody_left_behind_owns(Nanos now, const Circle& circle) const;
   void start_view(uint32_t number, HostSet members, uint64_t digest, Nanos now);
   void go_alone(const std::string& cause);
+  void fall_out(const std::string& cause, Nanos now);
   void advance_phase(Nanos now, const Circle& circle);
   void release(Nanos now);
   void acquire(Nanos now);
@@ -241,7 +242,8 @@ class Host {
   Ownership ownership_;
   SlotTables tables_;                    // of the last acquired view
   HostSet not_heard_since_evicted_ = 0;  // evicted as silent; their next frame tells whether they know
-  bool renew_view_ = false;              // owns nothing in an acquired view: acquire in a new one
+  Nanos fell_out_at_ = 0, stays_out_until_ = 0;
+  bool renew_view_ = false;    // owns nothing in an acquired view: acquire in a new one
   bool quiet_ = false;         // as of the last evaluation: frames that say nothing new change nothing
   bool digest_known_ = false;  // of the members and what they offered when it was computed
   HostSet digest_members_ = 0;

@@ -110,8 +110,7 @@ bool Host::yields_to_a_better_view(const Circle& circle) const {
   bool yields = false;
   for_each_host(circle.mutual & circle.compatible & ~view_.members, [&](HostId id) {
     const auto& heartbeat = peers_[id].heartbeat;
-    const bool without_us = in_a_view(heartbeat) && !(heartbeat.view_members & bit_of(settings_.id));
-    yields = yields || (without_us && is_better_than_ours(heartbeat.view_members));
+    yields = yields || (in_a_view(heartbeat) && is_better_than_ours(heartbeat.view_members));
   });
   return yields;
 }
@@ -168,12 +167,22 @@ bool Host::may_serve_alone(Nanos now, const Circle& circle) const {
   return !company;
 }
 
+// Whoever falls out again and again, because losses show it another picture with every frame, lets a period
+// pass before it joins: so views do not come and go at the rate of frames.
+void Host::fall_out(const std::string& cause, Nanos now) {
+  if (phase_ == Phase::none) return;
+  if (fell_out_at_ != 0 && now - fell_out_at_ < silence_limit()) stays_out_until_ = now + period();
+  fell_out_at_ = now;
+  go_alone(cause);
+}
+
 void Host::settle_view(Nanos now, const Circle& circle) {
   if (planted(Bug::settles_never) && phase_ == Phase::acquired) return;
-  if (shut_out_by_a_peer(circle)) return go_alone("the others have formed a view without this host");
+  if (shut_out_by_a_peer(circle)) return fall_out("the others have formed a view without this host", now);
   if (gateway_missed_ && std::popcount(view_.members) == 1 && phase_ != Phase::none)
     return go_alone("nobody is heard, and the gateway does not answer");
-  if (waits_for_a_late_view(circle)) return go_alone("a better view is heard, but its frames come too late");
+  if (waits_for_a_late_view(circle))
+    return fall_out("a better view is heard, but its frames come too late", now);
   if (yields_to_a_better_view(circle) && ownership_.owns_anything()) {
     note(Notice::Kind::view_changed, 0, "owns nothing until it has joined the larger view in earshot");
     ownership_.clear();
@@ -181,7 +190,8 @@ void Host::settle_view(Nanos now, const Circle& circle) {
   }
   const HostSet wanted = wanted_members(self(), peers_, circle, now, period());
   if (!(wanted & bit_of(settings_.id)))
-    return go_alone("the others do not hear this host, or not all of them do");
+    return fall_out("the others do not hear this host, or not all of them do", now);
+  if (phase_ == Phase::none && now < stays_out_until_) return;
   if (wanted == bit_of(settings_.id) && std::popcount(view_.members) == 1 && phase_ == Phase::none &&
       !may_serve_alone(now, circle))
     return;  // still listening
