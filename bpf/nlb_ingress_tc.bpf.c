@@ -25,7 +25,7 @@ static nlb_inline void nlb_pull_headers(struct __sk_buff* skb) {
 }
 
 static nlb_inline __u32 nlb_decide_skb(struct __sk_buff* skb, const struct nlb_view* view) {
-  struct nlb_frame frame = {.ctx = skb, .bytes = skb->len};
+  struct nlb_frame frame = {.ctx = skb, .bytes = skb->len, .admits = 1};
   __u32 verdict;
 
   nlb_pull_headers(skb);
@@ -35,7 +35,6 @@ static nlb_inline __u32 nlb_decide_skb(struct __sk_buff* skb, const struct nlb_v
     verdict = NLB_VERDICT_vlan;
   else
     verdict = nlb_decide(&frame, view);
-  nlb_count(verdict, frame.bytes);
   return verdict;
 }
 
@@ -81,7 +80,13 @@ int nlb_ingress_tc(struct __sk_buff* skb) {
     if (nlb_mend_ethernet(skb)) return TC_ACT_SHOT;
     verdict = nlb_handed_over(skb);
   }
-  if (verdict == NLB_UNDECIDED) verdict = nlb_decide_skb(skb, &view);
+  /* XDP has seen the heartbeat and admitted nothing: that is done here, once. */
+  if (verdict == NLB_UNDECIDED || verdict == NLB_VERDICT_heartbeat) {
+    __u32 handed = verdict;
+
+    verdict = nlb_decide_skb(skb, &view);
+    if (verdict != handed) nlb_count(verdict, skb->len);
+  }
 
   switch (nlb_action_of(verdict)) {
     case NLB_ACTION_PASS:

@@ -103,6 +103,7 @@ def main():
     parser.add_argument("--seconds", type=float, help="no repeat begins after that")
     parser.add_argument("--directory", default="build/faults", help="where the records are")
     parser.add_argument("--fresh", action="store_true", help="forget what is on record there")
+    parser.add_argument("--commit", help="what is measured, where the tree cannot tell; default: git's word")
     parser.add_argument("--list", action="store_true", help="what there is")
     options = parser.parse_args()
     if options.list:
@@ -117,7 +118,7 @@ def main():
     lab = Lab(options.nlb)
     run = Run(options.name, lab, False)
     try:
-        rounds(options, run, Player(lab, commit_id(), options.directory))
+        rounds(options, run, Player(lab, options.commit or commit_id(), options.directory))
     except KeyboardInterrupt:
         print("interrupted; the records are kept, the next run goes on")
     finally:
