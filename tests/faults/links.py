@@ -44,6 +44,8 @@ def flapping(stage):
     return figures
 
 
+# Where frames are lost at random until the end, an impatient attempt may fail at the end.
+LOSSY = {name: bound for name, bound in {"views": 0, **SAFE, **KEEP_FLOW}.items() if name != "never_ended"}
 STANDS = {"views": 0, **SAFE, **KEEP_FLOW}
 SCENARIOS = [
     Scenario("9", "receive-only", "nothing that a host sends arrives",
@@ -56,7 +58,7 @@ SCENARIOS = [
              "the view stands: one accuser is none", bad_link("split host1 host2", heal="switch"),
              {"gap_ms": 0, **STANDS}, in_ci=True),
     *(Scenario("12", f"loss-{share}", f"{share} % of a host's frames are lost", "the view stands",
-               bad_link(f"loss host2 {share}"), STANDS) for share in (1, 5, 10)),
+               bad_link(f"loss host2 {share}"), LOSSY) for share in (1, 5, 10)),
     Scenario("12", "loss-20", "20 % of a host's frames are lost", "nothing is answered twice",
              bad_link("loss host2 20"), {"views": 4, "two_owners": 0}),
     Scenario("12", "bursts", "all frames of a host are lost for 300 ms, three times, 1 s apart",
