@@ -29,7 +29,7 @@ using Frame = std::vector<uint8_t>;
 constexpr std::size_t kRecorded = 20, kPrepared = 1024, kBatch = 64, kLiveBatch = 1 << 17;
 constexpr std::size_t kVersionOffset = ETH_HLEN + 4;  // docs/protocol/heartbeat.md
 constexpr std::size_t kSequenceOffset = ETH_HLEN + 36;
-constexpr std::size_t kShortest = 20;                 // of a truncated payload
+constexpr std::size_t kShortest = 20;  // of a truncated payload
 
 // Heartbeats of others, from the wire; fewer than asked when none came for two seconds.
 std::vector<Frame> record(unsigned index) {

@@ -22,7 +22,8 @@ Result<LiveFrames> LiveFrames::open(unsigned interface_index) {
       {.code = BPF_JMP | BPF_EXIT, .dst_reg = 0, .src_reg = 0, .off = 0, .imm = 0},
   };
   const int program = bpf_prog_load(BPF_PROG_TYPE_XDP, "nlb_lab_live", "GPL", send_back, 2, nullptr);
-  if (program < 0) return fail(std::string("cannot load a program that sends: ") + std::strerror(errno), errno);
+  if (program < 0)
+    return fail(std::string("cannot load a program that sends: ") + std::strerror(errno), errno);
   return LiveFrames(program, interface_index);
 }
 

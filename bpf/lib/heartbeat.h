@@ -60,14 +60,16 @@ static nlb_inline __u32 nlb_decide_tagged(const struct nlb_heartbeat_header* hea
   __u64* newest = bpf_map_lookup_elem(&nlb_senders, &sender);
   __u64 sequence = nlb_big_endian_8(header->sequence);
 
-  if (newest) {
-    if (sequence <= *(volatile __u64*)newest) return NLB_VERDICT_heartbeat_replayed;
+  if (header->sender > NLB_MAX_HOSTS) return NLB_VERDICT_heartbeat_excess;
+  if (newest && sequence > *(volatile __u64*)newest) {
     if (admits) *(volatile __u64*)newest = sequence;
     return NLB_VERDICT_heartbeat;
   }
-  if (header->sender > NLB_MAX_HOSTS) return NLB_VERDICT_heartbeat_excess;
+  if (newest)
+    return nlb_spend_one(NLB_BUDGET_REPLAYED + header->sender, admits) ? NLB_VERDICT_heartbeat
+                                                                       : NLB_VERDICT_heartbeat_replayed;
   return nlb_spend_one(NLB_BUDGET_NEWCOMER + header->sender, admits) ? NLB_VERDICT_heartbeat
-                                                                      : NLB_VERDICT_heartbeat_excess;
+                                                                     : NLB_VERDICT_heartbeat_excess;
 }
 
 static nlb_inline __u32 nlb_decide_heartbeat(const struct nlb_frame* frame, const struct nlb_bank* bank) {

@@ -86,7 +86,8 @@ class Datapath {
   [[nodiscard]] virtual SlotStates buckets(std::size_t slot) const = 0;
 
   // Heartbeats that are tagged by one of these keys, with a number that is new for an incarnation that is
-  // believed, pass the filter without a limit; what else has their EtherType has a budget (nlb/abi/heartbeat.h).
+  // believed, pass the filter without a limit; what else has their EtherType has a budget
+  // (nlb/abi/heartbeat.h).
   virtual void set_heartbeat_keys(std::span<const HeartbeatKey> keys) = 0;
   virtual void forget_senders() = 0;
   // One incarnation a host id: the one that was believed before is believed no more.

@@ -151,7 +151,8 @@ nlb_verdict FilterModel::judge_heartbeat(Bytes payload, Bytes source_mac) {
     const auto incarnation = uint64_t{long_word(payload, 28)} << 32 | long_word(payload, 32);
     const auto sequence = uint64_t{long_word(payload, 36)} << 32 | long_word(payload, 40);
     if (const auto newest = newest_.find({sender, incarnation}); newest != newest_.end()) {
-      if (sequence <= newest->second) return NLB_VERDICT_heartbeat_replayed;
+      if (sequence <= newest->second)
+        return spend(NLB_BUDGET_REPLAYED + sender) ? NLB_VERDICT_heartbeat : NLB_VERDICT_heartbeat_replayed;
       newest->second = sequence;
       return NLB_VERDICT_heartbeat;
     }

@@ -376,7 +376,7 @@ void Daemon::check_frames_filtered() {
       events_.add(EventId::frames_refused,
                   std::to_string(fresh) + " frames of the heartbeat's type dropped in the kernel: " +
                       (counter.name == "heartbeat_excess" ? "nobody's of this cluster, beyond their budget"
-                                                          : "members' heartbeats once more"),
+                                                          : "old heartbeats of members, beyond their budget"),
                   {{"reason", counter.name}, {"count", std::to_string(fresh)}});
     reported = counter.packets;
   }

@@ -232,7 +232,8 @@ class AsioProtocol final : public Protocol {
 
   // The core has taken this frame: its sender needs no budget from now on.
   void remember_sender(const wire::Frame& frame) {
-    const auto& header = std::visit([](const auto& body) -> const wire::Header& { return body.header; }, frame);
+    const auto& header =
+        std::visit([](const auto& body) -> const wire::Header& { return body.header; }, frame);
     uint64_t& believed = believed_[header.sender];
     if (believed == header.incarnation) return;
     believed = header.incarnation;

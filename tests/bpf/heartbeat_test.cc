@@ -41,8 +41,10 @@ constexpr std::size_t kTagAt = 44 + 144 + 16;
 const Fixture kHeartbeats[] = {
     {"a believed hosts next heartbeat passes when nothing is left", kNext, NLB_VERDICT_heartbeat, spent},
     {"a number far ahead passes", said(numbered(1'000'000)), NLB_VERDICT_heartbeat, spent},
-    {"its newest number again is a replay", said(numbered(100)), NLB_VERDICT_heartbeat_replayed},
-    {"an older number is a replay", said(numbered(99)), NLB_VERDICT_heartbeat_replayed, spent},
+    {"a believed hosts newest number again has a budget", said(numbered(100)), NLB_VERDICT_heartbeat},
+    {"its newest number again is a replay beyond it", said(numbered(100)), NLB_VERDICT_heartbeat_replayed,
+     spent},
+    {"an older number is a replay beyond it", said(numbered(99)), NLB_VERDICT_heartbeat_replayed, spent},
     {"one with a priority tag passes",
      Ethernet{kToGroup.to, kToGroup.from, {0}}.wrap(kType, heartbeat(numbered(101))), NLB_VERDICT_heartbeat,
      spent},
@@ -51,7 +53,8 @@ const Fixture kHeartbeats[] = {
      spent},
     {"padding behind the tag does not matter", padded(kNext, 4), NLB_VERDICT_heartbeat, spent},
     {"another incarnation has a budget", said({3, 1, 5}), NLB_VERDICT_heartbeat},
-    {"another incarnation beyond its budget does not pass", said({3, 1, 5}), NLB_VERDICT_heartbeat_excess, spent},
+    {"another incarnation beyond its budget does not pass", said({3, 1, 5}), NLB_VERDICT_heartbeat_excess,
+     spent},
     {"another host with that incarnation is another sender", said({4, kBelieved.incarnation, 101}),
      NLB_VERDICT_heartbeat_excess, spent},
     {"a host id that cannot be does not pass", said({65, 1, 5}), NLB_VERDICT_heartbeat_excess},
@@ -61,10 +64,11 @@ const Fixture kHeartbeats[] = {
     {"a changed length is a strangers", spoiled(kNext, 9), NLB_VERDICT_heartbeat_excess, spent},
     {"a frame without its tag is a strangers", cut(kNext, 8), NLB_VERDICT_heartbeat_excess, spent},
     {"a frame whose tag is cut is a strangers", cut(kNext, 1), NLB_VERDICT_heartbeat_excess, spent},
-    {"another clusters frame is a strangers",
-     kToGroup.wrap(kType, heartbeat(numbered(101), other_tag_key())), NLB_VERDICT_heartbeat_excess, spent},
+    {"another clusters frame is a strangers", kToGroup.wrap(kType, heartbeat(numbered(101), other_tag_key())),
+     NLB_VERDICT_heartbeat_excess, spent},
     {"a stranger has a budget", kToGroup.wrap(kType, Frame(60, 1)), NLB_VERDICT_heartbeat},
-    {"a header alone is a strangers", kToGroup.wrap(kType, Frame(44, 0xff)), NLB_VERDICT_heartbeat_excess, spent},
+    {"a header alone is a strangers", kToGroup.wrap(kType, Frame(44, 0xff)), NLB_VERDICT_heartbeat_excess,
+     spent},
     {"less than a header is a strangers", kToGroup.wrap(kType, Frame(43, 0xff)), NLB_VERDICT_heartbeat_excess,
      spent},
 };
@@ -94,6 +98,7 @@ class HeartbeatGates : public testing::Test {
 };
 
 TEST_F(HeartbeatGates, tc_remembers_the_number_and_xdp_only_looks) {
+  bpf_.set_budget(NLB_BUDGET_REPLAYED + kBelieved.id, true);
   EXPECT_EQ(judge(kNext, Hook::xdp), NLB_VERDICT_heartbeat);
   EXPECT_EQ(judge(kNext, Hook::xdp), NLB_VERDICT_heartbeat);
   EXPECT_EQ(judge(kNext), NLB_VERDICT_heartbeat);
@@ -116,7 +121,8 @@ TEST_F(HeartbeatGates, strangers_do_not_take_each_others_and_nobody_a_newcomers)
     slots.insert(nlb_stranger_budget(0x0706050403020100, 0x0f0e0d0c0b0a0908, from.octets.data()));
   }
   EXPECT_GE(slots.size(), 30U) << "they spread";
-  const uint32_t first = nlb_stranger_budget(0x0706050403020100, 0x0f0e0d0c0b0a0908, stranger_mac(1).octets.data());
+  const uint32_t first =
+      nlb_stranger_budget(0x0706050403020100, 0x0f0e0d0c0b0a0908, stranger_mac(1).octets.data());
   bpf_.set_budget(first, true);
   for (const Hook hook : {Hook::xdp, Hook::ingress}) {
     EXPECT_EQ(judge(stranger(1), hook), NLB_VERDICT_heartbeat_excess);
@@ -131,6 +137,7 @@ TEST_F(HeartbeatGates, replays_of_a_former_life_contest_the_return_of_that_host_
   EXPECT_EQ(judge(said({4, 1, 5})), NLB_VERDICT_heartbeat);
   EXPECT_EQ(judge(stranger(1)), NLB_VERDICT_heartbeat);
   EXPECT_EQ(judge(kNext), NLB_VERDICT_heartbeat);
+  EXPECT_EQ(judge(kNext), NLB_VERDICT_heartbeat) << "and what is replayed has a budget apart from it";
 }
 
 TEST_F(HeartbeatGates, all_strangers_together_have_a_limit_that_no_member_meets) {

@@ -12,7 +12,8 @@ struct Speaker {
   HostId id;
   uint64_t incarnation, sequence;
 };
-inline constexpr Speaker kBelieved{3, 0x1122334455667788, 100};  // whom the daemon believes, its newest number
+inline constexpr Speaker kBelieved{3, 0x1122334455667788,
+                                   100};  // whom the daemon believes, its newest number
 
 HeartbeatKey tag_key();  // the cluster's
 HeartbeatKey other_tag_key();

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """A naive second opinion on every verdict, written from the description of the filter, not from its code.
 
-Reads lines: "world <bound> <replace> <lease> <spent> <state seed>" or "<verdict> <frame in hex>"; exits 1 at the
-first verdict that it does not share. The cluster is that of example_config() in harness.cc."""
+Reads lines: "world <bound> <replace> <lease> <spent> <state seed>" or "<verdict> <frame in hex>"; exits 1 at
+the first verdict that it does not share. The cluster is that of example_config() in harness.cc."""
 import sys
 from struct import unpack
 
@@ -180,7 +180,7 @@ def heartbeat(world, p):
         return "heartbeat_excess" if p[7] > 64 else others
     sequence = int.from_bytes(p[36:44], "big")
     if sequence <= world.newest[sender]:
-        return "heartbeat_replayed"
+        return "heartbeat_replayed" if world.spent else "heartbeat"
     world.newest[sender] = sequence
     return "heartbeat"
 

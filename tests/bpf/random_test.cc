@@ -44,7 +44,8 @@ class Generator {
     Frame payload = heartbeat(speaker, chance(6) ? other_tag_key() : tag_key(), below(200));
     if (chance(4)) payload.resize(payload.size() - below(70));
     if (chance(4)) payload.resize(payload.size() + below(9), 0);
-    if (chance(3)) payload[below(static_cast<uint32_t>(payload.size()))] ^= static_cast<uint8_t>(1 << below(8));
+    if (chance(3))
+      payload[below(static_cast<uint32_t>(payload.size()))] ^= static_cast<uint8_t>(1 << below(8));
     return ethernet.wrap(0x88b5, payload);
   }
   uint16_t type() {
@@ -178,8 +179,8 @@ TEST(RandomPackets, kernel_model_and_oracle_agree) {
   ASSERT_NE(oracle, nullptr);
   uint64_t done = 0;
   while (done < packets) {
-    const World world{!generator.chance(12), generator.chance(2), !generator.chance(6),
-                      generator.chance(2), generator.below(1000)};
+    const World world{!generator.chance(12), generator.chance(2), !generator.chance(6), generator.chance(2),
+                      generator.below(1000)};
     Trial trial(world, oracle);
     for (uint64_t i = 0; i < kPerWorld && done < packets; ++i, ++done) {
       const Frame frame = generator.frame();

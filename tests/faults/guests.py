@@ -5,11 +5,27 @@ The guest does not know that time passed: what waits in its queue it may answer 
 by then. How long is measured: by every SYN that two hosts answered after the guest went on."""
 import time
 
-from capture import Capture
+from capture import ACK, RST, SYN, Capture
 from live import VIP, host_mac
 from scenario import Scenario, Setup
 
 LEASE_MS = 375
+PATIENCE_S = 20  # of a client of `nlb lab load`
+FIN = 0x01
+
+
+def under_way(capture, host, instant):
+    """How many connections that host had answered and not ended by then."""
+    open_flows = set()
+    for packet in capture.ips():
+        flow = (packet.to_ip, packet.to_port)
+        if packet.time > instant or packet.source != host_mac(host) or packet.from_ip != VIP:
+            continue
+        if packet.flags & (SYN | ACK) == SYN | ACK:
+            open_flows.add(flow)
+        elif packet.flags & (FIN | RST):
+            open_flows.discard(flow)
+    return len(open_flows)
 
 
 def paused(seconds):
@@ -19,13 +35,19 @@ def paused(seconds):
             load = lab.start_load(int(150 * (seconds + 4)), "--rate", 150, "--concurrency", 1000)
             time.sleep(1)
             stage.fault("pause", "host2", "host")
+            stopped = time.time()
             time.sleep(seconds)
             resumed = time.time()
             stage.fault("resume", "host2", "host")
             lab.wait_members(stage.everyone, 40)
             figures = {"whole_ms": 1000 * (time.time() - resumed)}
-            figures["patient_failed"] = lab.finish(load)["failed"]
+            served = lab.finish(load)
+            figures.update(patient_failed=served["failed"], failures=served["failures"],
+                           latency_p50_ms=served["latency_ms"]["p50"])
         stage.whole()
+        figures["under_way"] = under_way(capture, 2, stopped)
+        if seconds > PATIENCE_S:  # the machine might as well be dead
+            figures["patient_failed"] = max(0, figures["patient_failed"] - figures["under_way"])
         flows = capture.handshakes(VIP, 80)
         double = {flow for flow, (_, answers) in flows.items() if len(set(answers)) > 1}
         late = [packet.time for packet in capture.ips()

@@ -47,8 +47,8 @@ def clean_split(stage):
     return figures
 
 
-# Each side owns every bucket until both have heard each other, both ways, for two periods (`one-owner`): a SYN
-# that comes in that time is answered by both. Half a period more for the frames' own way.
+# Each side owns every bucket until both have heard each other, both ways, for two periods (`one-owner`): a
+# SYN that comes in that time is answered by both. Half a period more for the frames' own way.
 MEETING_S = 0.125
 
 

@@ -76,8 +76,8 @@ class Stage:
 
     @contextlib.contextmanager
     def watched(self, figures, streams=0, seconds=4, dead=None, witness=None, client="client1", meetings=()):
-        """Records the wire, streams and views meanwhile. `dead` is a host whose streams may end; `meetings` are
-        times (from, to) at which two owners are no violation: those count as at_heal."""
+        """Records the wire, streams and views meanwhile. `dead` is a host whose streams may end; `meetings`
+        are times (from, to) at which two owners are no violation: those count as at_heal."""
         begin, process = time.time(), None
         witness = witness or next(host for host in self.everyone if host != dead)
         with Capture(self.lab, f"tcp and host {VIP}") as capture:

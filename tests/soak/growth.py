@@ -28,6 +28,6 @@ def judge(samples, warm_up_events=FULL_RING):
         seen = sorted({one[name] for one in steady})
         need(len(seen) == 1, f"{name} do not stay: {seen}")
     wrong = [f"{one['fault']}: {one['wrong']}" for one in samples if one["wrong"]]
-    need(not wrong, f"clients failed after {len(wrong)} of {len(samples)} faults: {wrong[0] if wrong else ''}")
+    need(not wrong, f"clients failed after {len(wrong)} of {len(samples)} faults: {wrong[:1]}")
     return f"memory {first['rss_kb']} KiB {growth:+d} since {first['at_s']:.0f} s, " + \
            ", ".join(f"{first[name]} {name}" for name in CONSTANT)

@@ -4,8 +4,8 @@
 
 Host 1 is never restarted: its memory and descriptors are watched over the whole run. Programs, maps and pins
 of this lab's hosts are counted each time the cluster has healed, when there is nothing that a fault could
-explain; then, too, no client may fail. Samples go to build/soak/SEED.json as the run goes on; the last line is
-the verdict. `--leak memory|descriptors` puts tests/soak/leak.cc under every nlbd: such a run must fail."""
+explain; then, too, no client may fail. Samples go to build/soak/SEED.json as the run goes on; the last line
+is the verdict. `--leak memory|descriptors` puts tests/soak/leak.cc under every nlbd: such a run must fail."""
 import argparse
 import json
 import os
@@ -95,11 +95,11 @@ def one_fault(lab, choice):
     return what, ""
 
 
-def leaky_daemon(directory, kind, library):
+def leaky_daemon(directory, kind, nlb):
     """A program that is nlbd with the leak under it."""
     path = Path(directory).resolve() / f"nlbd-that-leaks-{kind}"
-    path.write_text(f"#!/bin/sh\nLD_PRELOAD={Path(library).resolve()} NLB_LEAK={kind} exec "
-                    f"{Path(library).resolve().parent}/nlbd \"$@\"\n")
+    library = nlb.parent.parent / "tests/nlb-leak.so"
+    path.write_text(f"#!/bin/sh\nLD_PRELOAD={library} NLB_LEAK={kind} exec {nlb.parent}/nlbd \"$@\"\n")
     path.chmod(0o755)
     return str(path)
 
@@ -129,8 +129,7 @@ def main():
     samples, verdict, failed = [], "", True
     Path(options.out).mkdir(parents=True, exist_ok=True)
     if options.leak:
-        library = Path(options.nlb).parent / "nlb-leak.so"
-        os.environ["NLB_LAB_NLBD"] = leaky_daemon(options.out, options.leak, library)
+        os.environ["NLB_LAB_NLBD"] = leaky_daemon(options.out, options.leak, Path(options.nlb).resolve())
 
     def keep(text):
         whole = {"schema": 1, "seed": options.seed, "failed": failed, "verdict": text, "samples": samples}

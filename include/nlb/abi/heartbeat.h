@@ -4,16 +4,19 @@
  *
  * A frame carries, behind its stated length, a tag over its header and its signature. Who has the cluster's
  * key has made it. The daemon names the incarnations that it believes; a believed sender's next number passes
- * without a limit, an old one is a replay. Everything else has a budget:
+ * without a limit. Everything else has a budget:
  *
  *   index                        who                                           frames a second
  *   0                            all strangers together                        16,000
  *   NLB_BUDGET_STRANGER + 0..63  strangers whose source MAC falls there        1,000
  *   NLB_BUDGET_NEWCOMER + id     tagged, of an incarnation not believed (yet)  1,000
+ *   NLB_BUDGET_REPLAYED + id     tagged, believed, the number not newer        1,000
  *
  * So a flood without the key takes nothing from members; a replay of what a member said in a former life
- * contests the return of that member alone. A budget is one number: the instant at which it is whole again,
- * never more than NLB_BUDGET_FRAMES intervals ahead (generic cell rate algorithm, ITU-T I.371). */
+ * contests the return of that member alone. Old numbers are not dropped at once: a machine that was set back
+ * to a snapshot uses them, and the daemon tells it so. A budget is one number: the instant at which it is
+ * whole again, never more than NLB_BUDGET_FRAMES intervals ahead (generic cell rate algorithm, ITU-T I.371).
+ */
 #ifndef NLB_ABI_HEARTBEAT_H
 #define NLB_ABI_HEARTBEAT_H
 
@@ -32,7 +35,8 @@
 #define NLB_BUDGET_ALL_STRANGERS 0
 #define NLB_BUDGET_STRANGER 1
 #define NLB_BUDGET_NEWCOMER (NLB_BUDGET_STRANGER + NLB_STRANGER_SLOTS)
-#define NLB_BUDGET_COUNT (NLB_BUDGET_NEWCOMER + NLB_MAX_HOSTS + 1)
+#define NLB_BUDGET_REPLAYED (NLB_BUDGET_NEWCOMER + NLB_MAX_HOSTS + 1)
+#define NLB_BUDGET_COUNT (NLB_BUDGET_REPLAYED + NLB_MAX_HOSTS + 1)
 
 #define NLB_BUDGET_FRAMES 256ULL         /* at once, after a pause */
 #define NLB_ALL_STRANGERS_FRAMES 4096ULL /* at once, of all strangers */
@@ -124,7 +128,8 @@ static inline __attribute__((always_inline)) __u32 nlb_stranger_budget(__u64 k0,
   __u32 high = (__u32)mac[0] << 24 | (__u32)mac[1] << 16 | (__u32)mac[2] << 8 | mac[3];
   __u32 low = (__u32)mac[4] << 8 | mac[5];
 
-  return NLB_BUDGET_STRANGER + (nlb_bucket_v4(k0, k1, NLB_AFFINITY_NONE, high, low) & (NLB_STRANGER_SLOTS - 1));
+  return NLB_BUDGET_STRANGER +
+         (nlb_bucket_v4(k0, k1, NLB_AFFINITY_NONE, high, low) & (NLB_STRANGER_SLOTS - 1));
 }
 
 #endif
