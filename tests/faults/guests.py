@@ -10,6 +10,7 @@ from live import VIP, host_mac
 from scenario import Scenario, Setup
 
 LEASE_MS = 375
+RATE = 60  # an emulated guest of a busy machine serves that
 PATIENCE_S = 20  # of a client of `nlb lab load`
 FIN = 0x01
 
@@ -32,7 +33,7 @@ def paused(seconds):
     def play(stage):
         lab = stage.lab
         with Capture(lab, f"tcp and host {VIP}") as capture:
-            load = lab.start_load(int(150 * (seconds + 4)), "--rate", 150, "--concurrency", 1000)
+            load = lab.start_load(int(RATE * (seconds + 4)), "--rate", RATE, "--concurrency", 1000)
             time.sleep(1)
             stage.fault("pause", "host2", "host")
             stopped = time.time()
