@@ -147,6 +147,7 @@ def storms(run):
             need(rate > 100_000, f"too slow to prove anything: {rate:.0f} a second")
             need(read < 20_000, f"nlbd read {read:.0f} frames a second: they are not limited")
             need(used < 0.9, f"a thread of nlbd used {100 * used:.0f} % of a processor")
+            need("heartbeat_excess" in lab.host(1, "--json", "events").stdout, "no event tells of it")
             notes.append(f"{rate:.0f} frames a second, {read:.0f} read; busiest thread {100 * used:.0f} % of "
                          f"a processor, longest silence {silence} ms")
 
