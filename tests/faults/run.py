@@ -46,6 +46,8 @@ class Player:
             self.prepare(scenario.setup)
             figures = scenario.play(Stage(self.lab))
             violations = scenario.violations(figures)
+            if violations:
+                print_logs(self.lab)
         except (Failure, OSError, subprocess.SubprocessError) as problem:
             violations = [f"{type(problem).__name__}: {problem}"[:600]]
             print_logs(self.lab)
