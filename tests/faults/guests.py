@@ -8,10 +8,10 @@ import time
 from capture import ACK, RST, SYN, Capture
 from live import VIP, host_mac
 from scenario import Scenario, Setup
+from stage import DETECTION_MS
 
 LEASE_MS = 375
 RATE = 60  # an emulated guest of a busy machine serves that
-PATIENCE_S = 20  # of a client of `nlb lab load`
 FIN = 0x01
 
 
@@ -43,11 +43,11 @@ def paused(seconds):
             lab.wait_members(stage.everyone, 40)
             figures = {"whole_ms": 1000 * (time.time() - resumed)}
             served = lab.finish(load)
-            figures.update(patient_failed=served["failed"], failures=served["failures"],
-                           latency_p50_ms=served["latency_ms"]["p50"])
+            figures.update(patient_failed=served["failed"], failed=served["failed"],
+                           failures=served["failures"], latency_p50_ms=served["latency_ms"]["p50"])
         stage.whole()
         figures["under_way"] = under_way(capture, 2, stopped)
-        if seconds > PATIENCE_S:  # the machine might as well be dead
+        if 1000 * seconds > DETECTION_MS:  # the others take it for dead, and reset what it had
             figures["patient_failed"] = max(0, figures["patient_failed"] - figures["under_way"])
         flows = capture.handshakes(VIP, 80)
         double = {flow for flow, (_, answers) in flows.items() if len(set(answers)) > 1}
