@@ -14,15 +14,9 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "live"))
 # pylint: disable=wrong-import-position
 import table  # noqa: E402
-from live import SKIPPED, Failure, Lab, Run, need, print_logs  # noqa: E402
+from live import SKIPPED, Failure, Lab, Run, commit_id, need, print_logs  # noqa: E402
 from record import Record, is_figure  # noqa: E402
 from stage import Stage  # noqa: E402
-
-
-def commit_id():
-    done = subprocess.run(["git", "describe", "--always", "--dirty", "--abbrev=12"], capture_output=True,
-                          text=True, cwd=Path(__file__).parent, check=False)
-    return done.stdout.strip() or "unknown"
 
 
 class Player:

@@ -46,6 +46,13 @@ def wait_for(what, condition, seconds):
     return time.monotonic() - begin
 
 
+def commit_id():
+    """Which commit the tree is, for records of measurements."""
+    done = subprocess.run(["git", "describe", "--always", "--dirty", "--abbrev=12"], capture_output=True,
+                          text=True, cwd=Path(__file__).parent, check=False)
+    return done.stdout.strip() or "unknown"
+
+
 def lab_networks():
     """The lab's own namespaces that exist; other tests have theirs, and they may run at the same time."""
     names = [path.name for path in Path("/run/netns").glob("nlb-*")]

@@ -18,7 +18,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "live"))
 # pylint: disable=wrong-import-position
-from live import Failure, Lab, need, need_no_failure  # noqa: E402
+from live import Failure, Lab, commit_id, need, need_no_failure  # noqa: E402
 from growth import FULL_RING, judge  # noqa: E402
 
 PINS = Path("/sys/fs/bpf/opennlb")
@@ -122,6 +122,7 @@ def main():
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(1 << 31))
     parser.add_argument("--out", default="build/soak")
     parser.add_argument("--warm-up-events", type=int, default=FULL_RING, help="before the base line is taken")
+    parser.add_argument("--commit", default=commit_id(), help="what is measured; default: git's word")
     parser.add_argument("--leak", choices=["memory", "descriptors"], help="plant one")
     options = parser.parse_args()
     print(f"soak: seed {options.seed}, {options.hours:g} hours", flush=True)
@@ -132,7 +133,8 @@ def main():
         os.environ["NLB_LAB_NLBD"] = leaky_daemon(options.out, options.leak, Path(options.nlb).resolve())
 
     def keep(text):
-        whole = {"schema": 1, "seed": options.seed, "failed": failed, "verdict": text, "samples": samples}
+        whole = {"schema": 1, "seed": options.seed, "commit": options.commit, "failed": failed,
+                 "verdict": text, "samples": samples}
         (Path(options.out) / f"{options.seed}.json").write_text(json.dumps(whole, indent=1))
 
     try:
