@@ -19,9 +19,9 @@ fault the cluster had to be whole within 30 s and to serve 200 connections. Host
 daemon is the one that is measured.
 
 Base line: the first sample after {ring} events of host 1. Until then what is bounded fills up: the daemon
-keeps its last {ring} events in memory, some 2 KiB each, and the C library makes an arena for the first threads that
-prove a path anew. Programs, maps and pins are those of this lab's daemons, of whatever process and pin
-directory else there are on the machine.
+keeps its last {ring} events in memory, some 2 KiB each, and the C library makes an arena for the first
+threads that prove a path anew. Programs, maps and pins are those of this lab's daemons, whatever others there
+are on the machine.
 
 | | |
 |---|---|
