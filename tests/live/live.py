@@ -46,6 +46,19 @@ def wait_for(what, condition, seconds):
     return time.monotonic() - begin
 
 
+def processes(belongs):
+    """{process id: its command line as words} of those of which belongs(words) is true."""
+    found = {}
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            words = (entry / "cmdline").read_bytes().decode(errors="replace").split("\0")
+        except OSError:
+            continue
+        if belongs(words):
+            found[int(entry.name)] = words
+    return found
+
+
 def commit_id():
     """Which commit the tree is, for records of measurements."""
     done = subprocess.run(["git", "describe", "--always", "--dirty", "--abbrev=12"], capture_output=True,
