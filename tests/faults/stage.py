@@ -90,6 +90,7 @@ class Stage:
                     figures.update(self.broken(self.finish(process), dead))
         twice = two_owners(capture)
         figures["two_owners"] = sum(not any(a <= when <= b for a, b in meetings) for when in twice)
+        figures["two_owners_ms"] = 1000 * (max(twice) - min(twice)) if twice else 0
         if meetings:
             figures["at_heal"] = len(twice) - figures["two_owners"]
         views = self.history(witness, begin)

@@ -36,10 +36,9 @@ KNOWN = {  # requirements that are not met, and why
     "daemon-killed":
         "a daemon that starts anew says that it owns nothing, so the others take its share at once and give "
         "it back: two views, no stream broken; it does not resume its incarnation",
-    "delay-500":
-        "a constant delay beyond the lease, both ways: the host is evicted and readmitted, its lease does "
-        "not hold, nobody serves its share, and connections were answered by two hosts; membership does "
-        "not ask how old an echo is",
+    "flapping":
+        "nothing holds a link back that comes and goes: each loss evicts, each return admits, twenty views in "
+        "ten seconds; and of what is under way at the lost host, some connections fail each time",
 }
 
 ABSENT = [
