@@ -124,7 +124,8 @@ bool Host::yields_to_a_better_view(const Circle& circle) const {
 bool Host::waits_for_a_late_view(const Circle& circle) const {
   bool waits = false;
   for_each_host(circle.heard & circle.compatible & ~circle.mutual & ~view_.members, [&](HostId id) {
-    waits = waits || (report_of(peers_[id].heartbeat, settings_.id) != nullptr && states_a_better_view(id));
+    waits = waits ||
+            (report_of_hearing(peers_[id].heartbeat, settings_.id) != nullptr && states_a_better_view(id));
   });
   return waits;
 }
@@ -214,7 +215,7 @@ void Host::settle_view(Nanos now, const Circle& circle) {
 // It lists a frame of ours that is older than a host may list, slewed clocks included: it tells how things
 // stood before its sender's lease was over.
 bool Host::was_long_under_way(const wire::Heartbeat& heartbeat, Nanos now) const {
-  const auto* report = report_of(heartbeat, settings_.id);
+  const auto* report = report_of_hearing(heartbeat, settings_.id);
   if (report == nullptr || report->incarnation != static_cast<uint32_t>(settings_.incarnation)) return false;
   const auto sent = send_time(report->sequence);
   return !sent || now - *sent > silence_limit() / 4 * 5;
