@@ -73,7 +73,7 @@ SCENARIOS = [
     # same clients, until the first late frame tells each of the other (a period, then two, then a half). From
     # then on nobody owns what the other may own, until its lease must be over.
     Scenario("13", "delay-500", "heartbeats begin to come 500 ms late, later than the lease lasts",
-             "the others take its share within twice the detection time; before, both own it for 175 ms at most",
+             "the others take its share within twice the detection time; both own it for at most 175 ms",
              bad_link("delay host2 500", seconds=5),
              {"gap_ms": 2 * DETECTION_MS + 200, "two_owners_ms": 175, "patient_failed": 0, "never_ended": 0,
               **KEEP_FLOW}),

@@ -37,8 +37,8 @@ KNOWN = {  # requirements that are not met, and why
         "a daemon that starts anew says that it owns nothing, so the others take its share at once and give "
         "it back: two views, no stream broken; it does not resume its incarnation",
     "flapping":
-        "nothing holds a link back that comes and goes: each loss evicts, each return admits, twenty views in "
-        "ten seconds; and of what is under way at the lost host, some connections fail each time",
+        "nothing holds a link back that comes and goes: each loss evicts, each return admits, twenty views "
+        "in ten seconds; and of what is under way at the lost host, some connections fail each time",
 }
 
 ABSENT = [
