@@ -27,6 +27,7 @@ std::vector<TagKey> tag_keys_of(const KeySet& keys) {
 
 void append_tag(const TagKey& key, std::vector<uint8_t>& frame) {
   assert(frame.size() >= kEnvelopeBytes);
+  if (frame.size() + NLB_HEARTBEAT_TAG_BYTES > kMaxPayloadBytes) return;
   nlb_tagged tagged{};
   std::memcpy(&tagged.frame.header, frame.data(), kHeaderBytes);
   std::memcpy(tagged.frame.signature, frame.data() + frame.size() - kSignatureBytes, kSignatureBytes);

@@ -18,7 +18,8 @@ struct TagKey {
 };
 
 [[nodiscard]] std::vector<TagKey> tag_keys_of(const KeySet& keys);  // in their order
-// `frame` ends with its signature; the tag goes behind it.
+// `frame` ends with its signature; the tag goes behind it, where there is room (there is behind heartbeats
+// and held parts): without one, a frame has a stranger's budget.
 void append_tag(const TagKey& key, std::vector<uint8_t>& frame);
 
 }  // namespace nlb::wire

@@ -32,8 +32,8 @@ LEAKS = """
 
 `tests/soak/soak.py --leak memory` puts a library under every nlbd that loses 64 bytes with each read of the
 protocol thread: after 282 faults in 8 minutes the verdict is *host 1's memory grew by 2252 KiB*.
-`--leak descriptors` loses one in 1000 reads: after 30 faults, *descriptors do not stay: [115, …, 120]*. What the
-judge finds and what it must not take for growth: `soak_growth`, in every test run.
+`--leak descriptors` loses one in 1000 reads: after 30 faults, *descriptors do not stay: [115, …, 120]*. What
+the judge finds and what it must not take for growth: `soak_growth`, in every test run.
 """
 
 

@@ -55,6 +55,14 @@ TEST(Tag, IsPaddingForTheCodec) {
   EXPECT_TRUE(*decoded == Frame(fullest_heartbeat()));
 }
 
+TEST(Tag, GoesWhereThereIsRoom) {
+  std::vector<uint8_t> frame(kMaxPayloadBytes - kTagBytes);
+  append_tag(tag_keys_of(sample_keys()).front(), frame);
+  EXPECT_EQ(frame.size(), kMaxPayloadBytes);
+  append_tag(tag_keys_of(sample_keys()).front(), frame);
+  EXPECT_EQ(frame.size(), kMaxPayloadBytes);
+}
+
 TEST(Tag, HasAKeyOfItsOwnForEachKey) {
   KeySet keys = sample_keys();
   keys.keys.push_back(keys.keys.front());
