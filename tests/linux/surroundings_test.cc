@@ -156,7 +156,6 @@ TEST_F(Managers, AreNobodysInAnotherNetworkAndUncertainInAnUnknownOne) {
 
 TEST_F(Managers, PlaceIsUnknownToWhoMayNotLookAtProcessOne) {
   if (geteuid() != 0) GTEST_SKIP() << "needs root, to become nobody";
-  EXPECT_NE(network_place(), NetworkPlace::unknown);
   const pid_t child = fork();
   if (child == 0) {
     const bool nobody = setgid(65534) == 0 && setuid(65534) == 0;
