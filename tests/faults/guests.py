@@ -55,7 +55,11 @@ def paused(seconds):
                 if packet.source == host_mac(2) and packet.flags & 0x12 == 0x12
                 and any((packet.to_ip, packet.to_port) == flow[:2] for flow in double)]
         figures["two_owners"] = len(double)
-        figures["double_owner_ms"] = max([0.0, *(1000 * (when - resumed) for when in late)])
+        late_ms = [1000 * (when - resumed) for when in late]
+        # A half-open connection of before the pause repeats its SYN-ACK when the bucket is the host's again:
+        # no second owner any more.
+        figures["double_owner_ms"] = max([0.0, *(ms for ms in late_ms if ms <= figures["whole_ms"])])
+        figures["repeated_later"] = sum(ms > figures["whole_ms"] for ms in late_ms)
         return figures
     return play
 
