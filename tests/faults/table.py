@@ -37,12 +37,12 @@ KNOWN = {  # requirements that are not met, and why
         "a daemon that starts anew says that it owns nothing, so the others take its share at once and give "
         "it back: two views, no stream broken; it does not resume its incarnation",
     "vm-pause-2":
-        "a machine that takes part again repeats the SYN-ACK of a connection that was half open when it stood "
-        "still, and that another host has answered meanwhile: seen once; since then such answers are counted "
-        "apart, as the other host owns nothing of it any more",
+        "a machine that takes part again repeats the SYN-ACK of a connection that was half open when it "
+        "stood still, and that another host has answered meanwhile: seen once; since then such answers are "
+        "counted apart, as the other host owns nothing of it any more",
     "flapping":
         "nothing holds a link back that comes and goes: each loss evicts, each return admits, twenty views "
-        "in ten seconds; and of what is under way at the lost host, some connections fail each time",
+        "in ten seconds; of what is under way at the lost host, some connections fail each time",
 }
 
 ABSENT = [
