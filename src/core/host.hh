@@ -209,6 +209,7 @@ class Host {
   void hear_own_id(const wire::Heartbeat& heartbeat, Nanos now);
   void hear_held(const wire::HeldPart& part, Nanos now);
   bool believe_or_note_candidate(const wire::Heartbeat& heartbeat, Nanos now);
+  [[nodiscard]] bool accuses(const Peer& peer, Nanos now) const;
   [[nodiscard]] bool echoes_us_freshly(const wire::Heartbeat& heartbeat, HostId as, Nanos now) const;
   void refuse_old(Peer& peer, Nanos now);
   void catch_up_with_own_echo(const wire::Heartbeat& heartbeat, Nanos now);

@@ -152,9 +152,9 @@ void Host::take_echo(Peer& peer, const wire::Heartbeat& heartbeat, Nanos now) {
   const auto sent = send_time(report->sequence);
   if (sent && now - *sent < lease_length()) peer.prompt_at = now;
   if (report->accused || !sent) return;
-  // Who states a later view may own what this host owned in an earlier one: his echo keeps nothing alive.
-  const bool apart = heartbeat.view == view_.number && !(heartbeat.view_members & bit_of(settings_.id));
-  if (heartbeat.phase != 0 && (heartbeat.view > view_.number || apart)) return;
+  // Who states a later view, or one without us, may own what this host owns: his echo keeps nothing alive.
+  const bool without_us = !(heartbeat.view_members & bit_of(settings_.id));
+  if (heartbeat.phase != 0 && (heartbeat.view > view_.number || without_us)) return;
   peer.echoed_send = std::max(peer.echoed_send, *sent);
 }
 
@@ -221,6 +221,15 @@ wire::Header Host::next_header(Nanos now) {
   return {settings_.id, settings_.incarnation, sequence_};
 }
 
+// To others. Outside our view it is accused for as long as it could not be in: still silent or deaf since it
+// was accused, or so late that no echo of it comes while a lease lasts.
+bool Host::accuses(const Peer& peer, Nanos now) const {
+  if (view_.members & bit_of(peer.heartbeat.header.sender)) return peer.accused;
+  if (hear_each_other_now(self(), peer, now, silence_limit())) return false;
+  const bool heard = peer.believed && now - peer.heard_at < silence_limit();
+  return peer.accused || (heard && report_of_hearing(peer.heartbeat, settings_.id) != nullptr);
+}
+
 std::vector<wire::PeerReport> Host::compose_reports(Nanos now) const {
   std::vector<wire::PeerReport> reports;
   reports.reserve(static_cast<std::size_t>(std::popcount(peers_.heard_of)));
@@ -239,7 +248,7 @@ std::vector<wire::PeerReport> Host::compose_reports(Nanos now) const {
     } else if (heard || peer.accused) {
       report.incarnation = low(peer.incarnation);
       report.sequence = low(peer.sequence);
-      report.accused = peer.accused;
+      report.accused = accuses(peer, now);
       if (!heard) report.sequence = 0;  // an accusation only
       report.phase = peer.heartbeat.phase;
       report.view = peer.heartbeat.view;
