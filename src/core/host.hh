@@ -172,7 +172,7 @@ class Host {
   void judge_reception(Nanos now, const Circle& circle);
   void renew_lease(Nanos now, const Circle& circle);
   void tend_ghosts(Nanos now);
-  void look_for_outsiders(const Circle& circle);
+  void look_for_outsiders(Nanos now, const Circle& circle);
   void note(Notice::Kind kind, HostId peer, std::string text);
   [[nodiscard]] bool is_quiet(const Circle& circle) const;
   Actions finish(Nanos now);

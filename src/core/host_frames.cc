@@ -50,13 +50,15 @@ bool Host::believe_or_note_candidate(const wire::Heartbeat& heartbeat, Nanos now
     const bool taken_over =
         peer.believed && !same_adapter && (view_.members & bit_of(peer.heartbeat.header.sender));
     if (taken_over) remember_ghost(peer.heartbeat.header.sender, now);  // another machine with its id
-    const uint32_t accused_in_view = peer.accused_in_view;
-    peer = Peer{};
-    peer.believed = true;
-    peer.incarnation = incarnation;
-    peer.accused_in_view = accused_in_view;
+    Peer successor;
+    successor.believed = true;
+    successor.incarnation = incarnation;
+    successor.accused_in_view = peer.accused_in_view;
+    successor.rival_heard_at = peer.rival_heard_at;
+    peer = std::move(successor);
     return true;
   }
+  if (echoed && !same_adapter && may_hold_connections(heartbeat)) peer.rival_heard_at = now;
   auto& candidate = peer.candidate;
   const bool replace = !candidate || candidate->incarnation == incarnation ||
                        incarnation > candidate->incarnation || now - candidate->heard_at >= silence_limit();
@@ -168,6 +170,7 @@ void Host::hear_own_id(const wire::Heartbeat& heartbeat, Nanos now) {
   namesake_ = Candidate{heartbeat.header.incarnation, heartbeat.header.sequence, now};
   namesake_judged_ = judged;
   if (!echoes_us_freshly(heartbeat, settings_.id, now)) return refuse(wire::Refusal::stale_incarnation);
+  if (may_hold_connections(heartbeat)) peers_[settings_.id].rival_heard_at = now;
   if (judged) return;
   namesake_judged_ = true;
   const int theirs = heartbeat.phase == 0 ? 0 : std::popcount(heartbeat.view_members);

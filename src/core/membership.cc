@@ -97,6 +97,11 @@ const char* differing_item(const wire::ConfigDigests& ours, const wire::ConfigDi
   return nullptr;
 }
 
+bool may_hold_connections(const wire::Heartbeat& heartbeat) {
+  const bool runs = is_active(heartbeat.state) || heartbeat.state == HostState::refused;
+  return runs && !(heartbeat.flags & wire::kRestarting);
+}
+
 bool in_a_view(const wire::Heartbeat& heartbeat) {
   return heartbeat.phase != 0 && (heartbeat.flags & (wire::kLeaving | wire::kRestarting)) == 0;
 }
