@@ -48,8 +48,8 @@ EXPLAINED = {  # violations on record that are no longer one, or were the machin
         "counted apart (repeated_later), as the other host owns nothing of it any more",
     "vm-pause-30":
         "an emulated guest on a machine with a load of 20: host 1, alone and running, was 177 ms late "
-        "itself, and its gateway did not answer for 500 ms, so that it served nothing. In all other repeats as "
-        "many connections failed as were under way at the host that stood still, 0 to 17",
+        "itself, and its gateway did not answer for 500 ms, so that it served nothing. In all other repeats "
+        "as many connections failed as were under way at the host that stood still, 0 to 17",
     "descriptors":
         "a bug, mended: nlbd that had just been started died when it could open no file, for it counted its "
         "processors by one, and the kernel wrote counters beyond a buffer (bpf_counters)",
