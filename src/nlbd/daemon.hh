@@ -6,6 +6,7 @@
 
 #include <atomic>
 #include <deque>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <nlohmann/json_fwd.hpp>
@@ -83,6 +84,7 @@ class Daemon {
   void on_notice(const core::Notice& notice);
   void record_view_change(const core::Notice& notice);
   void check_frames_refused();
+  void check_frames_filtered();
   void save_state();
   [[nodiscard]] std::string read_state_file(const std::string& name) const;
   void write_state_file(const std::string& name, const std::string& text) const;
@@ -185,6 +187,7 @@ class Daemon {
   uint64_t convergence_count_ = 0;
   std::string last_cause_;
   std::array<uint64_t, wire::kRefusalCount> refused_reported_{};
+  std::map<std::string, uint64_t> filtered_reported_;  // begins with what an earlier daemon has seen
   Nanos started_at_ = 0;
   std::optional<std::array<uint8_t, 32>> signing_key_;
   std::string signing_fingerprint_;  // of the key that signs, or did in the daemon's last life
