@@ -37,6 +37,7 @@ class OptionTree {
     add_rule_commands();
     add_inquiries();
     add_local_commands();
+    add_site_commands();
     add_vmswitch_commands();
   }
 
@@ -154,6 +155,41 @@ class OptionTree {
     // main hands `lab` on before this tree is asked; it stands here for --help.
     command("lab", "a cluster in network namespaces of this machine: lab up|down|status|exec|fault")
         ->prefix_command();
+  }
+
+  void add_site_commands() {
+    auto* import = command("import", "a Windows NLB cluster's exports become configurations of its hosts");
+    import
+        ->add_option("FILES", result_.words,
+                     "ConvertTo-Json or Format-List * of Get-NlbCluster…, unattend XML")
+        ->required();
+    import->add_option("-o,--output", result_.file, "the directory to write to (.); nothing is overwritten");
+    import->add_option("--interface", result_.interfaces, "NAME, or HOST=NAME with a node's name or id")
+        ->allow_extra_args(false);
+    import->add_option("--name", result_.name, "the cluster's name here (else as on Windows)");
+    import->add_option("--mode", result_.mode, "where the export gives the mode as a number")
+        ->check(CLI::IsMember({"unicast", "multicast", "igmp"}));
+    auto* entries = command("switch-config", "static ARP and MAC entries for routers and switches");
+    entries->add_option("--vendor", result_.name, "whose syntax")
+        ->required()
+        ->check(CLI::IsMember({"cisco", "arista", "juniper", "h3c", "linux"}));
+    entries->add_option("--vlan", result_.vlan, "the cluster's VLAN")->check(CLI::Range(1, 4094));
+    entries->add_option("--ports", result_.words, "the hosts' ports, with commas")
+        ->delimiter(',')
+        ->allow_extra_args(false);
+    entries->add_option("--router-interface", result_.interfaces, "linux: towards the cluster")->expected(1);
+    auto* netcfg =
+        command("netcfg", "drop-ins that make network managers leave the cluster's interface alone");
+    netcfg
+        ->add_option("--manager", result_.managers,
+                     "networkd, networkmanager, ifupdown (else: who manages it)")
+        ->allow_extra_args(false)
+        ->check(CLI::IsMember({"networkd", "networkmanager", "ifupdown"}));
+    netcfg->add_option("--network-file", result_.network_file, "networkd: the interface's .network file");
+    netcfg->add_flag("--write", result_.write, "write them, instead of only showing them");
+    netcfg->add_option("--root", result_.file, "write below this directory (/)");
+    for (auto* sub : {entries, netcfg})
+      sub->add_option("--config", result_.config, "the configuration (else what the daemon has in force)");
   }
 
   CLI::App* vmswitch_request(CLI::App& parent, const char* name, const char* text) {
