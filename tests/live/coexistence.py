@@ -91,8 +91,9 @@ def docker(run):
         apply(lab, DOCKER)
         served_by_both(lab, notes)
     with run.case("a frame for the cluster MAC and no VIP is not forwarded by any host") as notes:
-        lab.lab("exec", "client1", "--", "sh", "-c", "ip route add 10.77.9.9 dev eth0; ip neigh replace "
-                f"10.77.9.9 lladdr {CLUSTER_MAC['unicast']} dev eth0; ping -c 3 -i 0.05 -W 0.1 10.77.9.9 || true")
+        lab.lab("exec", "client1", "--", "sh", "-c", "ip route add 10.77.9.9 dev eth0; "
+                f"ip neigh replace 10.77.9.9 lladdr {CLUSTER_MAC['unicast']} dev eth0; "
+                "ping -c 3 -i 0.05 -W 0.1 10.77.9.9 || true")
         for host in HOSTS:
             seen = on_host(lab, host, "nft list chain ip filter FORWARD")
             need("counter packets 0 " in seen, f"host {host} would have forwarded: {seen}")
@@ -155,17 +156,17 @@ def other_xdp(run, host, foreign):
 
 
 class Networkd:
-    """systemd-networkd for the host alone: it takes /sys that is read-only as a word that there is no udev."""
+    """systemd-networkd for the host alone: a read-only /sys tells it that there is no udev."""
 
     def __init__(self, host):
         self.host = host
-        need(shutil.which("dbus-daemon") and NETWORKD.exists(), "dbus-daemon or networkd is missing: make deps")
-        prepare = ("mount -t tmpfs tmpfs /run; mkdir /run/systemd /run/dbus; "
+        need(shutil.which("dbus-daemon") and NETWORKD.exists(), "no dbus-daemon or networkd: make deps")
+        prepare = ("mount -t tmpfs run /run; mkdir /run/systemd /run/dbus; "
                    "mount -t tmpfs tmpfs /etc/systemd/network; mount -o remount,ro,bind /sys; "
                    "mkdir -p /run/systemd/netif/links /run/systemd/netif/leases /run/systemd/netif/lldp; "
                    "chown -R systemd-network: /run/systemd/netif; exec sleep infinity")
         self.keeper = host.start(*host.inside("unshare", "-m", "sh", "-c", prepare))
-        wait_for("its directories", lambda: self.do("test -d /run/systemd/netif/lldp", check=False) == 0, 3)
+        wait_for("its place", lambda: self.do("test -d /run/systemd/netif/lldp", check=False) == 0, 3)
         Path(f"/proc/{self.keeper.pid}/root/etc/systemd/network/10-eth0.network").write_text(
             NETWORK, encoding="utf-8")
         host.start(*self.words("dbus-daemon", "--system", "--nofork", "--nopidfile"))
@@ -196,7 +197,7 @@ class Networkd:
     def configure_anew(self):
         """What `networkctl reconfigure` took off the interface and put there."""
         with tempfile.TemporaryFile("w+") as seen:
-            monitor = subprocess.Popen(self.words("ip", "-o", "monitor", "address", "link"), stdout=seen, text=True)
+            monitor = subprocess.Popen(self.words("ip", "-o", "monitor", "address"), stdout=seen, text=True)
             try:
                 self.until_configured("networkctl reconfigure eth0")
                 marker = "ip addr add 10.77.0.250/32 dev eth0; ip addr del 10.77.0.250/32 dev eth0"
