@@ -158,6 +158,7 @@ class Host {
   [[nodiscard]] const std::map<HostId, Ghost>& ghosts() const { return ghosts_; }
   [[nodiscard]] const std::array<uint64_t, wire::kRefusalCount>& refusals() const { return refusals_; }
   [[nodiscard]] std::vector<MemberOffer> members_offers(HostSet members) const;
+  [[nodiscard]] std::string changed_offers_text(HostSet before, HostSet members) const;
 
  private:
   // host.cc: commands, time, states
@@ -231,6 +232,7 @@ class Host {
   View view_;
   Phase phase_ = Phase::none;
   Nanos view_started_at_ = 0;
+  std::vector<MemberOffer> agreed_offers_;                // of the members when the view began
   std::array<Nanos, kMaxHosts + 1> left_behind_until_{};  // by id; their lease is over by then
   Ownership ownership_;
   SlotTables tables_;                    // of the last acquired view

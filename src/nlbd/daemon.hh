@@ -22,6 +22,7 @@
 #include "linux/guard.hh"
 #include "linux/policy_listener.hh"
 #include "nlbd/bind_attempt.hh"
+#include "nlbd/convergence_history.hh"
 #include "nlbd/event_descriptor.hh"
 #include "nlbd/event_log.hh"
 #include "nlbd/protocol.hh"
@@ -38,14 +39,6 @@ enum class BindState : uint8_t { unbound, probing, bound, refused };
 
 // What an administrator set on one rule of this host at run time.
 enum class RuleSwitch : uint8_t { enabled, draining, disabled };
-
-struct ConvergenceRecord {
-  int64_t time_ms = 0;  // Unix
-  uint32_t view = 0;
-  HostSet members = 0;
-  std::string cause;
-  int64_t duration_ms = -1;
-};
 
 class Daemon {
  public:
@@ -81,7 +74,7 @@ class Daemon {
   [[nodiscard]] GuardPlan guard_plan_of(const Config& config) const;
   [[nodiscard]] std::array<uint8_t, kMaxRules> offers_now() const;
   void on_notice(const core::Notice& notice);
-  void record_view_change(const core::Notice& notice);
+  void record_convergence(const core::Notice& notice, const std::string& peer);
   void check_frames_refused();
   void save_state();
   [[nodiscard]] std::string read_state_file(const std::string& name) const;
@@ -179,11 +172,7 @@ class Daemon {
   std::unique_ptr<BindAttempt> attempt_;  // asks protocol_ for peers: goes first
   mutable EventLog events_;
   std::mutex mutex_;
-  std::mutex history_mutex_;
-  std::deque<ConvergenceRecord> history_;
-  Nanos convergence_began_at_ = 0;
-  uint64_t convergence_count_ = 0;
-  std::string last_cause_;
+  ConvergenceHistory history_;
   std::array<uint64_t, wire::kRefusalCount> refused_reported_{};
   Nanos started_at_ = 0;
   std::optional<std::array<uint8_t, 32>> signing_key_;

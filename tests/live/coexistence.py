@@ -117,8 +117,19 @@ def firewall(run):
         need_no_failure(lab.load(100))
 
     while_streaming(run, "connections of a drained host go on behind it", move, count=20, seconds=4)
+    wait_for("host 2 has stopped", lambda: lab.state(2) == "stopped", 5)
     lab.host(2, "start")
     lab.wait_members(HOSTS)
+    with run.case("the convergence history says why, on both hosts") as notes:
+        def causes(host):
+            entries = json.loads(lab.host(host, "--json", "history").stdout)["history"]
+            need(all(entry["duration_ms"] >= 0 for entry in entries), entries)
+            return [cause for entry in entries for cause in entry["causes"]]
+        told = causes(1)
+        need(any("(host 2 takes no new connections)" in cause for cause in told), told)
+        need("host 2: left" in told and told[-1] == "host 2: joins", told)
+        need({"this host: drainstop", "in no view: drained", "this host: start"} <= set(causes(2)), causes(2))
+        notes.append("; ".join(told[-3:]))
     with run.case("strict rp_filter") as notes:
         for host in HOSTS:
             on_host(lab, host, "sysctl -qw net.ipv4.conf.all.rp_filter=1 net.ipv4.conf.eth0.rp_filter=1")
