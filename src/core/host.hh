@@ -72,6 +72,7 @@ struct Notice {  // something a person may want to know
   std::string text;
   uint32_t view = 0;  // number and members of the view at that moment
   HostSet members = 0;
+  bool as_default = false;  // converged: this host is the default host
 };
 
 struct Actions {

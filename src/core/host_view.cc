@@ -400,6 +400,7 @@ void Host::acquire(Nanos now) {
   note(Notice::Kind::converged, 0,
        "view " + std::to_string(view_.number) + " with hosts " + members_text(view_.members) + " after " +
            std::to_string((now - view_started_at_) / kMillisecond) + " ms");
+  out_.notices.back().as_default = default_host() == settings_.id;
   bool somebody = false;
   for (const auto& offer : members_offers(view_.members)) somebody = somebody || offer.takes_new_flows;
   if (!somebody && !nobody_owns_said_) note(Notice::Kind::nobody_owns, 0, "no member takes new flows");

@@ -6,6 +6,7 @@
 #include <sstream>
 
 #include "control/config_section.hh"
+#include "control/config_values.hh"
 #include "nlb/address_port.hh"
 #include "nlb/invocation.hh"
 
@@ -14,7 +15,7 @@ namespace {
 
 // Texts as given; turned into a request when the whole line is understood.
 struct Given {
-  std::string port, client, to, protocol, flags;
+  std::string port, client, to, protocol, flags, cluster;
   std::string target, mac_spoofing, switch_cluster;  // vmswitch set
   int limit = 0, host_id = 0;
   bool live = false;
@@ -39,6 +40,7 @@ class OptionTree {
     add_local_commands();
     add_site_commands();
     add_vmswitch_commands();
+    add_forms_of_nlb_exe();
   }
 
   tl::expected<Invocation, int> parse(int argc, char** argv) {
@@ -192,6 +194,25 @@ class OptionTree {
       sub->add_option("--config", result_.config, "the configuration (else what the daemon has in force)");
   }
 
+  // nlb.exe names the cluster behind the command, or ALL; and it has a command that explains itself.
+  void add_forms_of_nlb_exe() {
+    for (const char* name : {"query", "display", "params", "reload", "start", "stop", "drainstop", "suspend",
+                             "resume", "enable", "disable", "drain", "queryport"})
+      app_.get_subcommand(name)->add_option("CLUSTER", given_.cluster,
+                                            "as --cluster; ALL: the only one here");
+    app_.add_subcommand("help", "this text")->callback([this] { throw CLI::CallForHelp(); });
+  }
+
+  Result<void> complete_cluster() {
+    if (is_all(given_.cluster)) return {};
+    if (!is_cluster_name(given_.cluster))
+      return fail("\"" + given_.cluster + "\": allowed: a cluster's name, or ALL", kUsage);
+    if (!result_.cluster.empty() || !result_.socket.empty())
+      return fail("a cluster behind the command, and --cluster or --socket: allowed: one of them", kUsage);
+    result_.cluster = given_.cluster;
+    return {};
+  }
+
   CLI::App* vmswitch_request(CLI::App& parent, const char* name, const char* text) {
     auto* sub = parent.add_subcommand(name, text);
     sub->callback([this, name] {
@@ -244,6 +265,8 @@ class OptionTree {
   }
 
   Result<void> complete() {
+    if (!given_.cluster.empty())
+      if (auto completed = complete_cluster(); !completed) return completed;
     if (result_.command == "vmswitch set") complete_set();
     auto& request = result_.request;
     if (!given_.port.empty()) return complete_port();

@@ -75,6 +75,7 @@ class Daemon {
   [[nodiscard]] std::array<uint8_t, kMaxRules> offers_now() const;
   void on_notice(const core::Notice& notice);
   void record_convergence(const core::Notice& notice, const std::string& peer);
+  void tell_membership(const core::Notice& notice);
   void check_frames_refused();
   void save_state();
   [[nodiscard]] std::string read_state_file(const std::string& name) const;
@@ -173,6 +174,7 @@ class Daemon {
   mutable EventLog events_;
   std::mutex mutex_;
   ConvergenceHistory history_;
+  bool active_member_ = false;  // on the protocol thread
   std::array<uint64_t, wire::kRefusalCount> refused_reported_{};
   Nanos started_at_ = 0;
   std::optional<std::array<uint8_t, 32>> signing_key_;

@@ -52,6 +52,11 @@ EventId event_of(Kind kind) {
   return EventId::drained;
 }
 
+bool stands_still(const core::Notice& notice) {
+  return notice.text.find("-> stopped") != std::string::npos ||
+         notice.text.find("-> suspended") != std::string::npos;
+}
+
 // Why the next view is another one, in a person's words; "" = this notice is no cause.
 std::string cause_of(const core::Notice& notice, const std::string& peer) {
   if (notice.kind == Kind::peer_silent || notice.kind == Kind::peer_joined ||
@@ -72,10 +77,17 @@ void Daemon::record_convergence(const core::Notice& notice, const std::string& p
   if (notice.kind == Kind::view_changed)
     history_.view_changed(notice.view, notice.members, notice.text, now, unix_ms());
   if (notice.kind == Kind::converged) history_.converged(notice.view, notice.members, now);
-  if (notice.kind != Kind::state_changed) return;
-  const bool stands_still = notice.text.find("-> stopped") != std::string::npos ||
-                            notice.text.find("-> suspended") != std::string::npos;
-  history_.takes_part(!stands_still, now);
+  if (notice.kind == Kind::state_changed) history_.takes_part(!stands_still(notice), now);
+}
+
+// Events 5 and 6: whether this host is an active member, whatever it goes through on the way.
+void Daemon::tell_membership(const core::Notice& notice) {
+  const bool joins = notice.kind == Kind::converged && !active_member_;
+  const bool leaves = notice.kind == Kind::state_changed && active_member_ &&
+                      (stands_still(notice) || notice.text.find("-> refused") != std::string::npos);
+  if (joins) events_.add(EventId::joined, "this host is an active member");
+  if (leaves) events_.add(EventId::left, "this host is no longer an active member: " + notice.text);
+  active_member_ = joins || (active_member_ && !leaves);
 }
 
 void Daemon::on_notice(const core::Notice& notice) {
@@ -83,7 +95,9 @@ void Daemon::on_notice(const core::Notice& notice) {
   record_convergence(notice, peer);
   std::map<std::string, std::string> fields;
   if (notice.peer != 0) fields["peer"] = std::to_string(notice.peer);
-  events_.add(event_of(notice.kind), peer + notice.text, fields);
+  const EventId id = notice.as_default ? EventId::converged_as_default : event_of(notice.kind);
+  events_.add(id, peer + notice.text, fields);
+  tell_membership(notice);
 }
 
 }  // namespace nlb

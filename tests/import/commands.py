@@ -67,6 +67,15 @@ class Commands(unittest.TestCase):
         self.nlb("import", "--name", "a b", bad, code=2)
         self.nlb("import", self.directory / "none", code=1)
 
+    def test_forms_of_nlb_exe(self):
+        self.assertIn("switch-config", self.nlb("help").stdout)
+        for words in (["query", "ALL"], ["display", "all"], ["drain", "ALL:80", "ALL"], ["queryport", "80", "all"]):
+            self.assertIn(run("nlb", *words).returncode, (1, 3), words)  # understood; no daemon, or several
+        for words in (["query", "nlbtest"], ["stop", "nlbtest"], ["enable", "ALL", "nlbtest"]):
+            self.assertIn("/run/opennlb/nlbtest/control.sock", self.nlb(*words, code=3).stderr)
+        self.nlb("query", "10.77.0.100", code=2)
+        self.nlb("--cluster", "nlbtest", "query", "nlbtest", code=2)
+
     def test_switch_config_reads_a_file(self):
         self.imported()
         config = self.directory / "web.host1.toml"
