@@ -200,7 +200,10 @@ class OptionTree {
                              "resume", "enable", "disable", "drain", "queryport"})
       app_.get_subcommand(name)->add_option("CLUSTER", given_.cluster,
                                             "as --cluster; ALL: the only one here");
-    app_.add_subcommand("help", "this text")->callback([this] { throw CLI::CallForHelp(); });
+    app_.add_subcommand("help", "this text")->callback([this] {
+      std::cout << app_.get_formatter()->make_help(&app_, app_.get_name(), CLI::AppFormatMode::Normal);
+      throw CLI::Success();
+    });
   }
 
   Result<void> complete_cluster() {

@@ -130,6 +130,13 @@ def firewall(run):
         need("host 2: left" in told and told[-1] == "host 2: joins", told)
         need({"this host: drainstop", "in no view: drained", "this host: start"} <= set(causes(2)), causes(2))
         notes.append("; ".join(told[-3:]))
+    with run.case("events 5, 6 and 29: an active member, no longer one, the default host"):
+        def numbers(host):
+            lines = lab.host(host, "events", "--json").stdout.splitlines()
+            return [json.loads(line)["number"] for line in lines]
+        mine = [number for number in numbers(2) if number in (5, 6)]
+        need(mine == [5, 6, 5], f"host 2 went and came back: {mine}")
+        need(29 in numbers(1) and 29 not in numbers(2), "the default host is host 1")
     with run.case("strict rp_filter") as notes:
         for host in HOSTS:
             on_host(lab, host, "sysctl -qw net.ipv4.conf.all.rp_filter=1 net.ipv4.conf.eth0.rp_filter=1")
