@@ -59,8 +59,8 @@ TEST(SwitchEntries, Multicast) {
   EXPECT_EQ(entries("linux", ClusterMode::multicast),
             (Lines{"ip neigh replace 10.77.0.100 lladdr 03:bf:0a:4d:00:64 dev br0 nud permanent",
                    "ip neigh replace 10.77.0.101 lladdr 03:bf:0a:4d:00:64 dev br0 nud permanent",
-                   "bridge mdb replace dev BRIDGE port P1 grp 03:bf:0a:4d:00:64 permanent vid 10",
-                   "bridge mdb replace dev BRIDGE port P2 grp 03:bf:0a:4d:00:64 permanent vid 10"}));
+                   "bridge mdb add dev BRIDGE port P1 grp 03:bf:0a:4d:00:64 permanent vid 10",
+                   "bridge mdb add dev BRIDGE port P2 grp 03:bf:0a:4d:00:64 permanent vid 10"}));
 }
 
 TEST(SwitchEntries, Igmp) {
@@ -72,7 +72,7 @@ TEST(SwitchEntries, Igmp) {
   EXPECT_EQ(last("arista"), "ip igmp snooping vlan 10 static 239.255.0.100 interface P2");
   EXPECT_EQ(last("juniper"),
             "set protocols igmp-snooping vlan vlan-10 interface P2 static group 239.255.0.100");
-  EXPECT_EQ(last("linux"), "bridge mdb replace dev BRIDGE port P2 grp 239.255.0.100 permanent vid 10");
+  EXPECT_EQ(last("linux"), "bridge mdb add dev BRIDGE port P2 grp 239.255.0.100 permanent vid 10");
   const auto h3c = entries("h3c", ClusterMode::igmp);
   EXPECT_EQ(h3c[0], "arp static 10.77.0.100 0100-5e7f-0064");
   EXPECT_EQ(std::count(h3c.begin(), h3c.end(), "igmp-snooping static-group 239.255.0.100 vlan 10"), 2);

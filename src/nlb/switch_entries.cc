@@ -99,6 +99,7 @@ class Entries {
 
   Lines linux_host() {
     comment_ = "#";
+    origin_.clear();
     open();
     remark(
         "Linux believes ARP replies with a group MAC; the entries spare the question, and are gone after a "
@@ -110,7 +111,7 @@ class Entries {
     if (mode_ == ClusterMode::unicast) return done();
     remark("On a Linux bridge with multicast_snooping 1 (BRIDGE is its name; group MACs need Linux 5.11):");
     for (const auto& port : ports_)
-      say("bridge mdb replace dev BRIDGE port " + port + " grp " +
+      say("bridge mdb add dev BRIDGE port " + port + " grp " +
           (mode_ == ClusterMode::igmp ? group() : mac_.text()) + " permanent" + vid);
     return done();
   }
@@ -134,7 +135,7 @@ class Entries {
 
   void open() {
     remark("Cluster " + config_.name + ", mode " + name_of(mode_) + ", cluster MAC " + mac_.text() +
-           ". Words in capitals are yours to fill in. From documents, not tried on a switch.");
+           ". Words in capitals are yours to fill in." + origin_);
     if (!left_out_.empty()) remark(left_out_);
     if (mode_ == ClusterMode::unicast) {
       remark("Mode unicast needs no static MAC entry, and must not have one: the switch is never to learn " +
@@ -173,6 +174,7 @@ class Entries {
   std::string vlan_;
   Lines ports_;
   std::string router_, comment_, left_out_;
+  std::string origin_ = " From the vendor's documents, not tried on a switch.";
   MacAddress mac_, heartbeat_;
   Lines vips_, lines_;
 };

@@ -76,6 +76,12 @@ class Commands(unittest.TestCase):
         self.nlb("query", "10.77.0.100", code=2)
         self.nlb("--cluster", "nlbtest", "query", "nlbtest", code=2)
 
+    def test_ip2mac_takes_what_can_be_a_cluster_address(self):
+        self.assertEqual(json.loads(self.nlb("ip2mac", "10.77.0.100", "--json").stdout)["unicast"],
+                         "02:bf:0a:4d:00:64")
+        for address in ("0.0.0.0", "127.0.0.1", "224.0.0.1", "239.255.0.1", "255.255.255.255", "10.0.0"):
+            self.assertIn(address, self.nlb("ip2mac", address, code=2).stderr)
+
     def test_switch_config_reads_a_file(self):
         self.imported()
         config = self.directory / "web.host1.toml"

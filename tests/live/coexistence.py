@@ -259,6 +259,29 @@ def networkd(run, host):
         notes.append(f"{after['datapath']}, cluster MAC in {after['cluster_mac_in']}")
 
 
+def entries_for_linux(run, host):
+    """In a namespace of a router, with a bridge to which the hosts would be plugged."""
+    with run.case("switch-config --vendor linux: ip and bridge take it, in each mode") as notes:
+        sh(f"ip -n {WIRE} link add br9 type bridge mcast_snooping 1; ip -n {WIRE} link set br9 up; "
+           f"for p in p1 p2; do ip -n {WIRE} link add $p type veth peer name q$p; "
+           f"ip -n {WIRE} link set q$p up; ip -n {WIRE} link set $p up master br9; done")
+        for mode, group in (("multicast", CLUSTER_MAC["multicast"]), ("igmp", "239.255.0.100")):
+            config = Path(host.directory, f"{mode}.toml")
+            config.write_text(Path(host.directory, "web.toml").read_text(encoding="utf-8").replace(
+                'mac_strategy = "add"', f'mode = "{mode}"'), encoding="utf-8")
+            text = host.nlb("switch-config", "--vendor", "linux", "--config", str(config), "--ports", "p1,p2",
+                            "--router-interface", "eth1")
+            need(text.returncode == 0, text.stderr)
+            script = Path(host.directory, "entries.sh")
+            script.write_text("set -e\n" + text.stdout.replace("BRIDGE", "br9"), encoding="utf-8")
+            sh(f"ip netns exec {WIRE} sh {script}")
+            neighbour = sh(f"ip -n {WIRE} neigh show {VIP} dev eth1")
+            need(CLUSTER_MAC[mode] in neighbour and "PERMANENT" in neighbour, neighbour)
+            groups = sh(f"ip netns exec {WIRE} bridge mdb show dev br9")
+            need(groups.count(group) == 2, groups)
+            notes.append(f"{mode}: {group} at both ports")
+
+
 def one_host(run):
     directory = tempfile.mkdtemp(prefix="nlb-coexistence-")
     programs = Path(run.lab.nlb_path).parent
@@ -266,6 +289,7 @@ def one_host(run):
     try:
         other_xdp(run, host, programs.parent / "tests-bpf/foreign_xdp.bpf.o")
         networkd(run, host)
+        entries_for_linux(run, host)
     finally:
         host.end()
 
