@@ -197,7 +197,7 @@ class Host {
   [[nodiscard]] uint64_t content_digest(HostSet members) const;
   [[nodiscard]] uint32_t highest_number_seen() const;
   [[nodiscard]] bool shut_out_by_a_peer(const Circle& circle) const;
-  [[nodiscard]] bool states_a_better_view(HostId id) const;
+  [[nodiscard]] bool is_better_than_ours(HostSet members) const;
   [[nodiscard]] bool waits_for_a_late_view(const Circle& circle) const;
   [[nodiscard]] bool yields_to_a_better_view(const Circle& circle) const;
   [[nodiscard]] bool may_serve_alone(Nanos now, const Circle& circle) const;
@@ -211,6 +211,7 @@ class Host {
   void hear_own_id(const wire::Heartbeat& heartbeat, Nanos now);
   void hear_held(const wire::HeldPart& part, Nanos now);
   bool believe_or_note_candidate(const wire::Heartbeat& heartbeat, Nanos now);
+  [[nodiscard]] bool comes_late(const Peer& peer, Nanos now) const;
   [[nodiscard]] bool echoes_us_freshly(const wire::Heartbeat& heartbeat, HostId as, Nanos now) const;
   void refuse_old(Peer& peer, Nanos now);
   void catch_up_with_own_echo(const wire::Heartbeat& heartbeat, Nanos now);

@@ -221,6 +221,13 @@ wire::Header Host::next_header(Nanos now) {
   return {settings_.id, settings_.incarnation, sequence_};
 }
 
+// It hears us and is heard, but no echo comes while a lease lasts.
+bool Host::comes_late(const Peer& peer, Nanos now) const {
+  const bool heard = peer.believed && now - peer.heard_at < silence_limit();
+  return heard && report_of_hearing(peer.heartbeat, settings_.id) != nullptr &&
+         !hear_each_other_now(self(), peer, now, silence_limit());
+}
+
 std::vector<wire::PeerReport> Host::compose_reports(Nanos now) const {
   std::vector<wire::PeerReport> reports;
   reports.reserve(static_cast<std::size_t>(std::popcount(peers_.heard_of)));
@@ -239,7 +246,7 @@ std::vector<wire::PeerReport> Host::compose_reports(Nanos now) const {
     } else if (heard || peer.accused) {
       report.incarnation = low(peer.incarnation);
       report.sequence = low(peer.sequence);
-      report.accused = peer.accused;
+      report.accused = peer.accused || comes_late(peer, now);
       if (!heard) report.sequence = 0;  // an accusation only
       report.phase = peer.heartbeat.phase;
       report.view = peer.heartbeat.view;
