@@ -45,18 +45,20 @@ bool Host::believe_or_note_candidate(const wire::Heartbeat& heartbeat, Nanos now
   const Nanos patience = same_adapter ? 2 * period() : silence_limit();
   const bool current_is_alive =
       peer.believed && now - peer.heard_at < patience && !announces_end(peer.heartbeat);
-  const bool echoed = echoes_us_freshly(heartbeat, settings_.id, now);
+  const bool echoed = echoes_us_freshly(heartbeat, settings_.id, now) || planted(Bug::replay_believed);
   if (!current_is_alive && echoed) {
     const bool taken_over =
         peer.believed && !same_adapter && (view_.members & bit_of(peer.heartbeat.header.sender));
     if (taken_over) remember_ghost(peer.heartbeat.header.sender, now);  // another machine with its id
-    const uint32_t accused_in_view = peer.accused_in_view;
-    peer = Peer{};
-    peer.believed = true;
-    peer.incarnation = incarnation;
-    peer.accused_in_view = accused_in_view;
+    Peer successor;
+    successor.believed = true;
+    successor.incarnation = incarnation;
+    successor.accused_in_view = peer.accused_in_view;
+    successor.rival_heard_at = peer.rival_heard_at;
+    peer = std::move(successor);
     return true;
   }
+  if (echoed && !same_adapter && may_hold_connections(heartbeat)) peer.rival_heard_at = now;
   auto& candidate = peer.candidate;
   const bool replace = !candidate || candidate->incarnation == incarnation ||
                        incarnation > candidate->incarnation || now - candidate->heard_at >= silence_limit();
@@ -76,7 +78,7 @@ void Host::hear(const wire::Heartbeat& heartbeat, Nanos now) {
   const bool known = peer.believed && peer.incarnation == heartbeat.header.incarnation;
   if (!known && !believe_or_note_candidate(heartbeat, now)) return;
   const bool old = known && heartbeat.header.sequence <= peer.sequence;
-  if (old) return refuse_old(peer, now);
+  if (old && !planted(Bug::sequence_ignored)) return refuse_old(peer, now);
   const bool same_flags = ((peer.heartbeat.flags ^ heartbeat.flags) & ~wire::kToClusterMac) == 0;
   const bool offers_same = known && peer.heartbeat.offers == heartbeat.offers &&
                            peer.heartbeat.state == heartbeat.state && same_flags;
@@ -147,15 +149,16 @@ bool Host::says_the_same(const wire::Heartbeat& heartbeat) const {
 }
 
 void Host::take_echo(Peer& peer, const wire::Heartbeat& heartbeat, Nanos now) {
+  if (planted(Bug::echo_ignored)) peer.echoed_send = now;
   const auto* report = report_of(heartbeat, settings_.id);
   if (report == nullptr || report->incarnation != low(settings_.incarnation)) return;
   const auto sent = send_time(report->sequence);
   if (sent && now - *sent < lease_length()) peer.prompt_at = now;
   if (report->accused || !sent) return;
-  // Who states a later view may own what this host owned in an earlier one: his echo keeps nothing alive.
-  const bool apart = heartbeat.view == view_.number && !(heartbeat.view_members & bit_of(settings_.id));
-  if (heartbeat.phase != 0 && (heartbeat.view > view_.number || apart)) return;
-  peer.echoed_send = std::max(peer.echoed_send, *sent);
+  // Who states a later view, or one without us, may own what this host owns: his echo keeps nothing alive.
+  const bool without_us = !(heartbeat.view_members & bit_of(settings_.id));
+  if (heartbeat.phase != 0 && (heartbeat.view > view_.number || without_us)) return;
+  peer.echoed_send = std::max(peer.echoed_send, planted(Bug::lease_from_reception) ? now : *sent);
 }
 
 // Another host with our id. The incumbent is not disturbed: more company, then the older incarnation, stays.
@@ -168,6 +171,7 @@ void Host::hear_own_id(const wire::Heartbeat& heartbeat, Nanos now) {
   namesake_ = Candidate{heartbeat.header.incarnation, heartbeat.header.sequence, now};
   namesake_judged_ = judged;
   if (!echoes_us_freshly(heartbeat, settings_.id, now)) return refuse(wire::Refusal::stale_incarnation);
+  if (may_hold_connections(heartbeat)) peers_[settings_.id].rival_heard_at = now;
   if (judged) return;
   namesake_judged_ = true;
   const int theirs = heartbeat.phase == 0 ? 0 : std::popcount(heartbeat.view_members);
@@ -221,11 +225,13 @@ wire::Header Host::next_header(Nanos now) {
   return {settings_.id, settings_.incarnation, sequence_};
 }
 
-// It hears us and is heard, but no echo comes while a lease lasts.
-bool Host::comes_late(const Peer& peer, Nanos now) const {
+// To others. Outside our view it is accused for as long as it could not be in: still silent or deaf since it
+// was accused, or so late that no echo of it comes while a lease lasts.
+bool Host::accuses(const Peer& peer, Nanos now) const {
+  if (view_.members & bit_of(peer.heartbeat.header.sender)) return peer.accused;
+  if (hear_each_other_now(self(), peer, now, silence_limit())) return false;
   const bool heard = peer.believed && now - peer.heard_at < silence_limit();
-  return heard && report_of_hearing(peer.heartbeat, settings_.id) != nullptr &&
-         !hear_each_other_now(self(), peer, now, silence_limit());
+  return peer.accused || (heard && report_of_hearing(peer.heartbeat, settings_.id) != nullptr);
 }
 
 std::vector<wire::PeerReport> Host::compose_reports(Nanos now) const {
@@ -246,7 +252,7 @@ std::vector<wire::PeerReport> Host::compose_reports(Nanos now) const {
     } else if (heard || peer.accused) {
       report.incarnation = low(peer.incarnation);
       report.sequence = low(peer.sequence);
-      report.accused = peer.accused || comes_late(peer, now);
+      report.accused = accuses(peer, now);
       if (!heard) report.sequence = 0;  // an accusation only
       report.phase = peer.heartbeat.phase;
       report.view = peer.heartbeat.view;

@@ -353,6 +353,8 @@ void Host::remember_ghost(HostId id, Nanos now) {
   Ghost ghost;
   ghost.id = id;
   ghost.buckets = peer.held.slots.empty() ? SlotBuckets(kMaxSlots) : peer.held.slots;
+  if (!held_complete(peer))  // it died before it had said what it holds
+    for (std::size_t slot : ownership_.slots()) ghost.buckets[slot].set();
   for (std::size_t slot : ownership_.slots())
     for (std::size_t bucket = 0; bucket < kBucketCount; ++bucket)
       if (tables_[slot][bucket] == id || next_tables_[slot][bucket] == id) ghost.buckets[slot].set(bucket);
