@@ -201,8 +201,7 @@ void Host::settle_view(Nanos now, const Circle& circle) {
     if ((circle.heard & bit_of(id)) && peer.heartbeat.view_digest == digest &&
         peer.heartbeat.view_members == wanted)
       stated = std::max(stated, peer.heartbeat.view);
-    const bool is_back = peer.accused && (circle.mutual & bit_of(id)) != 0;
-    readmits = readmits || (is_back && peer.accused_in_view >= view_.number);
+    readmits = readmits || (peer.accused && (circle.mutual & bit_of(id)) != 0);
   });
   const bool same = wanted == view_.members && digest == view_.digest && phase_ != Phase::none;
   readmits = readmits || renew_view_;
@@ -296,8 +295,9 @@ void Host::start_view(uint32_t number, HostSet members, uint64_t digest, Nanos n
   release_begun_ = false;
   held_parts_.clear();
   for_each_host(members, [&](HostId id) {
-    const bool earlier = peers_[id].accused_in_view < number && !planted(Bug::accused_for_ever);
-    if (peers_[id].accused && earlier) peers_[id].accused = false;
+    Peer& peer = peers_[id];
+    const bool readmitted = peer.mutual_since != 0 && peer.accused_in_view < number;
+    if (readmitted && !planted(Bug::accused_for_ever)) peer.accused = false;
   });
   apply(HostEvent::diverged, "view " + std::to_string(number));
   note(Notice::Kind::view_changed, 0,
