@@ -72,6 +72,7 @@ struct Notice {  // something a person may want to know
   std::string text;
   uint32_t view = 0;  // number and members of the view at that moment
   HostSet members = 0;
+  bool as_default = false;  // converged: this host is the default host
 };
 
 struct Actions {
@@ -159,6 +160,7 @@ class Host {
   [[nodiscard]] const std::map<MacAddress, Ghost>& ghosts() const { return ghosts_; }
   [[nodiscard]] const std::array<uint64_t, wire::kRefusalCount>& refusals() const { return refusals_; }
   [[nodiscard]] std::vector<MemberOffer> members_offers(HostSet members) const;
+  [[nodiscard]] std::string changed_offers_text(HostSet before, HostSet members) const;
 
  private:
   // host.cc: commands, time, states
@@ -238,6 +240,7 @@ class Host {
   View view_;
   Phase phase_ = Phase::none;
   Nanos view_started_at_ = 0;
+  std::vector<MemberOffer> agreed_offers_;                // of the members when the view began
   std::array<Nanos, kMaxHosts + 1> left_behind_until_{};  // by id; their lease is over by then
   Ownership ownership_;
   SlotTables tables_;                    // of the last acquired view

@@ -2,6 +2,7 @@
 // View and phases. A view is (number, members, digest of what members offer). Two-phase ownership: when all
 // members are seen in the same view, each releases what it loses and says so; when all have released, each
 // acquires. Hence no instant with two owners, and a gap of one message delay.
+#include <algorithm>
 #include <bit>
 
 #include "core/host.hh"
@@ -272,6 +273,24 @@ bool Host::somebody_left_behind_owns(Nanos now, const Circle& circle) const {
   return owns;
 }
 
+// Why a view with the same members is another one.
+std::string Host::changed_offers_text(HostSet before, HostSet members) const {
+  std::string text;
+  if (before != members) return text;
+  for (const MemberOffer& offer : members_offers(members)) {
+    const auto former = std::find_if(agreed_offers_.begin(), agreed_offers_.end(),
+                                     [&](const MemberOffer& other) { return other.id == offer.id; });
+    if (former == agreed_offers_.end()) continue;
+    const bool same = former->takes_new_flows == offer.takes_new_flows;
+    if (same && former->offers == offer.offers) continue;
+    text += (text.empty() ? " (host " : ", host ") + std::to_string(offer.id) +
+            (same                    ? " offers other weights or priorities"
+             : offer.takes_new_flows ? " takes new connections again"
+                                     : " takes no new connections");
+  }
+  return text.empty() ? text : text + ")";
+}
+
 void Host::start_view(uint32_t number, HostSet members, uint64_t digest, Nanos now) {
   const HostSet before = view_.members;
   note_departures(before, members, now);
@@ -292,7 +311,9 @@ void Host::start_view(uint32_t number, HostSet members, uint64_t digest, Nanos n
   });
   apply(HostEvent::diverged, "view " + std::to_string(number));
   note(Notice::Kind::view_changed, 0,
-       "view " + std::to_string(number) + " with hosts " + members_text(members));
+       "view " + std::to_string(number) + " with hosts " + members_text(members) +
+           changed_offers_text(before, members));
+  agreed_offers_ = members_offers(members);
   out_.states_changed = true;
   say_soon_ = true;
 }
@@ -414,6 +435,7 @@ void Host::acquire(Nanos now) {
   note(Notice::Kind::converged, 0,
        "view " + std::to_string(view_.number) + " with hosts " + members_text(view_.members) + " after " +
            std::to_string((now - view_started_at_) / kMillisecond) + " ms");
+  out_.notices.back().as_default = default_host() == settings_.id;
   bool somebody = false;
   for (const auto& offer : members_offers(view_.members)) somebody = somebody || offer.takes_new_flows;
   if (!somebody && !nobody_owns_said_) note(Notice::Kind::nobody_owns, 0, "no member takes new flows");

@@ -69,6 +69,7 @@ class KernelDatapath final : public Datapath {
   [[nodiscard]] Result<LiveConnections> live_connections() override;
   [[nodiscard]] std::vector<Counter> counters() const override;
   [[nodiscard]] DatapathKind attached_kind() const override { return hooks_.kind(); }
+  [[nodiscard]] bool yields_xdp() const override { return hooks_.has_foreign_xdp(); }
   [[nodiscard]] Result<std::vector<std::string>> repair() override;
 
   [[nodiscard]] Result<void> start(FoundMaps found);

@@ -99,6 +99,8 @@ class Datapath {
   [[nodiscard]] virtual std::vector<Counter> counters() const = 0;
   // Read back from the kernel, not from memory.
   [[nodiscard]] virtual DatapathKind attached_kind() const = 0;
+  // True: ours stands back for an XDP program that was there first, and tc works alone.
+  [[nodiscard]] virtual bool yields_xdp() const = 0;
   // Re-attaches what somebody detached. Returns the names of the hooks that were missing.
   [[nodiscard]] virtual Result<std::vector<std::string>> repair() = 0;
 };

@@ -402,6 +402,7 @@ Result<void> Daemon::reload() {
   const bool same_cluster = wire::digests_of(before, 0) == wire::digests_of(config_, 0) &&
                             before.mac_strategy == config_.mac_strategy && before.vips == config_.vips;
   if (before.keys.keys != config_.keys.keys) use_new_keys();
+  history_.add_cause("this host: reload", boottime_now(), unix_ms());
   if (same_cluster) {
     apply_rule_switches();
     protocol_->call([&](core::Host& host, Nanos now) {
