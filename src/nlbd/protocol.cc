@@ -17,6 +17,7 @@
 
 #include "linux/realtime.hh"
 #include "wire/arp.hh"
+#include "wire/tag.hh"
 
 namespace nlb {
 namespace {
@@ -39,6 +40,7 @@ class AsioProtocol final : public Protocol {
         datapath_(datapath),
         sink_(std::move(sink)),
         codec_(setup.keys, setup.cluster_name, setup.primary_vip),
+        tag_keys_(wire::tag_keys_of(setup.keys)),
         host_(setup.settings, boottime_now()) {}
 
   ~AsioProtocol() override {
@@ -62,6 +64,8 @@ class AsioProtocol final : public Protocol {
     timer_fd_.assign(timer);
     frames_fd_.assign(frames_->fd());
     arp_fd_.assign(arp_->fd());
+    datapath_.forget_senders();  // this incarnation has heard nobody yet
+    tell_tag_keys();
     datapath_.set_lease(0);  // before the first frame: this incarnation is fresh, and says so
     write_states();
     thread_ = std::thread([this] { run(); });
@@ -91,6 +95,8 @@ class AsioProtocol final : public Protocol {
   void use_keys(const KeySet& keys) override {
     call([&](core::Host&, Nanos) {
       codec_ = wire::Codec(keys, setup_.cluster_name, setup_.primary_vip);
+      tag_keys_ = wire::tag_keys_of(keys);
+      tell_tag_keys();
       return core::Actions{};
     });
   }
@@ -219,8 +225,25 @@ class AsioProtocol final : public Protocol {
     }
     const auto before = host_.refusals();
     perform(host_.on_frame(*frame, boottime_now()));
+    if (host_.refusals() == before) return remember_sender(*frame);
     for (std::size_t i = 0; i < wire::kRefusalCount; ++i)
       if (host_.refusals()[i] != before[i]) counters_.refused_from[i] = received.source;
+  }
+
+  // The core has taken this frame: its sender needs no budget from now on.
+  void remember_sender(const wire::Frame& frame) {
+    const auto& header =
+        std::visit([](const auto& body) -> const wire::Header& { return body.header; }, frame);
+    uint64_t& believed = believed_[header.sender];
+    if (believed == header.incarnation) return;
+    believed = header.incarnation;
+    datapath_.believe_sender(header.sender, header.incarnation, header.sequence);
+  }
+
+  void tell_tag_keys() {
+    std::vector<HeartbeatKey> keys;
+    for (const wire::TagKey& key : tag_keys_) keys.push_back({key.id, key.octets});
+    datapath_.set_heartbeat_keys(keys);
   }
 
   void arm_timer() {
@@ -257,7 +280,9 @@ class AsioProtocol final : public Protocol {
     const MacAddress& to = send.to == core::Send::To::group         ? setup_.group
                            : send.to == core::Send::To::cluster_mac ? setup_.cluster_mac
                                                                     : send.mac;
-    if (frames_->send(setup_.source_mac, to, codec_.encode(send.frame))) ++counters_.sent;
+    auto bytes = codec_.encode(send.frame);
+    wire::append_tag(tag_keys_.front(), bytes);
+    if (frames_->send(setup_.source_mac, to, bytes)) ++counters_.sent;
   }
 
   void scan(uint32_t token) {
@@ -285,6 +310,8 @@ class AsioProtocol final : public Protocol {
   Datapath& datapath_;
   NoticeSink sink_;
   wire::Codec codec_;
+  std::vector<wire::TagKey> tag_keys_;
+  std::array<uint64_t, kMaxHosts + 1> believed_{};  // incarnations, by sender
   core::Host host_;
   std::unique_ptr<FrameSocket> frames_, arp_;
   asio::io_context io_{1}, scan_io_{1};

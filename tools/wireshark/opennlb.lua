@@ -7,6 +7,7 @@
 local opennlb = Proto("opennlb", "OpenNLB Heartbeat")
 
 local HEADER_BYTES, SIGNATURE_BYTES, PEER_BYTES, FIXED_BYTES, HELD_BYTES = 44, 16, 16, 144, 16
+local TAG_BYTES = 8
 local BITMAP_BYTES, RULES = 512, 64
 
 local types = {[1] = "heartbeat", [2] = "held part"}
@@ -27,6 +28,7 @@ local f = {
   incarnation = ProtoField.uint64("opennlb.incarnation", "Incarnation", base.HEX),
   sequence = ProtoField.uint64("opennlb.sequence", "Sequence"),
   signature = ProtoField.bytes("opennlb.signature", "Signature (not checked)"),
+  tag = ProtoField.bytes("opennlb.tag", "Tag (not checked)"),
   newer = ProtoField.bytes("opennlb.appended", "Appended by a newer minor version"),
 
   flags = ProtoField.uint16("opennlb.flags", "Flags", base.HEX),
@@ -197,7 +199,9 @@ function opennlb.dissector(tvb, pinfo, root)
   if not known then tree:add_proto_expert_info(damaged, wrong) end
   if known and known < last then tree:add(f.newer, tvb(known, last - known)) end
   tree:add(f.signature, tvb(last, SIGNATURE_BYTES))
-  return total
+  if tvb:len() < total + TAG_BYTES then return total end
+  tree:add(f.tag, tvb(total, TAG_BYTES))
+  return total + TAG_BYTES
 end
 
 DissectorTable.get("ethertype"):add(0x88b5, opennlb)

@@ -42,7 +42,7 @@
     "not sent yet: reset to a segment without a connection, provoked for the first time")              \
   X(reset_sent, PASS, 1, "sent: reset to a segment without a connection, provoked again")              \
   X(nd_mended, PASS, 1, "sent: the link-layer address option of neighbour discovery was mended")       \
-  X(answer_late, DROP, 1, "not sent: SYN-ACK of a bucket that another host owns by now")               \
+  X(answer_late, DROP, 1, "not sent: SYN-ACK of a bucket that may be another host's by now")           \
   /* IPv6, ingress */                                                                                  \
   X(nd_answered, ANSWER, 1,                                                                            \
     "neighbour solicitation for a virtual IP address, answered with the cluster MAC")                  \
@@ -50,7 +50,10 @@
   X(nd_peer, DROP_LATE, 1, "neighbour discovery by a peer: a virtual IP address at the cluster MAC")   \
   X(header_chain, DROP, 0, "dropped: IPv6 extension headers that are cut off or too many")             \
   /* IPv6, egress */                                                                                   \
-  X(nd_blocked, DROP, 0, "not sent: neighbour discovery that would bind a virtual IP address wrongly")
+  X(nd_blocked, DROP, 0, "not sent: neighbour discovery that would bind a virtual IP address wrongly") \
+  /* heartbeats, ingress */                                                                            \
+  X(heartbeat_excess, DROP, 0, "dropped: heartbeats that no member sent, beyond their budget")         \
+  X(heartbeat_replayed, DROP, 0, "dropped: old heartbeats of a member, beyond their budget")
 
 enum nlb_action {
   NLB_ACTION_PASS,   /* goes on untouched */
