@@ -125,8 +125,8 @@ Actions Host::on_frame(const wire::Frame& frame, Nanos now) {
       renew_lease(now, Circle{});
       return finish(now);
     }
-  } else {
-    hear_held(std::get<wire::HeldPart>(frame), now);
+  } else if (const auto* part = std::get_if<wire::HeldPart>(&frame)) {
+    hear_held(*part, now);
   }
   evaluate(now);
   return finish(now);

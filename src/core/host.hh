@@ -121,6 +121,10 @@ class Host {
   Actions on_adapter_mac(const MacAddress& mac, Nanos now);  // where peers ask our kernel
   Actions on_carrier(bool carrier, Nanos now);
   Actions on_frame(const wire::Frame& frame, Nanos now);  // counts refusals itself: refusals()
+  // Whether a part of a message (core/exchange.hh) is from a living peer's present incarnation, for this one,
+  // and no older than what this host said in the last 2 D: why not, if not.
+  [[nodiscard]] std::optional<wire::Refusal> judge_message(const wire::MessagePart& part, Nanos now) const;
+  [[nodiscard]] bool hears(HostId id, Nanos now) const;
   Actions on_tick(Nanos now);
   Actions on_scan(uint32_t token, const SlotBuckets& live, uint64_t connections, Nanos now);
   Actions on_scan_failed(uint32_t token, Nanos now);  // asked again a period later; until then all is checked
