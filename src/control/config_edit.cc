@@ -23,7 +23,8 @@ Result<std::string> toml_value(const std::string& key, const Json& value) {
   if (value.is_number_integer()) return std::to_string(value.get<int64_t>());
   if (!value.is_string()) return fail("\"" + key + "\" is neither text nor number", kUsage);
   const auto text = value.get<std::string>();
-  const bool plain = std::all_of(text.begin(), text.end(), [](char c) { return (c & 0xe0) != 0 && c != 0x7f; });
+  const bool plain =
+      std::all_of(text.begin(), text.end(), [](char c) { return (c & 0xe0) != 0 && c != 0x7f; });
   if (!plain) return fail("\"" + key + "\" has characters that no value has", kUsage);
   return quoted_toml(text);
 }
@@ -84,9 +85,10 @@ class Editor {
  private:
   Result<void> add_rule(const Json& rule) {
     if (rule_lines_.empty())
-      return fail("the file has no [[port_rule]], so the default rule (all ports) is in force and overlaps; change "
-                  "that one first: nlb rule set 0-65535 --ports …",
-                  kFailed);
+      return fail(
+          "the file has no [[port_rule]], so the default rule (all ports) is in force and overlaps; change "
+          "that one first: nlb rule set 0-65535 --ports …",
+          kFailed);
     std::vector<std::string> block = {"[[port_rule]]"};
     for (const auto& [key, value] : rule.items())
       if (std::find(kRuleKeys.begin(), kRuleKeys.end(), key) == kRuleKeys.end())
@@ -156,9 +158,10 @@ class Editor {
     if (rule_lines_.empty())
       return fail("there is no [[port_rule]]; the default rule (all ports) stands in for it", kFailed);
     if (rule_lines_.size() == 1)
-      return fail("this is the last port rule; without any, the default rule (all ports) would be in force: nlb rule "
-                  "set 0-65535 changes that one",
-                  kFailed);
+      return fail(
+          "this is the last port rule; without any, the default rule (all ports) would be in force: nlb rule "
+          "set 0-65535 changes that one",
+          kFailed);
     lines_.erase_table(rule_lines_[*index], kSubTable);
     config_.rules.erase(config_.rules.begin() + static_cast<std::ptrdiff_t>(*index));
     return {};
@@ -171,7 +174,8 @@ class Editor {
       const auto index = selected(change);
       if (!index) return tl::unexpected(index.error());
       if (config_.rules[*index].mode != FilteringMode::multiple)
-        return fail(rule_text(config_.rules[*index]) + " has no weight: its mode is not \"multiple\"", kFailed);
+        return fail(rule_text(config_.rules[*index]) + " has no weight: its mode is not \"multiple\"",
+                    kFailed);
       indices = {*index};
     } else {
       for (std::size_t i = config_.rules.size(); i-- > 0;)
@@ -257,7 +261,8 @@ Result<std::string> edit_config(const std::string& text, const std::string& path
       as_asked = rule == wanted.rules[i];
   }
   if (!as_asked)
-    return fail(path + " is written in a way that a program cannot change safely; make the change by hand", kFailed);
+    return fail(path + " is written in a way that a program cannot change safely; make the change by hand",
+                kFailed);
   return edited;
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A TOML text as lines, in which single values and tables are changed without touching the rest. Knows as much
-// of TOML as our own files use; whoever edits parses the result (config_edit.hh).
+// A TOML text as lines, in which single values and tables are changed without touching the rest. Knows as
+// much of TOML as our own files use; whoever edits parses the result (config_edit.hh).
 #pragma once
 
 #include <optional>

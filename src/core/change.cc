@@ -80,7 +80,8 @@ ChangeReply ClusterChange::prepare(const ChangeOrder& order, Nanos now) {
 
 // Applied, then written down: after a crash in between, the outcome is asked for once more and applied again.
 void ClusterChange::settle(const ChangeOrder& order, bool committed) {
-  committed ? store_.apply(order) : store_.discard(order);
+  if (committed && !store_.apply(order)) return;  // stays prepared, and asks again
+  if (!committed) store_.discard(order);
   if (!record_.prepared.empty() && record_.prepared.front().id == order.id) record_.prepared.clear();
   remember_end(order, committed, 0);
   (void)store_.save(record_);
@@ -115,10 +116,8 @@ void ClusterChange::all_have_voted(Output& out) {
     if (auto saved = store_.save(record_); saved) {
       running_->decided = true;
       running_->awaited = others;
-      settle(order, true);
-      ask_all(others, Verb::commit, order, out);
-      if (others == 0) end(out, true);
-      return;
+      running_->own_due = true;
+      return ask_all(others, Verb::commit, order, out);
     } else {
       record_.ended.pop_back();
       running_->reasons[self_] = saved.error().message;
@@ -127,6 +126,15 @@ void ClusterChange::all_have_voted(Output& out) {
   settle(order, false);
   ask_all(others, Verb::abort, order, out);
   end(out, false);
+}
+
+ClusterChange::Output ClusterChange::settle_own() {
+  Output out;
+  if (!running_ || !running_->own_due) return out;
+  running_->own_due = false;
+  settle(ChangeOrder(running_->order), true);
+  if (running_->awaited == 0) end(out, true);
+  return out;
 }
 
 void ClusterChange::end(Output& out, bool committed) {
@@ -145,16 +153,20 @@ ChangeReply ClusterChange::on_message(const ChangeMessage& message, Nanos now) {
     remember_end(order, false, 0);
     (void)store_.save(record_);
   }
+  const bool still_prepared = !record_.prepared.empty() && record_.prepared.front().id == order.id;
   const auto* end = ended(order.id);
-  if (end != nullptr) return {end->committed ? ChangeState::committed : ChangeState::aborted, ""};
-  return {is_prepared ? ChangeState::prepared : ChangeState::unknown, ""};
+  if (end != nullptr && !(still_prepared && message.verb == Verb::commit))
+    return {end->committed ? ChangeState::committed : ChangeState::aborted, ""};
+  return {still_prepared ? ChangeState::prepared : ChangeState::unknown, ""};
 }
 
 ClusterChange::Output ClusterChange::on_reply(HostId from, const ChangeMessage& asked,
-                                              const ChangeReply& reply, Nanos) {
+                                              const ChangeReply& reply, Nanos now) {
   Output out;
   if (asked.verb == Verb::outcome && in_doubt() && record_.prepared.front().id == asked.order.id)
     hear_of_outcome(from, reply.state);
+  if (asked.verb == Verb::commit && reply.state == ChangeState::prepared)
+    return on_silence(from, asked, "cannot put its file in place", now);
   if (asked.verb == Verb::commit) confirm(from, asked.order.id);
   if (!running_ || running_->order.id != asked.order.id || !(running_->awaited & bit_of(from))) return out;
   if (asked.verb == Verb::prepare && !running_->decided) {
@@ -166,7 +178,7 @@ ClusterChange::Output ClusterChange::on_reply(HostId from, const ChangeMessage& 
     if (running_->awaited == 0) all_have_voted(out);
   } else if (asked.verb == Verb::commit && running_->decided) {
     running_->awaited &= ~bit_of(from);
-    if (running_->awaited == 0) end(out, true);
+    if (running_->awaited == 0 && !running_->own_due) end(out, true);
   }
   return out;
 }
@@ -181,7 +193,11 @@ ClusterChange::Output ClusterChange::on_silence(HostId from, const ChangeMessage
   running_->awaited &= ~bit_of(from);
   if (votes) running_->reasons[from] = why;
   if (confirms) running_->unconfirmed |= bit_of(from);
-  if (running_->awaited == 0) votes ? all_have_voted(out) : end(out, true);
+  if (running_->awaited != 0) return out;
+  if (votes)
+    all_have_voted(out);
+  else if (!running_->own_due)
+    end(out, true);
   return out;
 }
 
@@ -204,12 +220,16 @@ void ClusterChange::hear_of_outcome(HostId from, ChangeState state) {
 ClusterChange::Output ClusterChange::on_tick(Nanos now) {
   Output out;
   if (in_doubt() && now - prepared_at_ >= kDoubtAfter && now >= ask_at_) {
-    const ChangeOrder& order = record_.prepared.front();
+    const ChangeOrder order = record_.prepared.front();
     ask_at_ = now + kAskAgain;
     doubt_answers_ = 0;
-    ask_all(order.members & ~forgotten_, Verb::outcome, order, out);
     const bool alone = (order.members & ~forgotten_ & ~bit_of(self_)) == 0;
-    if (alone && (forgotten_ & bit_of(order.coordinator))) settle(ChangeOrder(order), false);
+    if (const auto* end = ended(order.id))
+      settle(order, end->committed);  // known, and could not be done
+    else if (alone && (forgotten_ & bit_of(order.coordinator)))
+      settle(order, false);
+    else
+      ask_all(order.members & ~forgotten_, Verb::outcome, order, out);
   }
   if (now < confirm_at_) return out;
   confirm_at_ = now + kAskAgain;

@@ -59,8 +59,9 @@ class ChangeStore {
   // Checks the change and puts the new configuration on the disk, beside the one in force. Returns what the
   // members must agree on, as text.
   [[nodiscard]] virtual Result<std::string> stage(const ChangeOrder& order) = 0;
-  virtual void apply(const ChangeOrder& order) = 0;    // in force; also when it is already
-  virtual void discard(const ChangeOrder& order) = 0;  // also when nothing is staged
+  // In its place and in force; also when it is already. False: it could not be put in its place; tried again.
+  [[nodiscard]] virtual bool apply(const ChangeOrder& order) = 0;
+  virtual void discard(const ChangeOrder& order) = 0;                       // also when nothing is staged
   [[nodiscard]] virtual Result<void> save(const ChangeRecord& record) = 0;  // durable when it returns
 };
 
@@ -81,6 +82,9 @@ class ClusterChange {
     std::vector<End> ends;
   };
 
+  // After each call, once its asks are sent: a coordinator's own part of a decision, so that the others do
+  // not wait for it.
+  Output settle_own();
   // `record` is what was saved last.
   ClusterChange(HostId self, ChangeStore& store, ChangeRecord record);
   // Settles at the start what this host alone can settle.
@@ -103,10 +107,10 @@ class ClusterChange {
     std::string agreed;
     std::map<HostId, std::string> reasons;
     HostSet unconfirmed = 0;
+    bool own_due = false;  // decided, and not yet in force here
   };
   [[nodiscard]] ChangeReply prepare(const ChangeOrder& order, Nanos now);
   void settle(const ChangeOrder& order, bool committed);
-  void settle_doubt(bool committed);
   [[nodiscard]] ChangeRecord::Ended* ended(const std::string& id);
   void remember_end(const ChangeOrder& order, bool committed, HostSet unconfirmed);
   void all_have_voted(Output& out);

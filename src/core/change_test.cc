@@ -24,11 +24,13 @@ class Disk final : public ChangeStore {
     step();
     return "digest of " + in_force + order.what + difference;
   }
-  void apply(const ChangeOrder& order) override {
+  bool apply(const ChangeOrder& order) override {
     step();
+    if (read_only) return false;
     if (staged == order.what) in_force += staged;
     staged.clear();
     step();
+    return true;
   }
   void discard(const ChangeOrder&) override {
     step();
@@ -82,14 +84,14 @@ class World {
   void take(HostId from, ClusterChange::Output output) {
     for (auto& ask : output.asks) queue_.push_back({from, std::move(ask)});
     for (auto& end : output.ends) ends_.push_back(std::move(end));
+    if (auto own = hosts_[from]->settle_own(); !own.ends.empty()) ends_.push_back(own.ends.front());
   }
 
   // Requests are carried out at most once, as Exchange promises; request or answer may be lost.
   void deliver(HostId from, const ClusterChange::Ask& ask) {
     std::optional<ChangeReply> reply;
     const bool request_lost = lost() || !hosts_[ask.to];
-    if (!request_lost)
-      guarded(ask.to, [&] { reply = hosts_[ask.to]->on_message(ask.message, now_); });
+    if (!request_lost) guarded(ask.to, [&] { reply = hosts_[ask.to]->on_message(ask.message, now_); });
     if (!hosts_[from]) return;
     guarded(from, [&] {
       take(from, reply && !lost() ? hosts_[from]->on_reply(ask.to, ask.message, *reply, now_)
@@ -182,6 +184,28 @@ TEST(ClusterChange, ACrashAtAnyStepLeavesOneOutcome) {
         }
   EXPECT_GT(committed, 200);
   EXPECT_GT(aborted, 200);
+}
+
+TEST(ClusterChange, WhoseDiskFailsAfterItHasPreparedFollowsLater) {
+  for (HostId victim : {HostId{1}, HostId{3}}) {
+    World world(3);
+    world.begin(1);
+    for (int turn = 0; turn < 3; ++turn) {
+      const auto [from, ask] = world.queue_.front();
+      world.queue_.erase(world.queue_.begin());
+      world.deliver(from, ask);
+      if (turn == 1) world.disks_[victim].read_only = victim != 1;
+    }
+    world.disks_[victim].read_only = victim != 1;
+    world.run(20 * kSecond);
+    EXPECT_EQ(world.disks_[2].in_force, "rule");
+    EXPECT_EQ(world.disks_[victim].in_force, victim == 1 ? "rule" : "");
+    world.disks_[victim].read_only = false;
+    world.run(20 * kSecond);
+    world.need_one_outcome("disk of host " + std::to_string(victim));
+    EXPECT_EQ(world.ends_.size(), 1u);
+    EXPECT_EQ(world.ends_[0].unconfirmed, victim == 1 ? 0 : bit_of(3));
+  }
 }
 
 TEST(ClusterChange, TwoCoordinatorsAtOnceNeverMixTheirChanges) {

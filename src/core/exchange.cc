@@ -12,13 +12,9 @@ namespace {
 static_assert(kMaxMessageBytes == wire::kMaxChunkBytes * wire::kMaxMessageParts);
 
 constexpr Nanos kFirstPause = 40 * kMillisecond, kLongestPause = 320 * kMillisecond;
-constexpr Nanos kSoon = 5 * kMillisecond;           // the rest of an answer, of which a part has come
-constexpr Nanos kQuiet = 10 * kMillisecond;         // between two answers to one peer: bounds what it can provoke
+constexpr Nanos kSoon = 5 * kMillisecond;    // the rest of an answer, of which a part has come
+constexpr Nanos kQuiet = 10 * kMillisecond;  // between two answers to one peer: bounds what it can provoke
 constexpr Nanos kAnswerKept = 60 * kSecond;
-
-std::string host_text(HostId id) {
-  return "host " + std::to_string(id);
-}
 
 }  // namespace
 
@@ -81,14 +77,14 @@ Exchange::Output Exchange::ask(uint64_t token, HostId target, std::string text, 
   assert(target >= 1 && target <= kMaxHosts);
   Output out;
   const auto refuse = [&](const std::string& why, int code) {
-    out.answers.push_back({token, fail(host_text(target) + why, code)});
+    out.answers.push_back({token, fail(why, code)});
   };
   if (target == self_ || !lines_(target))
-    refuse(" is not heard", kNotHeard);
+    refuse("is not heard", kNotHeard);
   else if (text.size() > kMaxMessageBytes)
-    refuse(": the request is longer than a message between hosts may be", kNotPossible);
+    refuse("the request is longer than a message between hosts may be", kNotPossible);
   else if (waiting_[target].size() >= kMaxWaitingRequests)
-    refuse(": too many requests wait for it", kNotPossible);
+    refuse("too many requests wait for it", kNotPossible);
   else
     waiting_[target].push_back({token, std::move(text), now + timeout});
   begin_next(target, now, out);
@@ -101,7 +97,7 @@ void Exchange::begin_next(HostId target, Nanos now, Output& out) {
     waiting_[target].pop_front();
     const auto line = lines_(target);
     if (!line || now >= question.deadline) {
-      out.answers.push_back({question.token, fail(host_text(target) + " is not heard", kNotHeard)});
+      out.answers.push_back({question.token, fail("is not heard", kNotHeard)});
       continue;
     }
     Outgoing begun;
@@ -208,11 +204,9 @@ Exchange::Output Exchange::on_tick(Nanos now) {
     const Outgoing& asked = *outgoing_[id];
     const auto line = lines_(id);
     if (line && line->incarnation != asked.target_incarnation)
-      finish(id, fail(host_text(id) + " was started anew meanwhile; whether it did it is not known", kNoAnswer),
-             now, out);
+      finish(id, fail("was started anew meanwhile; whether it did it is not known", kNoAnswer), now, out);
     else if (now >= asked.deadline)
-      finish(id, fail(host_text(id) + " gave no answer in time; whether it did it is not known", kNoAnswer), now,
-             out);
+      finish(id, fail("gave no answer in time; whether it did it is not known", kNoAnswer), now, out);
     else if (now >= asked.send_at)
       send_request(id, now, out);
   }

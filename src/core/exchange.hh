@@ -23,7 +23,7 @@ namespace nlb::core {
 inline constexpr std::size_t kMaxMessageBytes = 1400 * 64;  // asserted against the wire's layout
 inline constexpr std::size_t kMaxWaitingRequests = 16;      // of one target, behind the one under way
 
-// Error::code of a request that got no answer.
+// Error::code of a request that got no answer. The message is what is to be said of the host: "is not heard".
 enum ExchangeFailure : int {
   kNotHeard = 1,    // the host was not heard when it was to be asked: it has been told nothing
   kNoAnswer = 2,    // whether it did what was asked is not known

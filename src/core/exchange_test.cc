@@ -13,7 +13,8 @@ namespace {
 
 constexpr Nanos kStep = kMillisecond, kPatience = 3 * kSecond;
 
-// Two hosts and the wire between them. Host 2 answers a request with the text it got, reversed, after a while.
+// Two hosts and the wire between them. Host 2 answers a request with the text it got, reversed, after a
+// while.
 class Wire {
  public:
   explicit Wire(uint32_t seed, unsigned loss_percent = 0) : random_(seed), loss_(loss_percent) {
@@ -23,8 +24,8 @@ class Wire {
   void boot(HostId id) {
     incarnations_[id] = ++last_incarnation_;
     hosts_[id] = std::make_unique<Exchange>(id, incarnations_[id], [this](HostId to) {
-      return std::optional<Exchange::Line>(unheard_ == to ? std::nullopt
-                                                          : std::optional(Exchange::Line{incarnations_[to], 0}));
+      return std::optional<Exchange::Line>(
+          unheard_ == to ? std::nullopt : std::optional(Exchange::Line{incarnations_[to], 0}));
     });
   }
 

@@ -21,8 +21,7 @@ std::string text_of(const Json& json) {
 }
 
 Result<Json> read(const Result<std::string>& text, HostId host) {
-  if (!text)
-    return fail(text.error().message, text.error().code == core::kNotPossible ? kFailed : kNoDaemon);
+  if (!text) return fail(text.error().message, text.error().code == core::kNotPossible ? kFailed : kNoDaemon);
   return read_answer(*text, "host " + std::to_string(host));
 }
 
@@ -53,7 +52,8 @@ void MemberDesk::serve(const core::MemberRequest& request) {
   Json parsed = Json::parse(request.text, nullptr, false);
   Json answer;
   try {
-    answer = parsed.is_object() ? handler_(parsed, request.from) : failure("the request is no JSON object", 2);
+    answer =
+        parsed.is_object() ? handler_(parsed, request.from) : failure("the request is no JSON object", 2);
   } catch (const Json::exception& error) {
     answer = failure(std::string("an argument of the request has the wrong type: ") + error.what(), 2);
   } catch (const std::exception& error) {
@@ -61,8 +61,8 @@ void MemberDesk::serve(const core::MemberRequest& request) {
   }
   std::string text = text_of(answer);
   if (text.size() > core::kMaxMessageBytes)
-    text = text_of(failure("the answer is longer than a message between hosts may be; ask for less, or there",
-                           kFailed));
+    text = text_of(
+        failure("the answer is longer than a message between hosts may be; ask for less, or there", kFailed));
   protocol_->answer(request, std::move(text));
 }
 

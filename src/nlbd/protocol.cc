@@ -99,9 +99,8 @@ class AsioProtocol final : public Protocol {
   }
 
   void answer(const core::MemberRequest& to, std::string text) override {
-    asio::post(io_, [this, to, said = std::move(text)] {
-      carry_out(exchange_.answer(to, said, boottime_now()));
-    });
+    asio::post(io_,
+               [this, to, said = std::move(text)] { carry_out(exchange_.answer(to, said, boottime_now())); });
   }
 
   void use_keys(const KeySet& keys) override {

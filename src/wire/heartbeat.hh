@@ -117,10 +117,10 @@ struct MessagePart {
   Kind kind = Kind::request;
   HostId target = 0;
   uint64_t target_incarnation = 0;
-  uint32_t echo = 0;           // low 32 bits of the target's newest heartbeat that the sender has heard
-  uint32_t number = 0;         // of the exchange; grows within the asking host's incarnation, never 0
+  uint32_t echo = 0;            // low 32 bits of the target's newest heartbeat that the sender has heard
+  uint32_t number = 0;          // of the exchange; grows within the asking host's incarnation, never 0
   uint8_t part = 0, parts = 1;  // part 0..parts-1; each but the last is full
-  uint64_t have = 0;           // parts of the other direction's message that the sender has: bit n = part n
+  uint64_t have = 0;            // parts of the other direction's message that the sender has: bit n = part n
   std::vector<uint8_t> data;
   bool operator==(const MessagePart&) const = default;
 };

@@ -60,8 +60,8 @@ static_assert(kHeaderBytes == 44 && kHeartbeatFixedBytes == 144 && kPeerBytes ==
               "docs/protocol/heartbeat.md draws these");
 static_assert(kMaxHeartbeatBytes <= kMaxPayloadBytes, "64 hosts fit one frame");
 static_assert(kMaxHeldBytes <= kMaxPayloadBytes, "two whole bitmaps fit one frame");
-static_assert(kMessageFixedBytes == 32 && kEnvelopeBytes + kMessageFixedBytes + kMaxChunkBytes + kAppendedBytes <=
-                                               kMaxPayloadBytes);
+static_assert(kMessageFixedBytes == 32 &&
+              kEnvelopeBytes + kMessageFixedBytes + kMaxChunkBytes + kAppendedBytes <= kMaxPayloadBytes);
 static_assert(kMaxPayloadBytes <= kMinMtu);
 static_assert(kMinFrameBytes <= kEnvelopeBytes + kHeldFixedBytes + kBitmapBytes);
 static_assert(kMaxHosts <= 64 && kMaxSlots < kNoSlot && kMaxHeldParts == 33);

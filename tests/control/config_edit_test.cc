@@ -60,10 +60,12 @@ std::string refusal(const json& change, const std::string& file = kFile) {
 }
 
 TEST(ConfigEdit, AddsARuleBehindTheOthers) {
-  expect({{"op", "rule-add"}, {"rule", {{"ports", "8080"}, {"protocol", "tcp"}, {"weight", 30}}}},
-         replaced(kFile, "ports    = \"7007\"\nprotocol = \"udp\"\n",
-                  "ports    = \"7007\"\nprotocol = \"udp\"\n\n[[port_rule]]\nports = \"8080\"\nprotocol = \"tcp\"\n"
-                  "weight = 30\n"));
+  expect(
+      {{"op", "rule-add"}, {"rule", {{"ports", "8080"}, {"protocol", "tcp"}, {"weight", 30}}}},
+      replaced(
+          kFile, "ports    = \"7007\"\nprotocol = \"udp\"\n",
+          "ports    = \"7007\"\nprotocol = \"udp\"\n\n[[port_rule]]\nports = \"8080\"\nprotocol = \"tcp\"\n"
+          "weight = 30\n"));
 }
 
 TEST(ConfigEdit, SetsAKeyAndKeepsItsComment) {
@@ -75,7 +77,8 @@ TEST(ConfigEdit, SetsAKeyAndKeepsItsComment) {
 
 TEST(ConfigEdit, TakesOutWhatAnotherModeHasNot) {
   expect({{"op", "rule-set"}, {"select", {{"ports", "80"}}}, {"set", {{"mode", "single"}, {"priority", 2}}}},
-         replaced(kFile, "weight   = \"equal\"    # see the plan of capacity\n", "mode = \"single\"\npriority = 2\n"));
+         replaced(kFile, "weight   = \"equal\"    # see the plan of capacity\n",
+                  "mode = \"single\"\npriority = 2\n"));
 }
 
 TEST(ConfigEdit, RemovesARuleWithItsHealthCheckAndNoStrangersComment) {
@@ -95,32 +98,42 @@ TEST(ConfigEdit, ChangesVips) {
   expect({{"op", "vip-add"}, {"address", "10.77.0.102/24"}},
          replaced(kFile, "\"10.77.0.101\"]", "\"10.77.0.101\", \"10.77.0.102/24\"]"));
   expect({{"op", "vip-remove"}, {"address", "10.77.0.101"}}, replaced(kFile, ", \"10.77.0.101\"", ""));
-  const std::string lines = "vips = [\n  \"10.77.0.100\", # one\n  \"10.77.0.101\", # two ] \"\n  '10.77.0.103'\n]";
+  const std::string lines =
+      "vips = [\n  \"10.77.0.100\", # one\n  \"10.77.0.101\", # two ] \"\n  '10.77.0.103'\n]";
   const std::string several = replaced(kFile, "vips     = [\"10.77.0.100/24\", \"10.77.0.101\"]", lines);
-  expect({{"op", "vip-remove"}, {"address", "10.77.0.101"}}, replaced(several, "\"10.77.0.101\", ", ""), several);
+  expect({{"op", "vip-remove"}, {"address", "10.77.0.101"}}, replaced(several, "\"10.77.0.101\", ", ""),
+         several);
   expect({{"op", "vip-add"}, {"address", "10.77.0.9"}},
          replaced(several, "'10.77.0.103'", "'10.77.0.103', \"10.77.0.9\""), several);
 }
 
 TEST(ConfigEdit, WritesTheDefaultRuleDownBeforeItChangesIt) {
   const std::string none = kFile.substr(0, kFile.find("# what the shop"));
-  expect({{"op", "rule-set"}, {"select", {{"ports", "80"}}}, {"set", {{"ports", "80-443"}, {"protocol", "tcp"}}}},
+  expect({{"op", "rule-set"},
+          {"select", {{"ports", "80"}}},
+          {"set", {{"ports", "80-443"}, {"protocol", "tcp"}}}},
          kFile.substr(0, kFile.find("\n# what the shop")) +
              "\n[[port_rule]]\nports = \"80-443\"\nprotocol = \"tcp\"\n",
          none);
-  EXPECT_NE(refusal({{"op", "rule-add"}, {"rule", {{"ports", "80"}}}}, none).find("default rule"), std::string::npos);
+  EXPECT_NE(refusal({{"op", "rule-add"}, {"rule", {{"ports", "80"}}}}, none).find("default rule"),
+            std::string::npos);
 }
 
 TEST(ConfigEdit, RefusesWhatIsNoConfigurationAndNamesIt) {
-  const auto has = [](const std::string& text, const char* part) { return text.find(part) != std::string::npos; };
-  EXPECT_TRUE(has(refusal({{"op", "rule-add"}, {"rule", {{"ports", "100-200"}, {"protocol", "tcp"}}}}), "overlaps"));
+  const auto has = [](const std::string& text, const char* part) {
+    return text.find(part) != std::string::npos;
+  };
+  EXPECT_TRUE(
+      has(refusal({{"op", "rule-add"}, {"rule", {{"ports", "100-200"}, {"protocol", "tcp"}}}}), "overlaps"));
   EXPECT_TRUE(has(refusal({{"op", "rule-add"}, {"rule", {{"colour", "red"}}}}), "has no \"colour\""));
-  EXPECT_TRUE(has(refusal({{"op", "rule-set"}, {"select", {{"ports", "80"}}}, {"set", {{"weight", 300}}}}), "weight"));
+  EXPECT_TRUE(has(refusal({{"op", "rule-set"}, {"select", {{"ports", "80"}}}, {"set", {{"weight", 300}}}}),
+                  "weight"));
   EXPECT_TRUE(has(refusal({{"op", "rule-remove"}, {"select", {{"ports", "9999"}}}}), "no port rule holds"));
   EXPECT_TRUE(has(refusal({{"op", "vip-remove"}, {"address", "10.77.0.100"}}), "primary"));
   EXPECT_TRUE(has(refusal({{"op", "vip-add"}, {"address", "10.77.0.101"}}), "already"));
   EXPECT_TRUE(has(refusal({{"op", "dance"}}), "unknown change"));
-  EXPECT_TRUE(has(refusal({{"op", "rule-set"}, {"select", {{"ports", "80"}}}, {"set", {{"vip", "\n[x]"}}}}), "characters"));
+  EXPECT_TRUE(has(refusal({{"op", "rule-set"}, {"select", {{"ports", "80"}}}, {"set", {{"vip", "\n[x]"}}}}),
+                  "characters"));
 }
 
 TEST(ConfigEdit, LeavesAloneWhatItDoesNotUnderstand) {
@@ -129,7 +142,8 @@ TEST(ConfigEdit, LeavesAloneWhatItDoesNotUnderstand) {
       "port_rule = [{ports = \"1\", protocol = \"tcp\"}, {ports = \"2\", protocol = \"tcp\"}]\n";
   // [host] is open there: the file says something else than it seems to, and is refused as it is.
   EXPECT_FALSE(edit_config(inline_rules, "web.toml", {{"op", "weight"}, {"weight", 1}}).has_value());
-  const std::string tables = "port_rule = [{ports = \"1\", weight = 3}]\n" + kFile.substr(0, kFile.find("# what the shop"));
+  const std::string tables =
+      "port_rule = [{ports = \"1\", weight = 3}]\n" + kFile.substr(0, kFile.find("# what the shop"));
   ASSERT_TRUE(parse_config(tables, "web.toml").has_value());
   EXPECT_NE(refusal({{"op", "weight"}, {"weight", 1}}, tables).size(), 0u);
 }
