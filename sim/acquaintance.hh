@@ -17,10 +17,9 @@ class Acquaintance {
  public:
   explicit Acquaintance(Nanos period) : period_(period) {}
 
-  // A frame that `from` sent at `sent_at` has been judged by the daemon of `listener`. What is older than two
-  // periods when it is judged (delayed, clogged, queued) tells of the sender's past and is no hearing.
+  // A heartbeat that `from` sent at `sent_at` has been judged by the daemon of `listener`, however late it
+  // is. A part of a held list is no hearing: it says neither whom its sender hears nor what it owns.
   void hear(Port listener, Port from, Nanos sent_at, Nanos now) {
-    if (now - sent_at > 2 * period_) return;
     Hearing& hearing = hearing_[listener][from];
     if (hearing.last == 0 || now - hearing.last > 3 * period_) hearing = {now, now, 0};
     hearing.last = now;

@@ -7,6 +7,7 @@ namespace nlb::sim {
 namespace {
 
 constexpr std::size_t kViolationsKept = 20;
+constexpr std::size_t kViewsWithinLimit = 40;  // of one host, within D
 
 std::string name(const Node& node) {
   return "host " + std::to_string(node.id) + (node.namesake ? "'" : "");
@@ -50,9 +51,8 @@ std::string Checkers::shared_bucket(const Node& a, const Node& b) const {
 void Checkers::states_changed(Port port) {
   const Node& node = scene_.nodes[port];
   std::erase_if(overlapping_, [&](const Pair& pair) { return pair.a == port || pair.b == port; });
-  for (const Node& other : scene_.nodes)
-    if (other.port != 0 && other.port != port && other.kernel_alive && overlap(node, other))
-      overlapping_.push_back({port, other.port});
+  for (const Port other : scene_.ports)
+    if (other != port && overlap(node, scene_.nodes[other])) overlapping_.push_back({port, other});
   check_keep_flow(node);
 }
 
@@ -98,13 +98,13 @@ void Checkers::judge_overlap(const Node& a, const Node& b) {
   const bool a_excused = excused_by_standstill(a), b_excused = excused_by_standstill(b);
   if (a_excused || b_excused) return;
   const bool a_runs = a.daemon_runs(), b_runs = b.daemon_runs();
-  const std::string both = shared_bucket(a, b) + " of " + name(a) + " and " + name(b);
-  if (a_runs && b_runs && scene_.known.acquainted(a.port, b.port, now)) return violate("one-owner", both);
+  const auto both = [&] { return shared_bucket(a, b) + " of " + name(a) + " and " + name(b); };
+  if (a_runs && b_runs && scene_.known.acquainted(a.port, b.port, now)) return violate("one-owner", both());
   if (a_runs != b_runs) {
     const Node& stalled = a_runs ? b : a;
     const Node& running = a_runs ? a : b;
     if ((stalled.knew & bit_of(running.port)) != 0)
-      violate("silent-when-stalled", both + "; the daemon of " + name(stalled) + " does not run");
+      violate("silent-when-stalled", both() + "; the daemon of " + name(stalled) + " does not run");
   }
 }
 
@@ -144,6 +144,18 @@ void Checkers::reset_sent(Port by, const Flow& flow) {
   violate("no-foreign-reset", name(resetter) + " resets a connection of " + name(home) + " in slot " +
                                   std::to_string(flow.slot) + " bucket " +
                                   std::to_string(bucket_of(flow.client, resetter.hash_seed)));
+}
+
+// churn: views come and go with what happens, not with every frame: two hosts that each take up what the
+// other has just given up would go on for ever.
+void Checkers::view_begun(Port port) {
+  auto& views = scene_.nodes[port].views;
+  views.push_back(scene_.now);
+  while (scene_.now - views.front() > scene_.silence_limit()) views.pop_front();
+  if (views.size() <= kViewsWithinLimit) return;
+  violate("churn", name(scene_.nodes[port]) + " has changed its view " + std::to_string(views.size()) +
+                       " times within " + std::to_string(scene_.silence_limit() / kMillisecond) + " ms");
+  views.clear();
 }
 
 // mac-truth, guarded-port, as far as a switch can judge: the cluster MAC is never an Ethernet source, so no

@@ -24,6 +24,7 @@ struct Violation {
 struct Scene {
   Nanos now = kSecond;
   std::vector<Node> nodes;  // by port; [0] is nobody
+  std::vector<Port> ports;  // that have had a machine, ascending
   std::vector<Flow> flows;
   std::vector<std::size_t> slots;
   Network network;
@@ -49,6 +50,7 @@ class Checkers {
   void full_cover(HostSet group);                                               // a settled group
   void reset_sent(Port by, const Flow& flow);                                   // no-foreign-reset
   void frame_sent(Port by, const MacAddress& source, bool learnt_cluster_mac);  // mac-truth
+  void view_begun(Port port);                                                   // churn
   void violate(const std::string& invariant, const std::string& what);
 
   [[nodiscard]] const std::vector<Violation>& violations() const { return violations_; }

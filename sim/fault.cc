@@ -95,6 +95,8 @@ int64_t draw_value(FaultKind kind, Random& random) {
       return 10'000 * (1 + random.below(80));
     case FaultKind::delay:
       return 1'000 * (1 + random.below(60));
+    case FaultKind::late:
+      return 1'000 * (10 + random.below(700));
     case FaultKind::starve:
       return 20 + random.below(600);
     case FaultKind::drift:
@@ -116,6 +118,7 @@ void draw_hosts(Fault& fault, HostId count, Random& random) {
     case FaultKind::loss:
     case FaultKind::burst:
     case FaultKind::delay:
+    case FaultKind::late:
     case FaultKind::reorder:
     case FaultKind::duplicate:
     case FaultKind::corrupt:

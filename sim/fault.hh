@@ -21,6 +21,7 @@ namespace nlb::sim {
   X(sender_loss, "sender-loss", "frames of A are lost for all who should hear them")                    \
   X(burst, "burst", "frames from A to B are lost in bursts: half the time nearly all, else none")       \
   X(delay, "delay", "frames from A to B take up to VALUE us longer")                                    \
+  X(late, "late", "all frames from A to B take VALUE us longer")                                        \
   X(reorder, "reorder", "of the frames from A to B, VALUE parts in a million come up to 30 ms late")    \
   X(duplicate, "duplicate", "frames from A to B come twice, VALUE parts in a million")                  \
   X(corrupt, "corrupt", "a bit of frames from A to B is turned over, VALUE parts in a million")         \

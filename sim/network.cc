@@ -39,7 +39,7 @@ Passage Network::pass(Port from, Port to, Nanos now, Random& random) const {
   if (path.burst != 0 && in_burst(from, to, now) && random.chance(kBurstLoss)) passage.copies = 0;
   if (passage.copies == 0) return passage;
   passage.waits = path.clogged != 0;
-  passage.delay[0] += random.between(0, path.delay);
+  passage.delay[0] += path.late + random.between(0, path.delay);
   if (happens(path.reorder)) {
     passage.delay[0] += random.between(0, 30 * kMillisecond);
     passage.overtakes = true;
@@ -69,6 +69,8 @@ void Network::apply(const Fault& fault, int by) {
       return each(fault.a, fault.b, [&](Path& path) { path.burst += by; });
     case FaultKind::delay:
       return each(fault.a, fault.b, [&](Path& path) { path.delay += by * fault.value * 1000; });
+    case FaultKind::late:
+      return each(fault.a, fault.b, [&](Path& path) { path.late += by * fault.value * 1000; });
     case FaultKind::reorder:
       return each(fault.a, fault.b, [&](Path& path) { path.reorder += by * fault.value; });
     case FaultKind::duplicate:

@@ -39,10 +39,10 @@ class Packets {
 struct Path {
   int cut = 0, clogged = 0, burst = 0;
   int64_t loss = 0, reorder = 0, duplicate = 0, corrupt = 0;  // parts in a million
-  Nanos delay = 0;
+  Nanos delay = 0, late = 0;
   Nanos last_arrival = 0;  // frames of one path come in the order in which they were sent
   [[nodiscard]] bool clean() const {
-    return (cut | clogged | burst) == 0 && (loss | reorder | duplicate | corrupt | delay) == 0;
+    return (cut | clogged | burst) == 0 && (loss | reorder | duplicate | corrupt | delay | late) == 0;
   }
 };
 

@@ -3,6 +3,7 @@
 // present. Faults overlap, so what several may cause is counted.
 #pragma once
 
+#include <deque>
 #include <memory>
 #include <vector>
 
@@ -42,12 +43,18 @@ struct Node {
   bool next_minor = false;           // speaks the next minor version of the protocol
 
   bool kernel_alive = false;
-  bool filter_closed = false;      // `nlb stop`
-  std::vector<SlotStates> states;  // by slot: what the kernel's filter holds
-  std::vector<BucketWords> owned;  // the same, as sets of owned buckets
-  Nanos lease = 0;                 // by the machine's own clock
-  uint64_t hash_seed = 0;          // of the bucket hash
-  std::vector<uint32_t> flows;     // connections that live here
+  bool filter_closed = false;                            // `nlb stop`
+  std::vector<SlotStates> states;                        // by slot: what the kernel's filter holds
+  std::vector<BucketWords> owned;                        // the same, as sets of owned buckets
+  std::vector<std::optional<core::FilterSets>> written;  // by the daemon, where nothing else was since
+  Nanos lease = 0;                                       // by the machine's own clock
+  uint64_t hash_seed = 0;                                // of the bucket hash
+  std::vector<uint32_t> flows;                           // connections that live here
+
+  Nanos counted_second = 0;
+  uint64_t sent_in_it = 0;
+
+  std::deque<Nanos> views;  // when it changed its view, of late
 
   // What is wrong, and how often.
   int off = 0, down = 0;        // no power; no daemon

@@ -27,11 +27,12 @@ void Report::add(const RunResult& result) {
   counters_.segments += c.segments;
   counters_.evictions += c.evictions;
   counters_.views += c.views;
+  counters_.busiest_second = std::max(counters_.busiest_second, c.busiest_second);
   for (const Fault& fault : result.faults) ++faults_[static_cast<std::size_t>(fault.kind)];
   ++hosts_[result.hosts];
 }
 
-std::string Report::text(const std::string& command, double wall_s) const {
+std::string Report::text(const std::string& command, double processor_s) const {
   const double seconds = static_cast<double>(simulated_) / 1e9;
   std::string text = fmt::format("`{}`\n\n| what | how much |\n|---|---|\n", command);
   const auto row = [&](std::string_view what, const std::string& much) {
@@ -40,7 +41,8 @@ std::string Report::text(const std::string& command, double wall_s) const {
   row("seeds", fmt::format("{}", seeds_));
   row("violations", fmt::format("{}", violations_));
   row("simulated time", fmt::format("{:.1f} h", seconds / 3600));
-  row("speed", fmt::format("{:.0f} times real time, one core, {:.0f} s", seconds / wall_s, wall_s));
+  row("speed",
+      fmt::format("{:.0f} times real time, {:.1f} s of one core", seconds / processor_s, processor_s));
   row("frames sent, judged", fmt::format("{}, {}", counters_.frames, counters_.deliveries));
   row("frames damaged and refused, made up or replayed",
       fmt::format("{}, {}", counters_.refused, counters_.forged));
@@ -48,6 +50,7 @@ std::string Report::text(const std::string& command, double wall_s) const {
   row("SYNs that nobody answered at once", fmt::format("{}", counters_.unanswered));
   row("views acquired, members evicted (counted at each host)",
       fmt::format("{}, {}", counters_.views, counters_.evictions));
+  row("most frames that one host sent in a second", fmt::format("{}", counters_.busiest_second));
   row("resets of another's connection that nobody could know of", fmt::format("{}", excused_resets_));
   row("longest time to settle", fmt::format("{} ms", longest_settling_ / kMillisecond));
   row("longest window after a frozen clock", fmt::format("{:.2f} of the lease", longest_window_of_lease_));

@@ -11,8 +11,8 @@ namespace nlb::sim {
 class Report {
  public:
   void add(const RunResult& result);
-  // Markdown. `wall_s`: how long the runs took on this machine.
-  [[nodiscard]] std::string text(const std::string& command, double wall_s) const;
+  // Markdown. `processor_s`: what the runs took of one core here; others may share the core.
+  [[nodiscard]] std::string text(const std::string& command, double processor_s) const;
   [[nodiscard]] uint64_t seeds() const { return seeds_; }
   [[nodiscard]] uint64_t violations() const { return violations_; }
   [[nodiscard]] Nanos simulated() const { return simulated_; }

@@ -14,9 +14,11 @@ class Run {
   explicit Run(const RunOptions& options)
       : options_(options),
         random_(mix(options.seed)),
-        fast_(random_.below(4) == 0 && options.sender_loss == 0),
+        fast_(is_fast(options, random_.below(4) == 0)),
         world_(mix(options.seed ^ 0x776f726c64), fast_ ? 10 : 50, fast_ ? 6 : 10) {
     result_.seed = options.seed;
+    result_.period_ms = world_.period_ms();
+    result_.tolerance = world_.tolerance();
     const auto drawn = static_cast<HostId>(2 + random_.below(random_.below(4) == 0 ? 15 : 5));
     result_.hosts = options.hosts != 0 ? options.hosts : drawn;
     if (options.trace) world_.tell_story();
@@ -43,6 +45,11 @@ class Run {
 
  private:
   static constexpr Nanos kStart = kSecond;
+
+  static bool is_fast(const RunOptions& options, bool drawn) {
+    if (options.profile == Profile::drawn) return drawn && options.sender_loss == 0;
+    return options.profile == Profile::fast;
+  }
 
   void draw_rules() {
     PortRule web;

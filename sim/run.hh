@@ -10,8 +10,11 @@
 
 namespace nlb::sim {
 
+enum class Profile : uint8_t { drawn, standard, fast };  // of heartbeats: one seed in four is drawn fast
+
 struct RunOptions {
   uint64_t seed = 1;
+  Profile profile = Profile::drawn;
   HostId hosts = 0;  // 0 = drawn, 2 to 16
   Nanos duration = 600 * kSecond;
   std::vector<FaultKind> kinds;     // empty = all
@@ -23,6 +26,7 @@ struct RunOptions {
 struct RunResult {
   uint64_t seed = 0, hash = 0;
   HostId hosts = 0;
+  uint32_t period_ms = 0, tolerance = 0;
   Nanos simulated = 0;
   FaultPlan faults;  // that were met, times from the start
   std::vector<Violation> violations;

@@ -81,7 +81,8 @@ void World::deliver(const Event& event) {
 void World::judge(Node& node, uint32_t index, Port from) {
   const Packet& packet = packets_.at(index);
   ++counters_.deliveries;
-  if (packet.authentic) scene_.known.hear(node.port, from, packet.sent_at, scene_.now);
+  const bool heartbeat = std::holds_alternative<wire::Heartbeat>(packet.frame);
+  if (packet.authentic && heartbeat) scene_.known.hear(node.port, from, packet.sent_at, scene_.now);
   const auto& header =
       std::visit([](const auto& frame) -> const wire::Header& { return frame.header; }, packet.frame);
   scene_.trace.mark(pair_of(node.port, header.sender),
@@ -111,6 +112,7 @@ void World::arm(Node& node) {
 void World::perform(Port port, core::Actions actions) {
   Node& node = scene_.nodes[port];
   for (const auto& notice : actions.notices) {
+    if (notice.kind == core::Notice::Kind::view_changed) checkers_.view_begun(port);
     counters_.evictions += notice.kind == core::Notice::Kind::peer_evicted;
     counters_.views += notice.kind == core::Notice::Kind::converged;
     const std::string whom = notice.peer != 0 ? "[" + std::to_string(notice.peer) + "] " : "";
@@ -145,16 +147,21 @@ void World::perform(Port port, core::Actions actions) {
 void World::write_states(Node& node) {
   bool changed = false;
   for (std::size_t slot : node.host->ownership().slots()) {
-    const SlotStates states = node.host->states(slot);
-    if (states == node.states[slot]) continue;
-    write_slot(node, slot, states);
-    changed = true;
+    const core::FilterSets sets = node.host->filter_sets(slot);
+    if (node.written[slot] == sets) continue;
+    const SlotStates states = core::states_of(sets);
+    if (states != node.states[slot]) {
+      write_slot(node, slot, states);
+      changed = true;
+    }
+    node.written[slot] = sets;
   }
   if (changed) checkers_.states_changed(node.port);
 }
 
 void World::write_slot(Node& node, std::size_t slot, const SlotStates& states) {
   node.states[slot] = states;
+  node.written[slot].reset();
   auto& owned = node.owned[slot];
   uint64_t digest = slot;
   for (std::size_t word = 0; word < owned.size(); ++word) {
@@ -181,7 +188,16 @@ void World::take_scan(Node& node, uint32_t token) {
   perform(node.port, node.host->on_scan(token, live, node.flows.size(), node.clock.local(scene_.now)));
 }
 
+void World::count_sent(Node& from) {
+  if (const Nanos second = scene_.now / kSecond; second != from.counted_second) {
+    from.counted_second = second;
+    from.sent_in_it = 0;
+  }
+  counters_.busiest_second = std::max(counters_.busiest_second, ++from.sent_in_it);
+}
+
 void World::send(Node& from, const core::Send& message) {
+  count_sent(from);
   Packet packet;
   packet.source = from.mac;
   packet.destination = message.to == core::Send::To::group         ? switch_.macs().heartbeat_group

@@ -15,7 +15,8 @@ namespace nlb::sim {
 
 struct Counters {
   uint64_t frames = 0, deliveries = 0, refused = 0, forged = 0, connections = 0, unanswered = 0, segments = 0,
-           evictions = 0, views = 0;
+           evictions = 0, views = 0,
+           busiest_second = 0;  // most frames that one host sent within a second
 };
 
 class World {
@@ -53,6 +54,8 @@ class World {
   void demand_cover(HostSet group) { demanded_ = group; }  // full-cover from now on; 0 = no more
 
   [[nodiscard]] Nanos now() const { return scene_.now; }
+  [[nodiscard]] uint32_t period_ms() const { return scene_.period_ms; }
+  [[nodiscard]] uint32_t tolerance() const { return scene_.tolerance; }
   [[nodiscard]] core::Host& host(Port port) { return *scene_.nodes.at(port).host; }
   [[nodiscard]] Node& node(Port port) { return scene_.nodes.at(port); }
   [[nodiscard]] std::vector<Port> acceptors(std::size_t slot, uint32_t bucket) const;
@@ -76,6 +79,7 @@ class World {
   void judge(Node& node, uint32_t packet, Port from);
   void wake(Node& node);
   void arm(Node& node);
+  void count_sent(Node& from);
   void send(Node& from, const core::Send& message);
   void transmit(Port from, uint32_t packet);
   void carry(Port from, Port to, uint32_t packet, const Passage& passage);

@@ -29,9 +29,11 @@ bool World::connect(std::size_t slot) {
   const uint64_t choice = random_.next();
   std::array<Port, kMaxHosts + 1> who{};
   std::size_t count = 0;
-  for (const Node& node : scene_.nodes)
-    if (node.port != 0 && node.serves() && node.accepts(slot, bucket_of(client, node.hash_seed), scene_.now))
-      who[count++] = node.port;
+  for (const Port port : scene_.ports) {
+    const Node& node = scene_.nodes[port];
+    if (node.serves() && node.accepts(slot, bucket_of(client, node.hash_seed), scene_.now))
+      who[count++] = port;
+  }
   if (count == 0) {
     ++counters_.unanswered;
     return false;
@@ -99,8 +101,9 @@ void World::send_segment(uint32_t index) {
   Flow& flow = scene_.flows[index];
   if (scene_.now >= flow.ends_at) return close_flow(index);
   ++counters_.segments;
-  for (Node& node : scene_.nodes) {
-    if (node.port == 0 || node.port == flow.home || !node.serves()) continue;
+  for (const Port port : scene_.ports) {
+    Node& node = scene_.nodes[port];
+    if (port == flow.home || !node.serves()) continue;
     const BucketState state = node.state(flow.slot, bucket_of(flow.client, node.hash_seed));
     if (state != BucketState::owned || !provokes_reset(node, flow)) continue;
     tell("host " + std::to_string(node.id) + " resets a connection of host " +

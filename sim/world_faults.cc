@@ -15,6 +15,7 @@ bool is_of_paths(FaultKind kind) {
     case FaultKind::loss:
     case FaultKind::burst:
     case FaultKind::delay:
+    case FaultKind::late:
     case FaultKind::reorder:
     case FaultKind::duplicate:
     case FaultKind::corrupt:

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What machines go through: boot, death, standstill, snapshots; and what their daemons then miss.
+#include <algorithm>
+
 #include "sim/world.hh"
 
 namespace nlb::sim {
@@ -37,6 +39,7 @@ core::Settings World::settings(Port port) {
 
 Node& World::make_node(Port port, HostId id) {
   Node& node = scene_.nodes[port];
+  if (node.port == 0) scene_.ports.insert(std::ranges::lower_bound(scene_.ports, port), port);
   node = Node{};
   node.id = id;
   node.port = port;
@@ -44,6 +47,7 @@ Node& World::make_node(Port port, HostId id) {
   node.mac = MacAddress{{0x52, 0x54, 0, 0, 0, port}};
   node.states.resize(kMaxSlots);
   node.owned.resize(kMaxSlots);
+  node.written.resize(kMaxSlots);
   return node;
 }
 
@@ -123,8 +127,9 @@ void World::command(Port port, core::HostEvent event) {
 void World::lose_turn(Node& node) {
   if (!node.daemon_runs()) return;
   node.knew = 0;
-  for (Node& other : scene_.nodes) {
-    if (other.port == 0 || other.port == node.port) continue;
+  for (const Port port : scene_.ports) {
+    Node& other = scene_.nodes[port];
+    if (port == node.port) continue;
     other.remembers &= ~bit_of(node.port);
     other.knew &= ~bit_of(node.port);  // it has run since: no more
     if (!other.daemon_runs() || !scene_.known.acquainted(node.port, other.port, scene_.now)) continue;

@@ -68,8 +68,8 @@ struct Proposal {
 
 class Matching {
  public:
-  explicit Matching(std::span<const Share> shares)
-      : shares_(shares), quota_(quotas(shares)), kept_(shares.size()) {
+  Matching(std::span<const Share> shares, const std::vector<uint32_t>& quota)
+      : shares_(shares), quota_(quota), kept_(shares.size()) {
     refused_.fill(kNobodyYet);
     compute_costs();
   }
@@ -137,10 +137,37 @@ class Matching {
   }
 
   std::span<const Share> shares_;
-  std::vector<uint32_t> quota_;
+  const std::vector<uint32_t>& quota_;
   std::vector<uint64_t> costs_;                      // bucket by bucket
   std::vector<std::priority_queue<Proposal>> kept_;  // worst on top
   std::array<std::size_t, kBucketCount> refused_;
+};
+
+// Rules of equal weights have equal tables, and hosts that come and go bring back the same few: what was
+// computed last is kept.
+class KnownTables {
+ public:
+  const OwnerTable& table_for(std::span<const Share> shares) {
+    std::vector<uint32_t> quota = quotas(shares);
+    for (const Known& known : known_)
+      if (known.quota == quota &&
+          std::equal(shares.begin(), shares.end(), known.shares.begin(), known.shares.end()))
+        return known.table;
+    Known& oldest = known_[next_++ % known_.size()];
+    oldest.table = Matching(shares, quota).run();
+    oldest.shares.assign(shares.begin(), shares.end());
+    oldest.quota = std::move(quota);
+    return oldest.table;
+  }
+
+ private:
+  struct Known {
+    std::vector<Share> shares;
+    std::vector<uint32_t> quota;
+    OwnerTable table{};
+  };
+  std::array<Known, 32> known_;
+  std::size_t next_ = 0;
 };
 
 }  // namespace
@@ -170,7 +197,8 @@ std::vector<uint32_t> quotas(std::span<const Share> shares) {
 }
 
 OwnerTable assign_buckets(std::span<const Share> shares) {
-  return Matching(shares).run();
+  thread_local KnownTables known;
+  return known.table_for(shares);
 }
 
 }  // namespace nlb::core

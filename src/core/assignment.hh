@@ -14,6 +14,7 @@ namespace nlb::core {
 struct Share {
   HostId id = 0;
   uint32_t weight = 0;  // 0 = takes nothing
+  bool operator==(const Share&) const = default;
 };
 
 using OwnerTable = std::array<HostId, kBucketCount>;  // 0 = nobody

@@ -139,9 +139,11 @@ Actions Host::on_tick(Nanos now) {
   if (now - next_tick_ > 2 * period()) {
     note(Notice::Kind::daemon_late, 0,
          "own turn came " + std::to_string((now - next_tick_) / kMillisecond) + " ms late");
-    for (Peer& peer : peers_)
-      if (peer.believed && next_tick_ - peer.heard_at < silence_limit())
-        peer.heard_at = std::max(peer.heard_at, now);
+    for (Peer& peer : peers_) {
+      if (!peer.believed || next_tick_ - peer.heard_at >= silence_limit()) continue;
+      peer.heard_at = std::max(peer.heard_at, now);
+      if (next_tick_ - peer.prompt_at < silence_limit()) peer.prompt_at = std::max(peer.prompt_at, now);
+    }
   }
   if (now >= next_tick_) {
     next_tick_ = now + period();
@@ -251,15 +253,12 @@ void Host::notice_standstill(Nanos now) {
 
 void Host::evaluate(Nanos now) {
   notice_standstill(now);
-  for (HostId id = 1; id <= kMaxHosts; ++id) {
+  for_each_host(peers_.heard_of, [&](HostId id) {
     Peer& peer = peers_[id];
-    const auto* report = peer.believed ? report_of(peer.heartbeat, settings_.id) : nullptr;
-    const bool mutual = report != nullptr &&
-                        report->incarnation == static_cast<uint32_t>(settings_.incarnation) &&
-                        now - peer.heard_at < silence_limit();
+    const bool mutual = hear_each_other_now(self(), peer, now, silence_limit());
     if (!mutual) peer.mutual_since = 0;
     if (mutual && peer.mutual_since == 0) peer.mutual_since = now;
-  }
+  });
   accuse(now);
   const Circle circle = circle_of(self(), peers_, now, silence_limit());
   judge_refusal(now, circle);
@@ -301,34 +300,35 @@ bool Host::is_quiet(const Circle& circle) const {
 void Host::accuse(Nanos now) {
   if (now - next_tick_ > 2 * period())
     return;  // this host was away: on_tick() restarts the silence timers first
-  for (HostId id = 1; id <= kMaxHosts; ++id) {
+  for_each_host(view_.members & ~bit_of(settings_.id), [&](HostId id) {
     Peer& peer = peers_[id];
-    if (!(view_.members & bit_of(id)) || id == settings_.id || peer.accused) continue;
     const bool silent = now - peer.heard_at >= silence_limit();
     const bool deaf = peer.believed && peer.mutual_since == 0;
-    if (!silent && !deaf) continue;
+    if (peer.accused || (!silent && !deaf)) return;
     peer.accused = true;
     peer.accused_in_view = view_.number;
     say_soon_ = true;
     note(Notice::Kind::peer_silent, id,
          (silent ? "nothing heard for " : "is heard, but has heard nothing of this host for ") +
              std::to_string(silence_limit() / kMillisecond) + " ms");
-  }
+  });
 }
 
 // Said here too, once a peer: both sides name the other and the item.
 void Host::name_the_different(Nanos now, const Circle& circle) {
   if (now < change_expected_until_) return;
-  for (HostId id = 1; id <= kMaxHosts; ++id) {
+  HostSet named = 0;
+  for_each_host(circle.heard, [&](HostId id) {
     const Peer& peer = peers_[id];
-    const char* item = peer.believed ? differing_item(settings_.digests, peer.heartbeat.digests) : nullptr;
+    const char* item = differing_item(settings_.digests, peer.heartbeat.digests);
     const bool takes_part = is_active(peer.heartbeat.state) || peer.heartbeat.state == HostState::refused;
-    const bool different = item != nullptr && takes_part && (circle.heard & bit_of(id));
-    if (different && !(mismatch_named_ & bit_of(id)))
+    if (item == nullptr || !takes_part) return;
+    named |= bit_of(id);
+    if (!(mismatch_named_ & bit_of(id)))
       note(Notice::Kind::config_mismatch, id,
            std::string(item) + " differs from ours: it does not share our view");
-    mismatch_named_ = different ? mismatch_named_ | bit_of(id) : mismatch_named_ & ~bit_of(id);
-  }
+  });
+  mismatch_named_ = named;
 }
 
 // The others have a configuration that is expected here, or still one that this host has just left behind: it
@@ -371,12 +371,11 @@ void Host::judge_refusal(Nanos now, const Circle& circle) {
 // Whoever is heard but not in our view may have connections anywhere: check until it is in, or gone.
 void Host::look_for_outsiders(const Circle& circle) {
   bool heard = false;
-  for (HostId id = 1; id <= kMaxHosts; ++id) {
-    if (!(circle.heard & bit_of(id)) || (view_.members & bit_of(id))) continue;
+  for_each_host(circle.heard & ~view_.members, [&](HostId id) {
     const auto& heartbeat = peers_[id].heartbeat;
     const bool runs = is_active(heartbeat.state) || heartbeat.state == HostState::refused;
     heard = heard || (runs && !(heartbeat.flags & wire::kRestarting));
-  }
+  });
   if (heard != outsider_heard_) out_.states_changed = true;
   outsider_heard_ = heard && !planted(Bug::outsiders_ignored);
 }
@@ -430,14 +429,15 @@ void Host::tend_ghosts(Nanos now) {
   for (auto it = ghosts_.begin(); it != ghosts_.end();) {
     Ghost& ghost = it->second;
     const Nanos interval = std::max(period(), silence_limit() / kProbesBeforeGone);
-    const bool back =
-        (view_.members & bit_of(it->first)) && phase_ == Phase::acquired && held_complete(peers_[it->first]);
+    const Peer& peer = peers_[ghost.id];  // the same machine, or another one that has taken its id
+    const bool back = (view_.members & bit_of(ghost.id)) && phase_ == Phase::acquired &&
+                      held_complete(peer) && peer.heartbeat.adapter_mac == ghost.mac;
     const bool over = ghost.probed ? now - ghost.answered_at >= interval * (kProbesBeforeGone + 1) ||
                                          planted(Bug::ghosts_fade)
                                    : now >= ghost.until;
     if (back || over) {
       if (over)
-        note(Notice::Kind::kernel_of_peer_gone, it->first,
+        note(Notice::Kind::kernel_of_peer_gone, ghost.id,
              "its kernel answers no more: its connections are gone");
       it = ghosts_.erase(it);
       out_.states_changed = true;
@@ -445,7 +445,7 @@ void Host::tend_ghosts(Nanos now) {
       continue;
     }
     if (ghost.probed && now >= ghost.next_probe) {
-      out_.probes.push_back({it->first, ghost.address, ghost.mac});
+      out_.probes.push_back({ghost.id, ghost.address, ghost.mac});
       ghost.next_probe = now + interval;
     }
     ++it;
@@ -460,10 +460,10 @@ Actions Host::on_kernel_answer(const IpAddress& address, Nanos now) {
                        return entry.second.probed && entry.second.address == address;
                      });
   if (!asked) return {};  // any ARP on the segment comes by here: it must cost nothing
-  for (auto& [id, ghost] : ghosts_) {
+  for (auto& [mac, ghost] : ghosts_) {
     if (!ghost.probed || !(ghost.address == address)) continue;
     if (ghost.answered_at <= view_started_at_)
-      note(Notice::Kind::kernel_of_peer_lives, id,
+      note(Notice::Kind::kernel_of_peer_lives, ghost.id,
            "its kernel still answers: its connections are left alone");
     ghost.answered_at = now;
   }
@@ -481,11 +481,10 @@ Actions Host::finish(Nanos now) {
 
 Nanos Host::next_wakeup() const {
   Nanos at = next_tick_;
-  for (HostId id = 1; id <= kMaxHosts; ++id) {  // the moment a member's silence becomes too long
-    const Peer& peer = peers_[id];
-    if ((view_.members & bit_of(id)) && id != settings_.id && !peer.accused)
-      at = std::min(at, peer.heard_at + silence_limit());
-  }
+  for_each_host(view_.members & ~bit_of(settings_.id), [&](HostId id) {
+    const Peer& peer = peers_[id];  // the moment a member's silence becomes too long
+    if (!peer.accused) at = std::min(at, peer.heard_at + silence_limit());
+  });
   return at;
 }
 
@@ -497,29 +496,29 @@ HostId Host::default_host() const {
 bool Host::checks_all() const {
   if (planted(Bug::checks_too_little)) return false;
   if (phase_ != Phase::acquired || outsider_heard_) return true;
-  for (HostId id = 1; id <= kMaxHosts; ++id)
-    if ((view_.members & bit_of(id)) && id != settings_.id && !held_complete(peers_[id])) return true;
-  return false;
+  bool incomplete = false;
+  for_each_host(view_.members & ~bit_of(settings_.id),
+                [&](HostId id) { incomplete = incomplete || !held_complete(peers_[id]); });
+  return incomplete;
 }
 
 BucketSet Host::held_by_others(std::size_t slot) const {
   BucketSet held;
   if (planted(Bug::holds_not_kept)) return held;
-  for (HostId id = 1; id <= kMaxHosts; ++id) {
+  for_each_host(view_.members & ~bit_of(settings_.id), [&](HostId id) {
     const Peer& peer = peers_[id];
     const bool emptied = peer.heartbeat.view == view_.number && peer.heartbeat.held_generation != 0 &&
                          peer.heartbeat.held_parts == 0;
-    const bool listed = (view_.members & bit_of(id)) && peer.held.view == view_.number && !emptied;
+    const bool listed = peer.held.view == view_.number && !emptied;
     const bool expired = planted(Bug::holds_by_the_clock) && peer.heard_at > view_started_at_ + 2 * kSecond;
-    if (expired) continue;
-    if (listed && id != settings_.id && !peer.held.slots.empty()) held |= peer.held.slots[slot];
-  }
-  for (const auto& [id, ghost] : ghosts_) held |= ghost.buckets[slot];
+    if (!expired && listed && !peer.held.slots.empty()) held |= peer.held.slots[slot];
+  });
+  for (const auto& [mac, ghost] : ghosts_) held |= ghost.buckets[slot];
   return held;
 }
 
-SlotStates Host::states(std::size_t slot) const {
-  return ownership_.states(slot, checks_all(), held_by_others(slot));
+FilterSets Host::filter_sets(std::size_t slot) const {
+  return ownership_.filter_sets(slot, checks_all(), held_by_others(slot));
 }
 
 }  // namespace nlb::core

@@ -94,10 +94,10 @@ enum class Phase : uint8_t { none = 0, seen = 1, released = 2, acquired = 3 };
 
 // A host that left the view without handing over: its kernel, and so its connections, may well live on.
 struct Ghost {
-  uint64_t incarnation = 0;
+  HostId id = 0;
   SlotBuckets buckets;  // what it owned or held
   IpAddress address;
-  MacAddress mac;
+  MacAddress mac;       // of its adapter
   bool probed = false;  // its kernel is asked; otherwise only `until` counts
   Nanos next_probe = 0;
   Nanos answered_at = 0;
@@ -141,7 +141,8 @@ class Host {
   Actions leave_for_restart(Nanos now);
 
   [[nodiscard]] Nanos next_wakeup() const;
-  [[nodiscard]] SlotStates states(std::size_t slot) const;
+  [[nodiscard]] FilterSets filter_sets(std::size_t slot) const;  // what the filter is to hold
+  [[nodiscard]] SlotStates states(std::size_t slot) const { return states_of(filter_sets(slot)); }
 
   // For those who show things.
   [[nodiscard]] HostState state() const { return state_; }
@@ -165,7 +166,7 @@ class Host {
   // True while somebody may hold connections in buckets of ours without our knowing which.
   [[nodiscard]] bool checks_all() const;
   [[nodiscard]] BucketSet held_by_others(std::size_t slot) const;
-  [[nodiscard]] const std::map<HostId, Ghost>& ghosts() const { return ghosts_; }
+  [[nodiscard]] const std::map<MacAddress, Ghost>& ghosts() const { return ghosts_; }
   [[nodiscard]] const std::array<uint64_t, wire::kRefusalCount>& refusals() const { return refusals_; }
   [[nodiscard]] std::vector<MemberOffer> members_offers(HostSet members) const;
 
@@ -191,6 +192,7 @@ class Host {
   // host_view.cc: view, phases
   void settle_view(Nanos now, const Circle& circle);
   void yield_to_the_unaware(const wire::Heartbeat& heartbeat, Nanos now);
+  [[nodiscard]] bool was_long_under_way(const wire::Heartbeat& heartbeat, Nanos now) const;
   void note_left_behind(HostSet before, HostSet after, Nanos now);
   [[nodiscard]] bool somebody_left_behind_owns(Nanos now, const Circle& circle) const;
   void start_view(uint32_t number, HostSet members, uint64_t digest, Nanos now);
@@ -198,11 +200,14 @@ class Host {
   void advance_phase(Nanos now, const Circle& circle);
   void release(Nanos now);
   void acquire(Nanos now);
+  void remember_ghost(HostId id, Nanos now);
   void note_departures(HostSet before, HostSet after, Nanos now);
   [[nodiscard]] bool all_members_at(Phase phase, const Circle& circle) const;
   [[nodiscard]] uint64_t content_digest(HostSet members) const;
   [[nodiscard]] uint32_t highest_number_seen() const;
   [[nodiscard]] bool shut_out_by_a_peer(const Circle& circle) const;
+  [[nodiscard]] bool states_a_better_view(HostId id) const;
+  [[nodiscard]] bool waits_for_a_late_view(const Circle& circle) const;
   [[nodiscard]] bool yields_to_a_better_view(const Circle& circle) const;
   [[nodiscard]] bool may_serve_alone(Nanos now, const Circle& circle) const;
   void ask_gateway(Nanos now, const Circle& circle);
@@ -218,7 +223,7 @@ class Host {
   [[nodiscard]] bool echoes_us_freshly(const wire::Heartbeat& heartbeat, HostId as, Nanos now) const;
   void refuse_old(Peer& peer, Nanos now);
   void catch_up_with_own_echo(const wire::Heartbeat& heartbeat, Nanos now);
-  void take_echo(Peer& peer, const wire::Heartbeat& heartbeat);
+  void take_echo(Peer& peer, const wire::Heartbeat& heartbeat, Nanos now);
   [[nodiscard]] std::optional<Nanos> send_time(uint32_t sequence) const;
   [[nodiscard]] wire::Heartbeat compose(Nanos now, uint16_t extra_flags);
   [[nodiscard]] std::vector<wire::PeerReport> compose_reports(Nanos now) const;
@@ -253,7 +258,7 @@ class Host {
   uint64_t digest_ = 0;
   bool release_begun_ = false;  // in this view: what is lost is closed, the socket table is being read
   SlotTables next_tables_;      // of the view that is being formed
-  std::map<HostId, Ghost> ghosts_;
+  std::map<MacAddress, Ghost> ghosts_;  // by adapter: an id may have been taken by another machine
 
   uint32_t scan_token_ = 0;
   bool scan_pending_ = false;

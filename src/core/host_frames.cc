@@ -47,6 +47,9 @@ bool Host::believe_or_note_candidate(const wire::Heartbeat& heartbeat, Nanos now
       peer.believed && now - peer.heard_at < patience && !announces_end(peer.heartbeat);
   const bool echoed = echoes_us_freshly(heartbeat, settings_.id, now);
   if (!current_is_alive && echoed) {
+    const bool taken_over =
+        peer.believed && !same_adapter && (view_.members & bit_of(peer.heartbeat.header.sender));
+    if (taken_over) remember_ghost(peer.heartbeat.header.sender, now);  // another machine with its id
     const uint32_t accused_in_view = peer.accused_in_view;
     peer = Peer{};
     peer.believed = true;
@@ -66,6 +69,7 @@ bool Host::believe_or_note_candidate(const wire::Heartbeat& heartbeat, Nanos now
 
 void Host::hear(const wire::Heartbeat& heartbeat, Nanos now) {
   const HostId sender = heartbeat.header.sender;
+  peers_.heard_of |= bit_of(sender);
   if (sender == settings_.id) return hear_own_id(heartbeat, now);
   catch_up_with_own_echo(heartbeat, now);
   Peer& peer = peers_[sender];
@@ -73,8 +77,9 @@ void Host::hear(const wire::Heartbeat& heartbeat, Nanos now) {
   if (!known && !believe_or_note_candidate(heartbeat, now)) return;
   const bool old = known && heartbeat.header.sequence <= peer.sequence;
   if (old) return refuse_old(peer, now);
+  const bool same_flags = ((peer.heartbeat.flags ^ heartbeat.flags) & ~wire::kToClusterMac) == 0;
   const bool offers_same = known && peer.heartbeat.offers == heartbeat.offers &&
-                           peer.heartbeat.state == heartbeat.state && peer.heartbeat.flags == heartbeat.flags;
+                           peer.heartbeat.state == heartbeat.state && same_flags;
   if (!offers_same) digest_known_ = false;
   const bool changed = peer.heartbeat.view != heartbeat.view || peer.heartbeat.phase != heartbeat.phase ||
                        peer.heartbeat.held_generation != heartbeat.held_generation ||
@@ -85,7 +90,7 @@ void Host::hear(const wire::Heartbeat& heartbeat, Nanos now) {
   peer.heartbeat = heartbeat;
   if (known) yield_to_the_unaware(heartbeat, now);
   not_heard_since_evicted_ &= ~bit_of(sender);
-  take_echo(peer, heartbeat);
+  take_echo(peer, heartbeat, now);
   if (heartbeat.flags & wire::kToClusterMac) heard_by_cluster_mac_at_ = now;
   if (heartbeat.flags & wire::kAsk) say(Send::To::peer, heartbeat.adapter_mac, 0, now);
   if (changed) out_.states_changed = true;
@@ -107,6 +112,7 @@ void Host::refuse_old(Peer& peer, Nanos now) {
 void Host::catch_up_with_own_echo(const wire::Heartbeat& heartbeat, Nanos now) {
   const auto* report = report_of(heartbeat, settings_.id);
   if (report == nullptr || report->incarnation != low(settings_.incarnation)) return;
+  if (report->accused && report->sequence == 0) return;
   const auto ahead = static_cast<int32_t>(report->sequence - low(sequence_));
   if (ahead <= 0) return;
   sequence_ += static_cast<uint32_t>(ahead);
@@ -140,13 +146,16 @@ bool Host::says_the_same(const wire::Heartbeat& heartbeat) const {
                     same);
 }
 
-void Host::take_echo(Peer& peer, const wire::Heartbeat& heartbeat) {
+void Host::take_echo(Peer& peer, const wire::Heartbeat& heartbeat, Nanos now) {
   const auto* report = report_of(heartbeat, settings_.id);
-  if (report == nullptr || report->accused || report->incarnation != low(settings_.incarnation)) return;
+  if (report == nullptr || report->incarnation != low(settings_.incarnation)) return;
+  const auto sent = send_time(report->sequence);
+  if (sent && now - *sent < lease_length()) peer.prompt_at = now;
+  if (report->accused || !sent) return;
   // Who states a later view may own what this host owned in an earlier one: his echo keeps nothing alive.
   const bool apart = heartbeat.view == view_.number && !(heartbeat.view_members & bit_of(settings_.id));
   if (heartbeat.phase != 0 && (heartbeat.view > view_.number || apart)) return;
-  if (const auto sent = send_time(report->sequence)) peer.echoed_send = std::max(peer.echoed_send, *sent);
+  peer.echoed_send = std::max(peer.echoed_send, *sent);
 }
 
 // Another host with our id. The incumbent is not disturbed: more company, then the older incarnation, stays.
@@ -230,7 +239,8 @@ wire::Header Host::next_header(Nanos now) {
 
 std::vector<wire::PeerReport> Host::compose_reports(Nanos now) const {
   std::vector<wire::PeerReport> reports;
-  for (HostId id = 1; id <= kMaxHosts; ++id) {
+  reports.reserve(static_cast<std::size_t>(std::popcount(peers_.heard_of)));
+  for_each_host(peers_.heard_of, [&](HostId id) {
     const Peer& peer = peers_[id];
     wire::PeerReport report;
     report.id = id;
@@ -247,14 +257,15 @@ std::vector<wire::PeerReport> Host::compose_reports(Nanos now) const {
       report.incarnation = low(peer.incarnation);
       report.sequence = low(peer.sequence);
       report.accused = peer.accused;
+      if (!heard) report.sequence = 0;  // an accusation only
       report.phase = peer.heartbeat.phase;
       report.view = peer.heartbeat.view;
       report.held_generation = peer.held.view == view_.number ? peer.held.generation : uint16_t{0};
     } else {
-      continue;
+      return;
     }
     reports.push_back(report);
-  }
+  });
   return reports;
 }
 
@@ -290,12 +301,11 @@ void Host::say(Send::To to, const MacAddress& mac, uint16_t extra_flags, Nanos n
 void Host::say_held(Nanos now) {
   if (held_parts_.empty() || !is_active(state_)) return;
   bool missing = false;
-  for (HostId id = 1; id <= kMaxHosts; ++id) {
-    if (!(view_.members & bit_of(id)) || id == settings_.id) continue;
+  for_each_host(view_.members & ~bit_of(settings_.id), [&](HostId id) {
     const auto* report = report_of(peers_[id].heartbeat, settings_.id);
     missing = missing || report == nullptr || report->held_generation != held_generation_ ||
               peers_[id].heartbeat.view != view_.number;
-  }
+  });
   if (!missing) return;
   for (wire::HeldPart part : held_parts_) {
     part.header = next_header(now);
@@ -306,20 +316,19 @@ void Host::say_held(Nanos now) {
 // "Before a silent peer is evicted it is asked by unicast at its adapter's MAC": twice, from half the limit
 // on.
 void Host::ask_the_quiet(Nanos now) {
-  for (HostId id = 1; id <= kMaxHosts; ++id) {
-    Peer& peer = peers_[id];
-    if (!(view_.members & bit_of(id)) || id == settings_.id || peer.accused) continue;
+  for_each_host(view_.members & ~bit_of(settings_.id), [&](HostId id) {
+    const Peer& peer = peers_[id];
     const Nanos silence = now - peer.heard_at;
-    if (silence >= silence_limit() / 2 && silence < silence_limit())
+    if (!peer.accused && silence >= silence_limit() / 2 && silence < silence_limit())
       say(Send::To::peer, peer.heartbeat.adapter_mac, wire::kAsk, now);
-  }
+  });
 }
 
 // Our own, and what we know of ghosts: a member that never met the ghost learns of it here.
 SlotBuckets Host::held_to_publish() const {
   if (planted(Bug::holds_forgotten)) return SlotBuckets(kMaxSlots);
   SlotBuckets held = ownership_.held();
-  for (const auto& [id, ghost] : ghosts_)
+  for (const auto& [mac, ghost] : ghosts_)
     for (std::size_t slot : ownership_.slots()) held[slot] |= ghost.buckets[slot];
   return held;
 }

@@ -72,19 +72,10 @@ uint64_t Host::content_digest(HostSet members) const {
 SlotTables Host::compute_tables(HostSet members) const {
   const auto offers = members_offers(members);
   SlotTables tables(kMaxSlots);
-  std::vector<std::pair<std::vector<uint32_t>, std::size_t>> done;  // equal weights give equal tables
   for (std::size_t slot : ownership_.slots()) {
-    const bool spread = slot < kMaxRules && settings_.rules[slot].mode == FilteringMode::multiple;
-    std::vector<uint32_t> weights;
-    for (const auto& offer : offers)
-      weights.push_back(spread && offer.takes_new_flows ? weight_of_offer(offer.offers[slot]) : 0);
-    std::size_t same = kMaxSlots;
-    for (const auto& [known, of_slot] : done)
-      if (spread && known == weights) same = of_slot;
-    tables[slot] = same != kMaxSlots ? tables[same] : owners_of_slot(slot, settings_.rules, offers);
+    tables[slot] = owners_of_slot(slot, settings_.rules, offers);
     if (planted(Bug::bucket_forgotten)) tables[slot][7] = 0;
     if (planted(Bug::default_host_is_me) && slot == kDefaultSlot) tables[slot].fill(settings_.id);
-    if (spread && same == kMaxSlots) done.emplace_back(weights, slot);
   }
   return tables;
 }
@@ -102,25 +93,40 @@ bool Host::shut_out_by_a_peer(const Circle& circle) const {
   bool shut_out = false;
   for_each_host(view_.members & circle.heard & circle.compatible, [&](HostId id) {
     const auto& heartbeat = peers_[id].heartbeat;
-    const bool in_a_view = heartbeat.phase != 0 && !(heartbeat.flags & (wire::kLeaving | wire::kRestarting));
-    if (in_a_view && heartbeat.view >= view_.number && !(heartbeat.view_members & bit_of(settings_.id)))
+    if (in_a_view(heartbeat) && heartbeat.view >= view_.number &&
+        !(heartbeat.view_members & bit_of(settings_.id)))
       shut_out = true;
   });
   return shut_out;
+}
+
+bool Host::states_a_better_view(HostId id) const {
+  const auto& heartbeat = peers_[id].heartbeat;
+  if (heartbeat.view_members & bit_of(settings_.id)) return false;
+  const int theirs = std::popcount(heartbeat.view_members), ours = std::popcount(view_.members);
+  return theirs != ours ? theirs > ours
+                        : std::countr_zero(heartbeat.view_members) < std::countr_zero(view_.members);
 }
 
 // Another view in earshot, without us, serves and is the better one: ours owns nothing until both are one.
 bool Host::yields_to_a_better_view(const Circle& circle) const {
   bool yields = false;
   for_each_host(circle.mutual & circle.compatible & ~view_.members, [&](HostId id) {
-    const auto& heartbeat = peers_[id].heartbeat;
-    if (heartbeat.phase == 0 || (heartbeat.view_members & bit_of(settings_.id))) return;
-    const int theirs = std::popcount(heartbeat.view_members), ours = std::popcount(view_.members);
-    if (theirs > ours ||
-        (theirs == ours && std::countr_zero(heartbeat.view_members) < std::countr_zero(view_.members)))
-      yields = true;
+    yields = yields || (in_a_view(peers_[id].heartbeat) && states_a_better_view(id));
   });
   return yields;
+}
+
+// Frames of its members come, but later than a lease lasts: both can be one view only when that is over.
+// Until then the better one serves, and ours is given up, so that the other sees that it is alone. This holds
+// of views that are yet to be formed as well: two that wait for each other would both begin when it is too
+// late to hear of it.
+bool Host::waits_for_a_late_view(const Circle& circle) const {
+  bool waits = false;
+  for_each_host(circle.heard & circle.compatible & ~circle.mutual & ~view_.members, [&](HostId id) {
+    waits = waits || (report_of(peers_[id].heartbeat, settings_.id) != nullptr && states_a_better_view(id));
+  });
+  return waits;
 }
 
 // Who hears nobody may be the one that is cut off, with its link up: then it reaches no client either. The
@@ -163,6 +169,7 @@ void Host::settle_view(Nanos now, const Circle& circle) {
   if (shut_out_by_a_peer(circle)) return go_alone("the others have formed a view without this host");
   if (gateway_missed_ && std::popcount(view_.members) == 1 && phase_ != Phase::none)
     return go_alone("nobody is heard, and the gateway does not answer");
+  if (waits_for_a_late_view(circle)) return go_alone("a better view is heard, but its frames come too late");
   if (yields_to_a_better_view(circle) && ownership_.owns_anything()) {
     note(Notice::Kind::view_changed, 0, "owns nothing until it has joined the larger view in earshot");
     ownership_.clear();
@@ -204,15 +211,23 @@ void Host::settle_view(Nanos now, const Circle& circle) {
   start_view(join_theirs ? stated : highest_number_seen() + 1, wanted, digest, now);
 }
 
+// It lists a frame of ours that is older than a host may list, slewed clocks included: it tells how things
+// stood before its sender's lease was over.
+bool Host::was_long_under_way(const wire::Heartbeat& heartbeat, Nanos now) const {
+  const auto* report = report_of(heartbeat, settings_.id);
+  if (report == nullptr || report->incarnation != static_cast<uint32_t>(settings_.incarnation)) return false;
+  const auto sent = send_time(report->sequence);
+  return !sent || now - *sent > silence_limit() / 4 * 5;
+}
+
 // A host that was evicted here, and did not hear of it: it still states a view with this host in it. What it
 // owned it may own yet, kept alive by others' echoes, and this host may own the same since. The one that
 // knows gives way: it owns nothing until both have met in a view, or the other's lease is over.
 void Host::yield_to_the_unaware(const wire::Heartbeat& heartbeat, Nanos now) {
   const HostId id = heartbeat.header.sender;
-  if (!(not_heard_since_evicted_ & bit_of(id))) return;
+  if (!(not_heard_since_evicted_ & bit_of(id)) || was_long_under_way(heartbeat, now)) return;
   not_heard_since_evicted_ &= ~bit_of(id);
-  const bool ended = heartbeat.phase == 0 || (heartbeat.flags & (wire::kLeaving | wire::kRestarting)) != 0;
-  if (ended || !(heartbeat.view_members & bit_of(settings_.id))) return;
+  if (!in_a_view(heartbeat) || !(heartbeat.view_members & bit_of(settings_.id))) return;
   left_behind_until_[id] = now + silence_limit();
   if (!ownership_.owns_anything()) return;
   note(Notice::Kind::view_changed, id, "was evicted and does not know: owns nothing until it does");
@@ -239,9 +254,7 @@ void Host::note_left_behind(HostSet before, HostSet after, Nanos now) {
 bool Host::somebody_left_behind_owns(Nanos now, const Circle& circle) const {
   bool owns = false;
   for_each_host(circle.heard & ~view_.members, [&](HostId id) {
-    const auto& heartbeat = peers_[id].heartbeat;
-    const bool out = heartbeat.phase == 0 || (heartbeat.flags & (wire::kLeaving | wire::kRestarting)) != 0;
-    owns = owns || (!out && now < left_behind_until_[id]);
+    owns = owns || (in_a_view(peers_[id].heartbeat) && now < left_behind_until_[id]);
   });
   return owns;
 }
@@ -304,20 +317,26 @@ void Host::note_departures(HostSet before, HostSet after, Nanos now) {
          : left     ? "left"
                     : "evicted");
     if (!left) not_heard_since_evicted_ |= bit_of(id);
-    if ((left && !restarting) || planted(Bug::no_ghosts)) return;
-    Ghost ghost;
-    ghost.incarnation = peer.incarnation;
-    ghost.buckets = peer.held.slots.empty() ? SlotBuckets(kMaxSlots) : peer.held.slots;
-    for (std::size_t slot : ownership_.slots())
-      for (std::size_t bucket = 0; bucket < kBucketCount; ++bucket)
-        if (tables_[slot][bucket] == id || next_tables_[slot][bucket] == id) ghost.buckets[slot].set(bucket);
-    ghost.address = peer.heartbeat.dedicated_ip;
-    ghost.mac = peer.heartbeat.adapter_mac;
-    ghost.probed = !restarting && !ghost.address.is_unspecified();
-    ghost.next_probe = ghost.answered_at = now;
-    ghost.until = now + (restarting ? peer.heartbeat.hold_s * kSecond : kUnprobedHold);
-    ghosts_[id] = std::move(ghost);
+    if (!left || restarting) remember_ghost(id, now);
   });
+}
+
+void Host::remember_ghost(HostId id, Nanos now) {
+  if (planted(Bug::no_ghosts)) return;
+  const Peer& peer = peers_[id];
+  const bool restarting = (peer.heartbeat.flags & wire::kRestarting) != 0;
+  Ghost ghost;
+  ghost.id = id;
+  ghost.buckets = peer.held.slots.empty() ? SlotBuckets(kMaxSlots) : peer.held.slots;
+  for (std::size_t slot : ownership_.slots())
+    for (std::size_t bucket = 0; bucket < kBucketCount; ++bucket)
+      if (tables_[slot][bucket] == id || next_tables_[slot][bucket] == id) ghost.buckets[slot].set(bucket);
+  ghost.address = peer.heartbeat.dedicated_ip;
+  ghost.mac = peer.heartbeat.adapter_mac;
+  ghost.probed = !restarting && !ghost.address.is_unspecified();
+  ghost.next_probe = ghost.answered_at = now;
+  ghost.until = now + (restarting ? peer.heartbeat.hold_s * kSecond : kUnprobedHold);
+  ghosts_[ghost.mac] = std::move(ghost);
 }
 
 bool Host::all_members_at(Phase phase, const Circle& circle) const {

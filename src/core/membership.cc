@@ -34,18 +34,36 @@ bool has_left(HostId id, const Circle& circle) {
   return !(circle.compatible & bit_of(id));
 }
 
-// Is there a member, heard by us and not itself accused, that still hears the suspect?
+// Who lists a member only to accuse it hears nothing of it: sequence 0. Taken for hearing, it would bring the
+// accused back into the view in which it is accused again at once.
+const wire::PeerReport* report_of_hearing(const wire::Heartbeat& heartbeat, HostId about) {
+  const auto* report = report_of(heartbeat, about);
+  return report != nullptr && !(report->accused && report->sequence == 0) ? report : nullptr;
+}
+
+// Of those who are not in our view yet: whoever is heard and does not hear us would be accused as soon as it
+// is.
+bool would_be_accused(HostId id, const Self& self, const Circle& circle) {
+  return id != self.id && (circle.heard & ~circle.mutual & ~self.view_members & bit_of(id)) != 0;
+}
+
+// Is there a member, this host or one that it hears and does not accuse, that hears the suspect, and is heard
+// by it as far as that is known here? An echo that does not arrive keeps no lease alive.
 bool somebody_testifies(HostId suspect, HostSet base, const PeerTable& peers, const Circle& circle) {
-  bool testified = false;
+  bool testified = (circle.mutual & bit_of(suspect)) != 0 && !peers[suspect].accused;
   for_each_host(base & circle.heard & ~bit_of(suspect), [&](HostId id) {
     const wire::PeerReport* report = report_of(peers[id].heartbeat, suspect);
-    if (!peers[id].accused && report != nullptr && !report->accused) testified = true;
+    const bool lists_it = report != nullptr && !report->accused;
+    const bool is_listed =
+        !(circle.heard & bit_of(suspect)) || report_of_hearing(peers[suspect].heartbeat, id) != nullptr;
+    if (!peers[id].accused && lists_it && is_listed) testified = true;
   });
   return testified;
 }
 
 bool evicted(HostId suspect, HostSet base, const Self& self, const PeerTable& peers, const Circle& circle) {
-  const int accusers = accusers_of(suspect, base, self, peers, circle);
+  const int accusers = accusers_of(suspect, base, self, peers, circle) +
+                       (would_be_accused(suspect, self, circle) && !peers[suspect].accused ? 1 : 0);
   if (accusers >= 2) return true;
   return accusers == 1 && !somebody_testifies(suspect, base, peers, circle) &&
          (suspect != self.id);  // our own eviction is told to us by a view, not concluded from one voice
@@ -58,8 +76,8 @@ bool hear_each_other(HostId a, HostId b, const Self& self, const PeerTable& peer
   if (a == self.id) std::swap(a, b);
   if (b == self.id) return (circle.mutual & bit_of(a)) != 0 && peers[a].mutual_since <= joined_before;
   if (!(circle.heard & bit_of(a)) || !(circle.heard & bit_of(b))) return false;
-  const auto* a_of_b = report_of(peers[a].heartbeat, b);
-  const auto* b_of_a = report_of(peers[b].heartbeat, a);
+  const auto* a_of_b = report_of_hearing(peers[a].heartbeat, b);
+  const auto* b_of_a = report_of_hearing(peers[b].heartbeat, a);
   return a_of_b != nullptr && b_of_a != nullptr &&
          a_of_b->incarnation == static_cast<uint32_t>(peers[b].incarnation) &&
          b_of_a->incarnation == static_cast<uint32_t>(peers[a].incarnation);
@@ -85,26 +103,37 @@ const char* differing_item(const wire::ConfigDigests& ours, const wire::ConfigDi
   return nullptr;
 }
 
+bool in_a_view(const wire::Heartbeat& heartbeat) {
+  return heartbeat.phase != 0 && (heartbeat.flags & (wire::kLeaving | wire::kRestarting)) == 0;
+}
+
 const wire::PeerReport* report_of(const wire::Heartbeat& heartbeat, HostId about) {
   for (const wire::PeerReport& report : heartbeat.peers)
     if (report.id == about) return &report;
   return nullptr;
 }
 
+bool hear_each_other_now(const Self& self, const Peer& peer, Nanos now, Nanos silence_limit) {
+  if (!peer.believed || now - peer.heard_at >= silence_limit) return false;
+  const auto* report = report_of_hearing(peer.heartbeat, self.id);
+  return report != nullptr && report->incarnation == static_cast<uint32_t>(self.incarnation) &&
+         peer.prompt_at != 0 && now - peer.prompt_at < silence_limit;
+}
+
 Circle circle_of(const Self& self, const PeerTable& peers, Nanos now, Nanos silence_limit) {
   Circle circle;
-  for (HostId id = 1; id <= kMaxHosts; ++id) {
+  for_each_host(peers.heard_of & ~bit_of(self.id), [&](HostId id) {
     const Peer& peer = peers[id];
-    if (id == self.id || !peer.believed || now - peer.heard_at >= silence_limit) continue;
+    if (!peer.believed || now - peer.heard_at >= silence_limit) return;
     circle.heard |= bit_of(id);
-    const auto* report = report_of(peer.heartbeat, self.id);
-    if (report != nullptr && report->incarnation == static_cast<uint32_t>(self.incarnation))
-      circle.mutual |= bit_of(id);
+    if (hear_each_other_now(self, peer, now, silence_limit)) circle.mutual |= bit_of(id);
+    for (const wire::PeerReport& report : peer.heartbeat.peers)
+      if (report.accused) circle.accused |= bit_of(report.id);
     const bool active = is_active(peer.heartbeat.state);
     const bool same = differing_item(self.digests, peer.heartbeat.digests) == nullptr;
     const bool stays = (peer.heartbeat.flags & (wire::kLeaving | wire::kRestarting)) == 0;
     if (active && stays && same) circle.compatible |= bit_of(id);
-  }
+  });
   return circle;
 }
 
@@ -112,6 +141,7 @@ int accusers_of(HostId suspect, HostSet base, const Self& self, const PeerTable&
                 const Circle& circle) {
   int accusers = 0;
   if (suspect != self.id && (base & bit_of(self.id)) && peers[suspect].accused) ++accusers;
+  if (!(circle.accused & bit_of(suspect))) return accusers;
   const uint64_t incarnation = suspect == self.id ? self.incarnation : peers[suspect].incarnation;
   for_each_host(base & circle.heard & ~bit_of(suspect), [&](HostId id) {
     const auto* report = report_of(peers[id].heartbeat, suspect);
@@ -131,12 +161,10 @@ HostSet wanted_members(const Self& self, const PeerTable& peers, const Circle& c
     if (id != self.id && has_left(id, circle)) return;
     if (!evicted(id, base, self, peers, circle)) wanted |= bit_of(id);
   });
-  const HostSet reachable = circle.compatible & circle.mutual;
-  for (HostId id = 1; id <= kMaxHosts; ++id) {
-    const bool possible = id == self.id || (reachable & bit_of(id));
-    if (!possible || (wanted & bit_of(id))) continue;
+  const HostSet possible = (circle.compatible & circle.mutual) | bit_of(self.id);
+  for_each_host(possible & ~wanted, [&](HostId id) {
     if (hears_all(id, wanted, self, peers, circle, now - join_delay)) wanted |= bit_of(id);
-  }
+  });
   return wanted;
 }
 
@@ -151,6 +179,11 @@ HostId better_group_than_ours(const Self& self, const PeerTable& peers, const Ci
     digests.generation = 0;
     return digests;
   };
+  bool alike = true;  // as nearly always
+  for_each_host(circle.mutual, [&](HostId id) {
+    alike = alike && differing_item(self.digests, peers[id].heartbeat.digests) == nullptr;
+  });
+  if (alike) return 0;
   const HostSet speakers = circle.mutual | bit_of(self.id);
   std::vector<Group> groups = {{content(self.digests), bit_of(self.id) | (self.view_members & ~speakers),
                                 self.digests.generation, self.id}};

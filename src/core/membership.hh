@@ -21,11 +21,18 @@ struct Self {
 
 struct Circle {            // whom this host hears now, and how
   HostSet heard = 0;       // believed, and a frame within D
-  HostSet mutual = 0;      // ... that lists us
+  HostSet mutual = 0;      // ... that lists us, and no later than a lease lasts
   HostSet compatible = 0;  // ... with the same configuration, and active
+  HostSet accused = 0;     // whom any of those that are heard accuses
 };
 
-using PeerTable = std::array<Peer, kMaxHosts + 1>;  // by id
+// By id. Most of the 64 are never heard of: whoever walks over all peers walks over these.
+struct PeerTable : std::array<Peer, kMaxHosts + 1> {
+  HostSet heard_of = 0;  // something has come under this id; everybody else's entry is as it was at first
+};
+
+// Frames of both arrive, and soon enough: whose echoes all come later than a lease lasts can share no view.
+[[nodiscard]] bool hear_each_other_now(const Self& self, const Peer& peer, Nanos now, Nanos silence_limit);
 
 [[nodiscard]] Circle circle_of(const Self& self, const PeerTable& peers, Nanos now, Nanos silence_limit);
 
@@ -44,6 +51,8 @@ using PeerTable = std::array<Peer, kMaxHosts + 1>;  // by id
 
 // The first item of two configurations that differs, in a person's words; nullptr = none.
 [[nodiscard]] const char* differing_item(const wire::ConfigDigests& ours, const wire::ConfigDigests& theirs);
+
+[[nodiscard]] bool in_a_view(const wire::Heartbeat& heartbeat);
 
 [[nodiscard]] const wire::PeerReport* report_of(const wire::Heartbeat& heartbeat, HostId about);
 

@@ -26,11 +26,13 @@ void Ownership::acquire(const SlotTables& tables, HostId self) {
       owned_[slot].set(bucket, tables[slot][bucket] == self);
     held_[slot] &= ~owned_[slot];
   }
+  look_whether_held();
 }
 
 void Ownership::set_live(const SlotBuckets& live) {
   for (std::size_t slot : slots_) held_[slot] = live[slot] & ~owned_[slot];
   live_known_ = true;
+  look_whether_held();
 }
 
 void Ownership::forget_live() {
@@ -43,14 +45,12 @@ bool Ownership::owns_anything() const {
   return false;
 }
 
-bool Ownership::holds_anything() const {
-  for (std::size_t slot : slots_)
-    if (held_[slot].any()) return true;
-  return false;
+void Ownership::look_whether_held() {
+  holds_anything_ = false;
+  for (std::size_t slot : slots_) holds_anything_ = holds_anything_ || held_[slot].any();
 }
 
-SlotStates Ownership::states(std::size_t slot, bool check_all, const BucketSet& others_hold) const {
-  // The two bits of a state (bucket_state.hh): owned, checked.
+FilterSets Ownership::filter_sets(std::size_t slot, bool check_all, const BucketSet& others_hold) const {
   const bool unknown = !live_known_ && !planted(Bug::closed_while_unknown);
   BucketSet may_hold;
   if (unknown) {
@@ -61,11 +61,15 @@ SlotStates Ownership::states(std::size_t slot, bool check_all, const BucketSet& 
   BucketSet others_may = others_hold;
   if (check_all) others_may.set();
   const BucketSet& owned = owned_[slot];
-  const BucketSet checked = (owned & others_may) | (~owned & may_hold);
+  return {owned, (owned & others_may) | (~owned & may_hold)};
+}
+
+// The two bits of a state (bucket_state.hh): owned, checked.
+SlotStates states_of(const FilterSets& sets) {
   SlotStates states;
   for (std::size_t bucket = 0; bucket < kBucketCount; ++bucket)
-    states[bucket] = static_cast<BucketState>(static_cast<unsigned>(owned[bucket]) |
-                                              static_cast<unsigned>(checked[bucket]) << 1);
+    states[bucket] = static_cast<BucketState>(static_cast<unsigned>(sets.owned[bucket]) |
+                                              static_cast<unsigned>(sets.checked[bucket]) << 1);
   return states;
 }
 

@@ -13,6 +13,13 @@ namespace nlb::core {
 using SlotTables = std::vector<OwnerTable>;  // by slot, only slots in use are filled
 using SlotBuckets = std::vector<BucketSet>;  // by slot
 
+// What the filter needs to know of a slot: the two bits of every bucket's state.
+struct FilterSets {
+  BucketSet owned, checked;
+  bool operator==(const FilterSets&) const = default;
+};
+[[nodiscard]] SlotStates states_of(const FilterSets& sets);
+
 class Ownership {
  public:
   explicit Ownership(std::vector<std::size_t> slots);
@@ -28,16 +35,17 @@ class Ownership {
   [[nodiscard]] bool live_known() const { return live_known_; }
   [[nodiscard]] const SlotBuckets& owned() const { return owned_; }
   [[nodiscard]] const SlotBuckets& held() const { return held_; }
-  [[nodiscard]] bool holds_anything() const;
+  [[nodiscard]] bool holds_anything() const { return holds_anything_; }
 
   // Owned buckets in `others_hold`, or all of them, are checked: strays dropped silently, no reset.
-  [[nodiscard]] SlotStates states(std::size_t slot, bool check_all, const BucketSet& others_hold) const;
+  [[nodiscard]] FilterSets filter_sets(std::size_t slot, bool check_all, const BucketSet& others_hold) const;
   [[nodiscard]] const std::vector<std::size_t>& slots() const { return slots_; }
 
  private:
+  void look_whether_held();
   std::vector<std::size_t> slots_;
   SlotBuckets owned_, held_;
-  bool live_known_ = false;
+  bool live_known_ = false, holds_anything_ = false;
 };
 
 }  // namespace nlb::core

@@ -32,6 +32,7 @@ struct Peer {
   uint64_t sequence = 0;      // highest accepted
   Nanos heard_at = 0;         // newest accepted frame
   Nanos mutual_since = 0;     // since when we hear each other; 0 = not now
+  Nanos prompt_at = 0;        // newest frame with an echo of ours that was young enough to give a lease
   Nanos echoed_send = 0;      // send time of our newest frame that it echoed without accusing us
   wire::Heartbeat heartbeat;  // newest accepted
   bool accused = false;  // silent for D; a promise not to extend its lease until a later view readmits it
