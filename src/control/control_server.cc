@@ -48,6 +48,7 @@ struct Desk {
   ControlServer::Handler handler;
   ControlServer::Waits waits;
   asio::thread_pool waiting{kWaitingThreads};
+  std::size_t waiting_of_others = 0;  // of those who are no admins: some threads are always left for these
 };
 
 class Session : public std::enable_shared_from_this<Session> {
@@ -81,11 +82,17 @@ class Session : public std::enable_shared_from_this<Session> {
 
   // The session lives on its own thread; only the handler runs elsewhere.
   void wait_for_answer(const std::string& line) {
+    const bool counts = !peer_.may(Role::admin);
+    if (counts && desk_.waiting_of_others >= kWaitingThreads / 2)
+      return write(to_line(error_answer("too many requests wait for other hosts; ask again later", 1)), true);
+    if (counts) ++desk_.waiting_of_others;
     timer_.cancel();
-    asio::post(desk_.waiting, [self = shared_from_this(), line] {
+    asio::post(desk_.waiting, [self = shared_from_this(), line, counts] {
       auto answer = answer_line(line, self->desk_.handler, self->peer_);
-      asio::post(self->socket_.get_executor(),
-                 [self, answer = std::move(answer)]() mutable { self->write(std::move(answer), true); });
+      asio::post(self->socket_.get_executor(), [self, counts, answer = std::move(answer)]() mutable {
+        if (counts) --self->desk_.waiting_of_others;
+        self->write(std::move(answer), true);
+      });
     });
   }
 

@@ -10,22 +10,10 @@
 #include <cstring>
 #include <filesystem>
 
+#include "control/descriptor.hh"
+
 namespace nlb {
 namespace {
-
-class Descriptor {
- public:
-  explicit Descriptor(int fd) : fd_(fd) {}
-  ~Descriptor() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  [[nodiscard]] int get() const { return fd_; }
-
- private:
-  int fd_;
-};
 
 tl::unexpected<Error> failed(const std::string& path) {
   const int code = errno;
@@ -47,7 +35,7 @@ bool write_all(int fd, std::string_view text) {
 Result<void> write_beside(const std::string& path, std::string_view text, const std::string& like) {
   ::unlink(path.c_str());  // what an earlier attempt left, or a link that somebody put there
   const Descriptor file(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0640));
-  if (file.get() < 0) return failed(path);
+  if (!file.ok()) return failed(path);
   struct stat status {};
   if (!like.empty() && ::stat(like.c_str(), &status) == 0) {
     // Where this user may not give files away, the file is his: he could read and replace the former one.
@@ -67,7 +55,7 @@ Result<void> put_in_place(const std::string& from, const std::string& to) {
   const auto directory = std::filesystem::path(to).parent_path();
   const Descriptor parent(
       ::open(directory.empty() ? "." : directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (parent.get() >= 0) (void)::fsync(parent.get());
+  if (parent.ok()) (void)::fsync(parent.get());
   return {};
 }
 

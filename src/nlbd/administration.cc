@@ -161,6 +161,12 @@ Json Administration::answer(const Json& request, const Peer& peer) {
 
 Json Administration::carry_out_here(const Json& request) {
   if (request.value("command", "") != "change") return daemon_.answer_here(request);
+  return desk_.call([&] { return change_here(request); });
+}
+
+Json Administration::change_here(const Json& request) {
+  if (!change_->record().prepared.empty())
+    return failure("a change for all hosts waits for its outcome here; try again later", kFailed);
   const auto done = disk_.apply_here(request.value("change", Json::object()));
   if (!done) return failure(done.error().message, done.error().code == kUsage ? kUsage : kFailed);
   return {{"schema", 1},
@@ -198,7 +204,7 @@ Json Administration::answer_member(const Json& request, HostId from) {
     if (!roster_.save(problem)) return failure(problem, kFailed);
     return {{"schema", 1}, {"message", "forgotten"}};
   }
-  return carry_out_here(here);
+  return command == "change" ? change_here(here) : daemon_.answer_here(here);
 }
 
 Json Administration::forget(HostId host) {

@@ -44,7 +44,8 @@ class Administration {
   using Json = nlohmann::json;
   // administration.cc: other hosts' commands
   [[nodiscard]] Json answer_member(const Json& request, HostId from);
-  [[nodiscard]] Json carry_out_here(const Json& request);
+  [[nodiscard]] Json carry_out_here(const Json& request);  // not on the desk's thread
+  [[nodiscard]] Json change_here(const Json& request);     // on it
   [[nodiscard]] Result<HostSet> targets_of(const Json& request);
   [[nodiscard]] HostSet heard();
   void learn_names();

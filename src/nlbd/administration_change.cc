@@ -52,9 +52,10 @@ Json Administration::change(const Json& request, const std::string& by) {
 
   std::promise<core::ClusterChange::End> promise;
   auto ended = promise.get_future();
-  desk_.post([&] {
+  (void)desk_.call([&] {
     awaited_ends_.emplace(order.id, std::move(promise));
     send(change_->begin(order, boottime_now()));
+    return Json();
   });
   return text_of_end(ended.get(), members, what);
 }

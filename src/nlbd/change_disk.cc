@@ -4,7 +4,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include <filesystem>
+#include <cerrno>
 #include <fstream>
 #include <nlohmann/json.hpp>
 
@@ -21,6 +21,14 @@ namespace {
 
 using Json = nlohmann::json;
 
+Error with_remedy(const Error& error) {
+  if (error.code != EACCES && error.code != EPERM) return error;
+  return {error.message +
+              "; let nlbd's user write in that directory (chown opennlb /etc/opennlb), or make the "
+              "change in the files by hand",
+          error.code};
+}
+
 Json to_json(const wire::ConfigDigests& digests) {
   return {{"mode", digests.mode},
           {"period_ms", digests.period_ms},
@@ -36,6 +44,21 @@ wire::ConfigDigests digests_of_json(const Json& json) {
           json.at("tolerance").get<uint16_t>(), json.at("vips").get<uint32_t>(),
           json.at("rules").get<uint32_t>(),     json.at("seed").get<uint32_t>(),
           json.at("generation").get<uint32_t>()};
+}
+
+struct What {
+  Json change;
+  wire::ConfigDigests base;  // what the coordinator has
+};
+
+// Written by another host, or read back from the disk.
+Result<What> read_order(const core::ChangeOrder& order) {
+  try {
+    const Json what = Json::parse(order.what);
+    return What{what.at("change"), digests_of_json(what.at("base"))};
+  } catch (const Json::exception& error) {
+    return fail(std::string("the change cannot be read: ") + error.what(), 1);
+  }
 }
 
 Json to_json(const core::ChangeOrder& order) {
@@ -70,20 +93,24 @@ Result<std::string> ChangeDisk::edited(const Json& change) const {
   if (!(wire::digests_of(*former, 0) == wire::digests_of(daemon_.config(), 0)))
     return fail(path + " has changes that are not in force yet; run `nlb reload` there, or take them back",
                 1);
-  return edit_config(*text, path, change);
+  try {
+    return edit_config(*text, path, change);
+  } catch (const Json::exception& error) {
+    return fail(std::string("the change is not one: ") + error.what(), 2);
+  }
 }
 
 Result<std::string> ChangeDisk::stage(const core::ChangeOrder& order) {
-  const Json what = Json::parse(order.what);
-  const auto base = digests_of_json(what.at("base"));
-  if (const char* item = core::differing_item(wire::digests_of(daemon_.config(), 0), base))
+  const auto what = read_order(order);
+  if (!what) return tl::unexpected(what.error());
+  if (const char* item = core::differing_item(wire::digests_of(daemon_.config(), 0), what->base))
     return fail(fmt::format("{} differ{} from what host {} has: make them equal first", item,
                             std::string_view(item).ends_with('s') ? "" : "s", order.coordinator),
                 1);
-  const auto text = edited(what.at("change"));
+  const auto text = edited(what->change);
   if (!text) return text;
   if (auto written = write_beside(staged_file(), *text, daemon_.paths().config); !written)
-    return tl::unexpected(written.error());
+    return tl::unexpected(with_remedy(written.error()));
   auto judged = daemon_.judge_file(staged_file());
   if (!judged) {
     ::unlink(staged_file().c_str());
@@ -95,13 +122,13 @@ Result<std::string> ChangeDisk::stage(const core::ChangeOrder& order) {
 }
 
 bool ChangeDisk::apply(const core::ChangeOrder& order) {
-  const Json what = Json::parse(order.what);
-  if (::access(staged_file().c_str(), F_OK) == 0) {
+  const auto what = read_order(order);
+  if (what && ::access(staged_file().c_str(), F_OK) == 0) {
     if (auto placed = put_in_place(staged_file(), daemon_.paths().config); !placed) {
       daemon_.change_failed(placed.error().message);
       return false;
     }
-    daemon_.set_generation(digests_of_json(what.at("base")).generation + 1);
+    daemon_.set_generation(what->base.generation + 1);
   }
   if (auto loaded = daemon_.reload(); !loaded) daemon_.change_failed(loaded.error().message);
   daemon_.expect_change(false);
@@ -145,7 +172,8 @@ Result<void> ChangeDisk::apply_here(const Json& change) {
   const auto text = edited(change);
   if (!text) return tl::unexpected(text.error());
   const std::string fresh = daemon_.paths().config + ".new";
-  if (auto written = write_beside(fresh, *text, daemon_.paths().config); !written) return written;
+  if (auto written = write_beside(fresh, *text, daemon_.paths().config); !written)
+    return tl::unexpected(with_remedy(written.error()));
   if (auto judged = daemon_.judge_file(fresh); !judged) {
     ::unlink(fresh.c_str());
     return tl::unexpected(judged.error());

@@ -44,6 +44,13 @@ void MemberDesk::post(std::function<void()> work) {
   asio::post(io_, std::move(work));
 }
 
+Json MemberDesk::call(const std::function<Json()>& work) {
+  std::packaged_task<Json()> task(work);
+  auto done = task.get_future();
+  post([&task] { task(); });
+  return done.get();
+}
+
 void MemberDesk::take(const core::MemberRequest& request) {
   post([this, request] { serve(request); });
 }

@@ -29,6 +29,8 @@ class MemberDesk {
   // On any thread.
   void take(const core::MemberRequest& request);
   void post(std::function<void()> work);
+  // Runs `work` on this desk's thread and waits; what it throws is thrown here. Not on that thread itself.
+  [[nodiscard]] nlohmann::json call(const std::function<nlohmann::json()>& work);
 
   // `done` is called on this desk's thread. Error::code: an exit code of the outside contract.
   using Answered = std::function<void(Result<nlohmann::json>)>;
