@@ -217,6 +217,16 @@ class OptionTree {
     add("rotate", "key rotate",
         "add a fresh key that signs from the next reload on; older ones stay accepted");
     add("status", "key status", "fingerprints of the keys in the file and in force");
+    auto* invite = command("invite", "print what a further host needs to join; it holds the cluster's key");
+    invite->add_option("--id", result_.host_id, "its host id (the lowest that is free)")
+        ->check(CLI::Range(1, 64));
+    auto* join = command("join", "write configuration and key of a new host, from an invitation");
+    join->add_option("TOKEN", result_.token, "what `nlb invite` printed; - reads it from standard input")
+        ->required();
+    join->add_option("--id", result_.host_id, "another host id than the invitation's")
+        ->check(CLI::Range(1, 64));
+    join->add_option("--interface", result_.interface, "this host's interface (as on the inviting host)");
+    join->add_option("--directory", result_.directory, "where to (/etc/opennlb)");
     command("doctor", "every precondition of a cluster on this host: pass, warn or fail, with the remedy")
         ->add_option("--config", result_.config,
                      "the configuration to look at (the daemon's; else the only one in /etc/opennlb)");

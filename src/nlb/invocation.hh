@@ -23,11 +23,14 @@ struct Invocation {
   bool wait = false;       // query --wait-converged, drainstop --wait
   bool follow = false;     // events --follow
   std::optional<double> timeout_s;
-  bool write = false;              // vmswitch discover --write
-  std::string file;                // keygen, key, vmswitch discover
-  std::string vip;                 // ip2mac
-  std::string config;              // doctor
-  std::vector<std::string> words;  // vmswitch libvirt-hook, proxmox-hook
+  bool write = false;                      // vmswitch discover --write
+  std::string file;                        // keygen, key, vmswitch discover
+  std::string vip;                         // ip2mac
+  std::string config;                      // doctor
+  int host_id = 0;                         // invite, join
+  std::string token, interface;            // join
+  std::string directory = "/etc/opennlb";  // join
+  std::vector<std::string> words;          // vmswitch libvirt-hook, proxmox-hook
 };
 
 // On failure or --help the text is already printed; the exit code is returned.

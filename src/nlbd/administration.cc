@@ -81,6 +81,14 @@ HostSet Administration::heard() {
   return hosts;
 }
 
+Json Administration::known() const {
+  Json known = Json::array();
+  for_each_host(roster_.hosts() | bit_of(self_), [&](HostId id) {
+    known.push_back({{"id", id}, {"name", roster_.name_of(id)}});
+  });
+  return known;
+}
+
 void Administration::note_member(HostId host, const std::string& name) {
   std::string problem;
   if (roster_.note(host, name) && !roster_.save(problem))

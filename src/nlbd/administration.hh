@@ -39,6 +39,8 @@ class Administration {
   [[nodiscard]] static bool waits(const nlohmann::json& request);
   [[nodiscard]] nlohmann::json answer(const nlohmann::json& request, const Peer& peer);
   [[nodiscard]] std::string name_of(HostId host) const { return roster_.name_of(host); }
+  // [{"id","name"}]: whom this host has ever heard of, and itself.
+  [[nodiscard]] nlohmann::json known() const;
 
  private:
   using Json = nlohmann::json;

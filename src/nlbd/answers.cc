@@ -78,6 +78,7 @@ Json Daemon::query() {
     if (host.state() == core::HostState::draining) answer["drain"] = drain_json(host, now);
   });
   answer["convergence_count"] = convergence_count_;
+  answer["known"] = administration_->known();
   return answer;
 }
 

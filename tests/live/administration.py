@@ -3,6 +3,7 @@
 """One host administers all: other members' states, and changes that are made everywhere or nowhere."""
 import json
 import subprocess
+import tempfile
 import time
 from pathlib import Path
 
@@ -178,6 +179,25 @@ def all_or_nothing(run):
         lab.host(1, "enable", "7007", "--all")
 
 
+def guest(run):
+    """An invitation of host 1, taken in a directory: the new host's file is one that nlbd takes."""
+    lab = run.lab
+    with run.case("an invitation gives a further host its configuration, the key and a free id"):
+        token = json.loads(lab.host(1, "--json", "invite").stdout)["token"]
+        with tempfile.TemporaryDirectory() as directory:
+            words = ["join", token, "--interface", "lo0", "--directory", directory]
+            need("no interface lo0" in lab.command(*words, check=False).stderr, "a missing interface is taken")
+            inside = ["lab", "exec", "host2", "--", lab.nlb_path, "join", token, "--directory", directory]
+            lab.command(*inside)
+            text = (Path(directory) / "web.toml").read_text()
+            need("id = 4" in text and f'key_file = "{directory}/web.key"' in text, text)
+            key = Path(directory) / "web.key"
+            need(key.read_text() == Path(f"{lab.root}/web.key").read_text(), "another key")
+            need(key.stat().st_mode & 0o777 == 0o600, oct(key.stat().st_mode))
+            again = lab.command(*inside, check=False)
+            need(again.returncode == 1 and "already" in again.stderr, again.stderr)
+
+
 def states(run):
     lab = run.lab
     with run.case("a suspended host does nothing but resume and answer, also after a restart of nlbd"):
@@ -214,7 +234,7 @@ def states(run):
 
 def scenario(run):
     run.lab.up("--client-addresses", 4)
-    for part in (other_members, drain, changes, all_or_nothing, states):
+    for part in (other_members, drain, changes, all_or_nothing, guest, states):
         with run.case(f"part {part.__name__} runs to its end"):
             part(run)
 
