@@ -186,7 +186,8 @@ def guest(run):
         token = json.loads(lab.host(1, "--json", "invite").stdout)["token"]
         with tempfile.TemporaryDirectory() as directory:
             words = ["join", token, "--interface", "lo0", "--directory", directory]
-            need("no interface lo0" in lab.command(*words, check=False).stderr, "a missing interface is taken")
+            refusal = lab.command(*words, check=False).stderr
+            need("no interface lo0" in refusal, f"a missing interface is taken: {refusal}")
             inside = ["lab", "exec", "host2", "--", lab.nlb_path, "join", token, "--directory", directory]
             lab.command(*inside)
             text = (Path(directory) / "web.toml").read_text()
