@@ -206,7 +206,7 @@ class Host {
   [[nodiscard]] uint64_t content_digest(HostSet members) const;
   [[nodiscard]] uint32_t highest_number_seen() const;
   [[nodiscard]] bool shut_out_by_a_peer(const Circle& circle) const;
-  [[nodiscard]] bool states_a_better_view(HostId id) const;
+  [[nodiscard]] bool is_better_than_ours(HostSet members) const;
   [[nodiscard]] bool waits_for_a_late_view(const Circle& circle) const;
   [[nodiscard]] bool yields_to_a_better_view(const Circle& circle) const;
   [[nodiscard]] bool may_serve_alone(Nanos now, const Circle& circle) const;

@@ -112,7 +112,7 @@ void Host::refuse_old(Peer& peer, Nanos now) {
 void Host::catch_up_with_own_echo(const wire::Heartbeat& heartbeat, Nanos now) {
   const auto* report = report_of(heartbeat, settings_.id);
   if (report == nullptr || report->incarnation != low(settings_.incarnation)) return;
-  if (report->accused && report->sequence == 0) return;
+  if (wire::is_mere_accusation(*report)) return;
   const auto ahead = static_cast<int32_t>(report->sequence - low(sequence_));
   if (ahead <= 0) return;
   sequence_ += static_cast<uint32_t>(ahead);
@@ -244,7 +244,6 @@ std::vector<wire::PeerReport> Host::compose_reports(Nanos now) const {
     const Peer& peer = peers_[id];
     wire::PeerReport report;
     report.id = id;
-    const bool member = (view_.members & bit_of(id)) != 0 && id != settings_.id;
     const bool heard = peer.believed && now - peer.heard_at < silence_limit();
     const auto& candidate = id == settings_.id ? namesake_ : peer.candidate;
     const bool candidate_heard = candidate && now - candidate->heard_at < silence_limit();
@@ -253,7 +252,7 @@ std::vector<wire::PeerReport> Host::compose_reports(Nanos now) const {
     if (succeeded) {
       report.incarnation = low(candidate->incarnation);
       report.sequence = low(candidate->sequence);
-    } else if (heard || (member && peer.accused)) {
+    } else if (heard || peer.accused) {
       report.incarnation = low(peer.incarnation);
       report.sequence = low(peer.sequence);
       report.accused = peer.accused;
@@ -289,7 +288,10 @@ wire::Heartbeat Host::compose(Nanos now, uint16_t extra_flags) {
   heartbeat.dedicated_ip = settings_.dedicated_ip;
   heartbeat.adapter_mac = settings_.adapter_mac;
   heartbeat.peers = compose_reports(now);
-  if (heartbeat.peers.empty()) heartbeat.flags |= wire::kAlone;
+  const bool hears_somebody =
+      std::any_of(heartbeat.peers.begin(), heartbeat.peers.end(),
+                  [](const wire::PeerReport& report) { return !wire::is_mere_accusation(report); });
+  if (!hears_somebody) heartbeat.flags |= wire::kAlone;
   return heartbeat;
 }
 

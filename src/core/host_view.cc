@@ -100,19 +100,18 @@ bool Host::shut_out_by_a_peer(const Circle& circle) const {
   return shut_out;
 }
 
-bool Host::states_a_better_view(HostId id) const {
-  const auto& heartbeat = peers_[id].heartbeat;
-  if (heartbeat.view_members & bit_of(settings_.id)) return false;
-  const int theirs = std::popcount(heartbeat.view_members), ours = std::popcount(view_.members);
-  return theirs != ours ? theirs > ours
-                        : std::countr_zero(heartbeat.view_members) < std::countr_zero(view_.members);
+bool Host::is_better_than_ours(HostSet members) const {
+  const int theirs = std::popcount(members), ours = std::popcount(view_.members);
+  return theirs != ours ? theirs > ours : std::countr_zero(members) < std::countr_zero(view_.members);
 }
 
 // Another view in earshot, without us, serves and is the better one: ours owns nothing until both are one.
 bool Host::yields_to_a_better_view(const Circle& circle) const {
   bool yields = false;
   for_each_host(circle.mutual & circle.compatible & ~view_.members, [&](HostId id) {
-    yields = yields || (in_a_view(peers_[id].heartbeat) && states_a_better_view(id));
+    const auto& heartbeat = peers_[id].heartbeat;
+    const bool without_us = in_a_view(heartbeat) && !(heartbeat.view_members & bit_of(settings_.id));
+    yields = yields || (without_us && is_better_than_ours(heartbeat.view_members));
   });
   return yields;
 }
@@ -124,7 +123,12 @@ bool Host::yields_to_a_better_view(const Circle& circle) const {
 bool Host::waits_for_a_late_view(const Circle& circle) const {
   bool waits = false;
   for_each_host(circle.heard & circle.compatible & ~circle.mutual & ~view_.members, [&](HostId id) {
-    waits = waits || (report_of(peers_[id].heartbeat, settings_.id) != nullptr && states_a_better_view(id));
+    const auto& heartbeat = peers_[id].heartbeat;
+    if (report_of_hearing(heartbeat, settings_.id) == nullptr) return;
+    const HostSet without_us = (heartbeat.view_members & bit_of(settings_.id)) != 0
+                                   ? heartbeat.view_members & ~view_.members
+                                   : heartbeat.view_members;
+    waits = waits || is_better_than_ours(without_us);
   });
   return waits;
 }
@@ -214,7 +218,7 @@ void Host::settle_view(Nanos now, const Circle& circle) {
 // It lists a frame of ours that is older than a host may list, slewed clocks included: it tells how things
 // stood before its sender's lease was over.
 bool Host::was_long_under_way(const wire::Heartbeat& heartbeat, Nanos now) const {
-  const auto* report = report_of(heartbeat, settings_.id);
+  const auto* report = report_of_hearing(heartbeat, settings_.id);
   if (report == nullptr || report->incarnation != static_cast<uint32_t>(settings_.incarnation)) return false;
   const auto sent = send_time(report->sequence);
   return !sent || now - *sent > silence_limit() / 4 * 5;

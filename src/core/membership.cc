@@ -34,13 +34,6 @@ bool has_left(HostId id, const Circle& circle) {
   return !(circle.compatible & bit_of(id));
 }
 
-// Who lists a member only to accuse it hears nothing of it: sequence 0. Taken for hearing, it would bring the
-// accused back into the view in which it is accused again at once.
-const wire::PeerReport* report_of_hearing(const wire::Heartbeat& heartbeat, HostId about) {
-  const auto* report = report_of(heartbeat, about);
-  return report != nullptr && !(report->accused && report->sequence == 0) ? report : nullptr;
-}
-
 // Of those who are not in our view yet: whoever is heard and does not hear us would be accused as soon as it
 // is.
 bool would_be_accused(HostId id, const Self& self, const Circle& circle) {
@@ -111,6 +104,11 @@ const wire::PeerReport* report_of(const wire::Heartbeat& heartbeat, HostId about
   for (const wire::PeerReport& report : heartbeat.peers)
     if (report.id == about) return &report;
   return nullptr;
+}
+
+const wire::PeerReport* report_of_hearing(const wire::Heartbeat& heartbeat, HostId about) {
+  const auto* report = report_of(heartbeat, about);
+  return report != nullptr && !wire::is_mere_accusation(*report) ? report : nullptr;
 }
 
 bool hear_each_other_now(const Self& self, const Peer& peer, Nanos now, Nanos silence_limit) {

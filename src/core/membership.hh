@@ -56,4 +56,8 @@ struct PeerTable : std::array<Peer, kMaxHosts + 1> {
 
 [[nodiscard]] const wire::PeerReport* report_of(const wire::Heartbeat& heartbeat, HostId about);
 
+// The same, but nullptr for who is listed only to be accused. Taken for hearing, a mere accusation would
+// bring the accused back into the view in which it is accused again at once.
+[[nodiscard]] const wire::PeerReport* report_of_hearing(const wire::Heartbeat& heartbeat, HostId about);
+
 }  // namespace nlb::core

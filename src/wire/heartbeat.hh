@@ -38,6 +38,11 @@ struct PeerReport {
   bool operator==(const PeerReport&) const = default;
 };
 
+// Nothing of the peer is heard; it is listed so that others do not take it in on its own word.
+[[nodiscard]] constexpr bool is_mere_accusation(const PeerReport& report) {
+  return report.accused && report.sequence == 0;
+}
+
 enum class HostState : uint8_t { stopped = 0, suspended, converging, converged, draining, refused };
 
 // Bits of Heartbeat::flags.
