@@ -224,6 +224,18 @@ TEST(ClusterChange, TwoCoordinatorsAtOnceNeverMixTheirChanges) {
   EXPECT_GT(made, 0);
 }
 
+TEST(ClusterChange, WhoWasAskedForTheOutcomeOfWhatItNeverPreparedPreparesItNoMore) {
+  World world(4);
+  const ChangeOrder order{"1-late", 1, 0b1111, "rule"};
+  EXPECT_EQ(world.hosts_[3]->on_message({ChangeMessage::Verb::outcome, order}, 0).state,
+            ChangeState::aborted);
+  EXPECT_EQ(world.hosts_[3]->on_message({ChangeMessage::Verb::prepare, order}, 0).state,
+            ChangeState::aborted);
+  world.start(3);  // and after a restart
+  EXPECT_EQ(world.hosts_[3]->on_message({ChangeMessage::Verb::prepare, order}, 0).state,
+            ChangeState::aborted);
+}
+
 TEST(ClusterChange, WithoutTheCoordinatorTheOthersWaitUntilItIsForgotten) {
   World world(9);
   world.begin(1);

@@ -45,7 +45,7 @@ TEST(FieldRange, OfTheHeader) {
   EXPECT_EQ(after(frame, {{kSender, 64}}), std::nullopt);
   EXPECT_EQ(after(frame, {{kSender, 65}}), Refusal::bad_field);
   EXPECT_EQ(after(frame, {{kType, 0}}), Refusal::bad_field);
-  EXPECT_EQ(after(frame, {{kType, 3}}), Refusal::bad_field);
+  EXPECT_EQ(after(frame, {{kType, 4}}), Refusal::bad_field);
   EXPECT_EQ(after(frame, {{kReserved, 0xff}}), std::nullopt) << "reserved bits are ignored";
 }
 
