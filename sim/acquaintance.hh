@@ -15,11 +15,13 @@ using Port = uint8_t;  // of the switch: a host's id, then those of namesakes; 0
 
 class Acquaintance {
  public:
-  explicit Acquaintance(Nanos period) : period_(period) {}
+  Acquaintance(Nanos period, Nanos silence_limit) : period_(period), oldest_(silence_limit / 2) {}
 
-  // A heartbeat that `from` sent at `sent_at` has been judged by the daemon of `listener`, however late it
-  // is. A part of a held list is no hearing: it says neither whom its sender hears nor what it owns.
+  // A heartbeat that `from` sent at `sent_at` has been judged by the daemon of `listener`. Two that are older
+  // than half of D when they are judged make an echo that no host can tell from a replay: that is no hearing.
+  // Nor is a part of a held list: it says neither whom its sender hears nor what it owns.
   void hear(Port listener, Port from, Nanos sent_at, Nanos now) {
+    if (now - sent_at > oldest_) return;
     Hearing& hearing = hearing_[listener][from];
     if (hearing.last == 0 || now - hearing.last > 3 * period_) hearing = {now, now, 0};
     hearing.last = now;
@@ -46,7 +48,7 @@ class Acquaintance {
     return hearing.answered != 0 && now - hearing.last <= 3 * period_ && now - hearing.since > 2 * period_ &&
            now - hearing.answered > period_;
   }
-  Nanos period_;
+  Nanos period_, oldest_;
   std::array<std::array<Hearing, kMaxHosts + 1>, kMaxHosts + 1> hearing_{};
 };
 

@@ -33,7 +33,7 @@ struct Scene {
   Trace trace;
 
   Scene(uint32_t period, uint32_t limit)
-      : known(kMillisecond * period), period_ms(period), tolerance(limit) {}
+      : known(kMillisecond * period, kMillisecond * period * limit), period_ms(period), tolerance(limit) {}
   [[nodiscard]] Nanos period() const { return kMillisecond * period_ms; }
   [[nodiscard]] Nanos silence_limit() const { return period() * tolerance; }
   [[nodiscard]] Nanos lease_length() const { return silence_limit() / 4 * 3; }

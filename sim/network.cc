@@ -68,9 +68,9 @@ void Network::apply(const Fault& fault, int by) {
     case FaultKind::burst:
       return each(fault.a, fault.b, [&](Path& path) { path.burst += by; });
     case FaultKind::delay:
-      return each(fault.a, fault.b, [&](Path& path) { path.delay += by * fault.value * 1000; });
+      return each(fault.a, fault.b, [&](Path& path) { path.delay += by * fault.value * kMicrosecond; });
     case FaultKind::late:
-      return each(fault.a, fault.b, [&](Path& path) { path.late += by * fault.value * 1000; });
+      return each(fault.a, fault.b, [&](Path& path) { path.late += by * fault.value * kMicrosecond; });
     case FaultKind::reorder:
       return each(fault.a, fault.b, [&](Path& path) { path.reorder += by * fault.value; });
     case FaultKind::duplicate:

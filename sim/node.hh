@@ -58,6 +58,7 @@ struct Node {
 
   // What is wrong, and how often.
   int off = 0, down = 0;        // no power; no daemon
+  Nanos stands_since = 0;       // the machine, in the world's time
   int stalled = 0, paused = 0;  // the daemon stands still; the machine does
   int clock_stopped = 0;        // with the machine
   int isolated = 0, no_carrier = 0, deaf = 0, no_gateway = 0;

@@ -83,14 +83,15 @@ class Run {
   void round(Nanos begin) {
     const Nanos last = std::min(begin + kFaultsOfARound, options_.duration);
     FaultPlan faults = options_.faults ? given(begin) : drawn(last - begin);
-    Nanos end = last;
+    Nanos end = last, under_way = 0;  // frames that faults have made late arrive after their end
     for (Fault& fault : faults) {
       result_.faults.push_back(fault);
       result_.faults.back().at += begin;
       end = std::max(end, begin + fault.at + fault.duration);
+      if (fault.kind == FaultKind::late) under_way += fault.value * kMicrosecond;
     }
     world_.plan(faults);
-    world_.run_until(kStart + end + kMillisecond);
+    world_.run_until(kStart + end + under_way + kMillisecond);
     if (!world_.violations().empty()) return;
     world_.tell("peace");
     world_.mend();

@@ -15,6 +15,7 @@ namespace nlb {
 using HostId = uint8_t;    // 1..64, the host priority; 0 = none
 using HostSet = uint64_t;  // bit id-1
 using Nanos = int64_t;     // CLOCK_BOOTTIME, never wall clock
+inline constexpr Nanos kMicrosecond = 1'000;
 inline constexpr Nanos kMillisecond = 1'000'000;
 inline constexpr Nanos kSecond = 1'000'000'000;
 

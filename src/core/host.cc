@@ -270,7 +270,7 @@ void Host::evaluate(Nanos now) {
     advance_phase(now, circle);
   }
   tend_ghosts(now);
-  look_for_outsiders(circle);
+  look_for_outsiders(now, circle);
   renew_lease(now, circle);
   const bool unanswered = release_begun_ && held_generation_ == 0;
   const bool look = unanswered || state_ == HostState::draining || ownership_.holds_anything();
@@ -369,12 +369,13 @@ void Host::judge_refusal(Nanos now, const Circle& circle) {
 }
 
 // Whoever is heard but not in our view may have connections anywhere: check until it is in, or gone.
-void Host::look_for_outsiders(const Circle& circle) {
+void Host::look_for_outsiders(Nanos now, const Circle& circle) {
   bool heard = false;
-  for_each_host(circle.heard & ~view_.members, [&](HostId id) {
-    const auto& heartbeat = peers_[id].heartbeat;
-    const bool runs = is_active(heartbeat.state) || heartbeat.state == HostState::refused;
-    heard = heard || (runs && !(heartbeat.flags & wire::kRestarting));
+  for_each_host(circle.heard & ~view_.members,
+                [&](HostId id) { heard = heard || may_hold_connections(peers_[id].heartbeat); });
+  for_each_host(peers_.heard_of | bit_of(settings_.id), [&](HostId id) {
+    const Nanos rival = peers_[id].rival_heard_at;
+    heard = heard || (rival != 0 && now - rival < silence_limit());
   });
   if (heard != outsider_heard_) out_.states_changed = true;
   outsider_heard_ = heard && !planted(Bug::outsiders_ignored);

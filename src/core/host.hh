@@ -183,7 +183,7 @@ class Host {
   void judge_reception(Nanos now, const Circle& circle);
   void renew_lease(Nanos now, const Circle& circle);
   void tend_ghosts(Nanos now);
-  void look_for_outsiders(const Circle& circle);
+  void look_for_outsiders(Nanos now, const Circle& circle);
   void note(Notice::Kind kind, HostId peer, std::string text);
   [[nodiscard]] bool is_quiet(const Circle& circle) const;
   Actions finish(Nanos now);
@@ -220,6 +220,7 @@ class Host {
   void hear_own_id(const wire::Heartbeat& heartbeat, Nanos now);
   void hear_held(const wire::HeldPart& part, Nanos now);
   bool believe_or_note_candidate(const wire::Heartbeat& heartbeat, Nanos now);
+  [[nodiscard]] bool accuses(const Peer& peer, Nanos now) const;
   [[nodiscard]] bool echoes_us_freshly(const wire::Heartbeat& heartbeat, HostId as, Nanos now) const;
   void refuse_old(Peer& peer, Nanos now);
   void catch_up_with_own_echo(const wire::Heartbeat& heartbeat, Nanos now);

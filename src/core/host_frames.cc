@@ -50,13 +50,15 @@ bool Host::believe_or_note_candidate(const wire::Heartbeat& heartbeat, Nanos now
     const bool taken_over =
         peer.believed && !same_adapter && (view_.members & bit_of(peer.heartbeat.header.sender));
     if (taken_over) remember_ghost(peer.heartbeat.header.sender, now);  // another machine with its id
-    const uint32_t accused_in_view = peer.accused_in_view;
-    peer = Peer{};
-    peer.believed = true;
-    peer.incarnation = incarnation;
-    peer.accused_in_view = accused_in_view;
+    Peer successor;
+    successor.believed = true;
+    successor.incarnation = incarnation;
+    successor.accused_in_view = peer.accused_in_view;
+    successor.rival_heard_at = peer.rival_heard_at;
+    peer = std::move(successor);
     return true;
   }
+  if (echoed && !same_adapter && may_hold_connections(heartbeat)) peer.rival_heard_at = now;
   auto& candidate = peer.candidate;
   const bool replace = !candidate || candidate->incarnation == incarnation ||
                        incarnation > candidate->incarnation || now - candidate->heard_at >= silence_limit();
@@ -152,9 +154,9 @@ void Host::take_echo(Peer& peer, const wire::Heartbeat& heartbeat, Nanos now) {
   const auto sent = send_time(report->sequence);
   if (sent && now - *sent < lease_length()) peer.prompt_at = now;
   if (report->accused || !sent) return;
-  // Who states a later view may own what this host owned in an earlier one: his echo keeps nothing alive.
-  const bool apart = heartbeat.view == view_.number && !(heartbeat.view_members & bit_of(settings_.id));
-  if (heartbeat.phase != 0 && (heartbeat.view > view_.number || apart)) return;
+  // Who states a later view, or one without us, may own what this host owns: his echo keeps nothing alive.
+  const bool without_us = !(heartbeat.view_members & bit_of(settings_.id));
+  if (heartbeat.phase != 0 && (heartbeat.view > view_.number || without_us)) return;
   peer.echoed_send = std::max(peer.echoed_send, *sent);
 }
 
@@ -168,6 +170,7 @@ void Host::hear_own_id(const wire::Heartbeat& heartbeat, Nanos now) {
   namesake_ = Candidate{heartbeat.header.incarnation, heartbeat.header.sequence, now};
   namesake_judged_ = judged;
   if (!echoes_us_freshly(heartbeat, settings_.id, now)) return refuse(wire::Refusal::stale_incarnation);
+  if (may_hold_connections(heartbeat)) peers_[settings_.id].rival_heard_at = now;
   if (judged) return;
   namesake_judged_ = true;
   const int theirs = heartbeat.phase == 0 ? 0 : std::popcount(heartbeat.view_members);
@@ -237,6 +240,15 @@ wire::Header Host::next_header(Nanos now) {
   return {settings_.id, settings_.incarnation, sequence_};
 }
 
+// To others. Outside our view it is accused for as long as it could not be in: still silent or deaf since it
+// was accused, or so late that no echo of it comes while a lease lasts.
+bool Host::accuses(const Peer& peer, Nanos now) const {
+  if (view_.members & bit_of(peer.heartbeat.header.sender)) return peer.accused;
+  if (hear_each_other_now(self(), peer, now, silence_limit())) return false;
+  const bool heard = peer.believed && now - peer.heard_at < silence_limit();
+  return peer.accused || (heard && report_of_hearing(peer.heartbeat, settings_.id) != nullptr);
+}
+
 std::vector<wire::PeerReport> Host::compose_reports(Nanos now) const {
   std::vector<wire::PeerReport> reports;
   reports.reserve(static_cast<std::size_t>(std::popcount(peers_.heard_of)));
@@ -255,7 +267,7 @@ std::vector<wire::PeerReport> Host::compose_reports(Nanos now) const {
     } else if (heard || peer.accused) {
       report.incarnation = low(peer.incarnation);
       report.sequence = low(peer.sequence);
-      report.accused = peer.accused;
+      report.accused = accuses(peer, now);
       if (!heard) report.sequence = 0;  // an accusation only
       report.phase = peer.heartbeat.phase;
       report.view = peer.heartbeat.view;

@@ -34,16 +34,18 @@ bool has_left(HostId id, const Circle& circle) {
   return !(circle.compatible & bit_of(id));
 }
 
-// Of those who are not in our view yet: whoever is heard and does not hear us would be accused as soon as it
-// is.
-bool would_be_accused(HostId id, const Self& self, const Circle& circle) {
-  return id != self.id && (circle.heard & ~circle.mutual & ~self.view_members & bit_of(id)) != 0;
+// Of a host outside our view, what counts is whether it could be in: whoever is heard and does not hear us
+// would be accused as soon as it is.
+bool accuses(const Self& self, HostId id, const PeerTable& peers, const Circle& circle) {
+  if (self.view_members & bit_of(id)) return peers[id].accused;
+  return !(circle.mutual & bit_of(id)) && (peers[id].accused || (circle.heard & bit_of(id)));
 }
 
 // Is there a member, this host or one that it hears and does not accuse, that hears the suspect, and is heard
 // by it as far as that is known here? An echo that does not arrive keeps no lease alive.
-bool somebody_testifies(HostId suspect, HostSet base, const PeerTable& peers, const Circle& circle) {
-  bool testified = (circle.mutual & bit_of(suspect)) != 0 && !peers[suspect].accused;
+bool somebody_testifies(HostId suspect, HostSet base, const Self& self, const PeerTable& peers,
+                        const Circle& circle) {
+  bool testified = (circle.mutual & bit_of(suspect)) != 0 && !accuses(self, suspect, peers, circle);
   for_each_host(base & circle.heard & ~bit_of(suspect), [&](HostId id) {
     const wire::PeerReport* report = report_of(peers[id].heartbeat, suspect);
     const bool lists_it = report != nullptr && !report->accused;
@@ -55,10 +57,9 @@ bool somebody_testifies(HostId suspect, HostSet base, const PeerTable& peers, co
 }
 
 bool evicted(HostId suspect, HostSet base, const Self& self, const PeerTable& peers, const Circle& circle) {
-  const int accusers = accusers_of(suspect, base, self, peers, circle) +
-                       (would_be_accused(suspect, self, circle) && !peers[suspect].accused ? 1 : 0);
+  const int accusers = accusers_of(suspect, base, self, peers, circle);
   if (accusers >= 2) return true;
-  return accusers == 1 && !somebody_testifies(suspect, base, peers, circle) &&
+  return accusers == 1 && !somebody_testifies(suspect, base, self, peers, circle) &&
          (suspect != self.id);  // our own eviction is told to us by a view, not concluded from one voice
 }
 
@@ -94,6 +95,11 @@ const char* differing_item(const wire::ConfigDigests& ours, const wire::ConfigDi
   if (theirs.rules != ours.rules) return "port rules";
   if (theirs.period_ms != ours.period_ms || theirs.tolerance != ours.tolerance) return "heartbeat profile";
   return nullptr;
+}
+
+bool may_hold_connections(const wire::Heartbeat& heartbeat) {
+  const bool runs = is_active(heartbeat.state) || heartbeat.state == HostState::refused;
+  return runs && !(heartbeat.flags & wire::kRestarting);
 }
 
 bool in_a_view(const wire::Heartbeat& heartbeat) {
@@ -138,7 +144,7 @@ Circle circle_of(const Self& self, const PeerTable& peers, Nanos now, Nanos sile
 int accusers_of(HostId suspect, HostSet base, const Self& self, const PeerTable& peers,
                 const Circle& circle) {
   int accusers = 0;
-  if (suspect != self.id && (base & bit_of(self.id)) && peers[suspect].accused) ++accusers;
+  if (suspect != self.id && (base & bit_of(self.id)) && accuses(self, suspect, peers, circle)) ++accusers;
   if (!(circle.accused & bit_of(suspect))) return accusers;
   const uint64_t incarnation = suspect == self.id ? self.incarnation : peers[suspect].incarnation;
   for_each_host(base & circle.heard & ~bit_of(suspect), [&](HostId id) {

@@ -53,6 +53,7 @@ struct PeerTable : std::array<Peer, kMaxHosts + 1> {
 [[nodiscard]] const char* differing_item(const wire::ConfigDigests& ours, const wire::ConfigDigests& theirs);
 
 [[nodiscard]] bool in_a_view(const wire::Heartbeat& heartbeat);
+[[nodiscard]] bool may_hold_connections(const wire::Heartbeat& heartbeat);
 
 [[nodiscard]] const wire::PeerReport* report_of(const wire::Heartbeat& heartbeat, HostId about);
 

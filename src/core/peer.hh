@@ -39,8 +39,9 @@ struct Peer {
   uint32_t accused_in_view = 0;
   bool asked = false;  // the question by unicast is out
   std::optional<Candidate> candidate;
-  HeldList held;        // newest list that is complete
-  HeldList collecting;  // parts of a newer one
+  Nanos rival_heard_at = 0;  // another living machine with this id, which hears us
+  HeldList held;             // newest list that is complete
+  HeldList collecting;       // parts of a newer one
 };
 
 }  // namespace nlb::core
