@@ -7,6 +7,8 @@
 #include "control/config_file.hh"
 #include "require.hh"
 
+using nlb::fuzz::require;
+
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, std::size_t size) {
   const std::string input(reinterpret_cast<const char*>(data), size);
   const auto zero = input.find('\0');
