@@ -25,7 +25,7 @@ static nlb_inline void nlb_pull_headers(struct __sk_buff* skb) {
 }
 
 static nlb_inline __u32 nlb_decide_skb(struct __sk_buff* skb, const struct nlb_view* view) {
-  struct nlb_frame frame = {.ctx = skb, .bytes = skb->len};
+  struct nlb_frame frame = {.ctx = skb, .bytes = skb->len, .admits = 1};
   __u32 verdict;
 
   nlb_pull_headers(skb);
@@ -36,6 +36,20 @@ static nlb_inline __u32 nlb_decide_skb(struct __sk_buff* skb, const struct nlb_v
   else
     verdict = nlb_decide(&frame, view);
   nlb_count(verdict, frame.bytes);
+  return verdict;
+}
+
+/* XDP has looked at the heartbeat, counted it and admitted nothing: that is done here, once. */
+static nlb_inline __u32 nlb_admit_heartbeat(struct __sk_buff* skb, const struct nlb_bank* bank) {
+  struct nlb_frame frame = {.ctx = skb, .bytes = skb->len, .admits = 1};
+  __u32 verdict;
+
+  nlb_pull_headers(skb);
+  frame.begin = (void*)(long)skb->data;
+  frame.end = (void*)(long)skb->data_end;
+  if (frame.begin + ETH_HLEN > frame.end || !nlb_parse_ethernet(&frame)) return NLB_VERDICT_bad_header;
+  verdict = nlb_decide_heartbeat(&frame, bank);
+  if (verdict != NLB_VERDICT_heartbeat) nlb_count(verdict, frame.bytes);
   return verdict;
 }
 
@@ -81,7 +95,10 @@ int nlb_ingress_tc(struct __sk_buff* skb) {
     if (nlb_mend_ethernet(skb)) return TC_ACT_SHOT;
     verdict = nlb_handed_over(skb);
   }
-  if (verdict == NLB_UNDECIDED) verdict = nlb_decide_skb(skb, &view);
+  if (verdict == NLB_UNDECIDED)
+    verdict = nlb_decide_skb(skb, &view);
+  else if (verdict == NLB_VERDICT_heartbeat)
+    verdict = nlb_admit_heartbeat(skb, view.bank);
 
   switch (nlb_action_of(verdict)) {
     case NLB_ACTION_PASS:

@@ -4,6 +4,7 @@
  * transmit rings that veth and small virtio adapters do not have (the frame is then lost silently), and
  * packet type and mark can only be set by tc. Whatever it cannot see whole, or cannot hand over, tc decides.
  */
+#define nlb_load_bytes bpf_xdp_load_bytes
 #include "lib/decide.h"
 
 static nlb_inline void nlb_hand_over(struct xdp_md* ctx, __u32 verdict) {

@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "lab/exchange.hh"
+#include "lab/live_frames.hh"
 #include "lab/packet_socket.hh"
 #include "lab/tools.hh"
 
@@ -25,9 +26,10 @@ namespace nlb::lab {
 namespace {
 
 using Frame = std::vector<uint8_t>;
-constexpr std::size_t kRecorded = 20, kPrepared = 1024, kBatch = 64;
+constexpr std::size_t kRecorded = 20, kPrepared = 1024, kBatch = 64, kLiveBatch = 1 << 17;
 constexpr std::size_t kVersionOffset = ETH_HLEN + 4;  // docs/protocol/heartbeat.md
-constexpr std::size_t kShortest = 20;                 // of a truncated payload
+constexpr std::size_t kSequenceOffset = ETH_HLEN + 36;
+constexpr std::size_t kShortest = 20;  // of a truncated payload
 
 // Heartbeats of others, from the wire; fewer than asked when none came for two seconds.
 std::vector<Frame> record(unsigned index) {
@@ -63,6 +65,9 @@ Frame spoiled(Frame frame, Forgery how, std::mt19937& random) {
     case Forgery::version:
       frame[kVersionOffset] ^= 0x7f;
       break;
+    case Forgery::ahead:
+      frame[kSequenceOffset + 5] = static_cast<uint8_t>(frame[kSequenceOffset + 5] + 1 + below(100));
+      break;
     case Forgery::random:
       std::generate(frame.begin() + ETH_HLEN, frame.end(), [&] { return static_cast<uint8_t>(random()); });
   }
@@ -94,7 +99,8 @@ void wait_until(Monotonic instant) {
 
 int forge(const ForgeOptions& options) {
   const unsigned index = if_nametoindex(options.interface.c_str());
-  std::vector<Frame> recorded = record(index);
+  const std::string& heard_at = options.listen.empty() ? options.interface : options.listen;
+  std::vector<Frame> recorded = record(if_nametoindex(heard_at.c_str()));
   const int sender = packet_socket(index, 0);
   if (recorded.empty() || sender < 0) {
     fmt::print(stderr, "nlb lab forge: {}: {}\n", options.interface,
@@ -108,10 +114,16 @@ int forge(const ForgeOptions& options) {
   for (std::size_t i = 0; i < kPrepared; ++i)
     prepared.push_back(spoiled(recorded[i % recorded.size()], options.how, random));
 
+  auto live = LiveFrames::open(index);
+  if (options.live && !live) {
+    fmt::print(stderr, "nlb lab forge: {}\n", live.error().message);
+    return 1;
+  }
   const Monotonic begin = monotonic_now(), end = begin + static_cast<Monotonic>(options.seconds * 1e9);
   std::size_t sent = 0;
   for (Monotonic now = begin; now < end; now = monotonic_now()) {
-    sent += send_batch(sender, prepared, sent, kBatch);
+    sent += options.live ? live->send(prepared[sent / kLiveBatch % prepared.size()], kLiveBatch)
+                         : send_batch(sender, prepared, sent, kBatch);
     if (options.rate > 0) wait_until(begin + static_cast<Monotonic>(sent * 1'000'000'000 / options.rate));
   }
   close(sender);

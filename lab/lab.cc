@@ -417,18 +417,20 @@ void add_tools(CLI::App& app, ToolOptions& options, int& result) {
 }
 
 void add_forger(CLI::App& app, ForgeOptions& options, int& result) {
-  const std::map<std::string, Forgery> kinds = {{"replay", Forgery::replay},
-                                                {"flip", Forgery::flip},
-                                                {"cut", Forgery::cut},
-                                                {"version", Forgery::version},
-                                                {"random", Forgery::random}};
+  const std::map<std::string, Forgery> kinds = {{"replay", Forgery::replay}, {"flip", Forgery::flip},
+                                                {"cut", Forgery::cut},       {"version", Forgery::version},
+                                                {"ahead", Forgery::ahead},   {"random", Forgery::random}};
   auto* command = app.add_subcommand("forge", "record heartbeats and send them again, spoiled; prints JSON");
-  command->add_option("--how", options.how, "replay, flip (a bit), cut, version, random")
+  command
+      ->add_option("--how", options.how, "replay, flip (a bit), cut, version, ahead (a newer number), random")
       ->transform(CLI::CheckedTransformer(kinds))
       ->required();
   command->add_option("--seconds", options.seconds)->capture_default_str();
   command->add_option("--rate", options.rate, "frames a second, 0 = no bound")->capture_default_str();
   command->add_option("--interface", options.interface)->capture_default_str();
+  command->add_option("--listen", options.listen, "record heartbeats there");
+  command->add_flag("--live", options.live,
+                    "by a kernel program; at a port of the switch: straight to its host");
   command->callback([&] { result = forge(options); });
 }
 

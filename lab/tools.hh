@@ -43,12 +43,14 @@ struct StreamOptions {
 };
 int streams(const StreamOptions& options);
 
-enum class Forgery : uint8_t { replay, flip, cut, version, random };
+enum class Forgery : uint8_t { replay, flip, cut, version, ahead, random };
 struct ForgeOptions {
   std::string interface = "eth0";
+  std::string listen;  // where heartbeats are recorded, when not there
   Forgery how = Forgery::replay;
   double seconds = 1;
   unsigned rate = 0;  // frames a second, 0 = as fast as it goes
+  bool live = false;  // past the sockets (lab/live_frames.hh)
 };
 int forge(const ForgeOptions& options);
 

@@ -23,7 +23,10 @@ class Acquaintance {
   void hear(Port listener, Port from, Nanos sent_at, Nanos now) {
     if (now - sent_at > oldest_) return;
     Hearing& hearing = hearing_[listener][from];
-    if (hearing.last == 0 || now - hearing.last > 3 * period_) hearing = {now, now, 0};
+    if (hearing.last == 0 || now - hearing.last > 3 * period_) {
+      hearing = {now, now, 0};
+      hearing_[from][listener].answered = 0;  // what it heard before was said by who heard it then
+    }
     hearing.last = now;
     const Hearing& back = hearing_[from][listener];
     if (hearing.answered == 0 && back.last != 0 && back.since < sent_at) hearing.answered = now;

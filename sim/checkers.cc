@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sim/checkers.hh"
 
+#include <algorithm>
 #include <bit>
 
 namespace nlb::sim {
 namespace {
 
-constexpr std::size_t kViolationsKept = 20;
+constexpr std::size_t kViolationsKept = 5;     // of each invariant
 constexpr std::size_t kViewsWithinLimit = 40;  // of one host, within D
 
 std::string name(const Node& node) {
@@ -20,7 +21,9 @@ std::string Violation::text() const {
 }
 
 void Checkers::violate(const std::string& invariant, const std::string& what) {
-  if (violations_.size() >= kViolationsKept) return;
+  if (!only_.empty() && invariant != only_) return;
+  const auto same = [&](const Violation& violation) { return violation.invariant == invariant; };
+  if (static_cast<std::size_t>(std::ranges::count_if(violations_, same)) >= kViolationsKept) return;
   violations_.push_back({invariant, what, scene_.now});
   scene_.trace.tell(scene_.now, "VIOLATION " + invariant + ": " + what);
 }
@@ -156,6 +159,32 @@ void Checkers::view_begun(Port port) {
   violate("churn", name(scene_.nodes[port]) + " has changed its view " + std::to_string(views.size()) +
                        " times within " + std::to_string(scene_.silence_limit() / kMillisecond) + " ms");
   views.clear();
+}
+
+// lease, the ground of silent-when-stalled: a lease ends L after a send that at least all but one of the
+// other members (the one other, in a view of two) have taken in: none that is younger can have accused this
+// host for want of frames. What it was told counts for nothing here, only what reached whom.
+void Checkers::lease_written(const Node& node) {
+  std::vector<Nanos> newest;
+  for_each_host(node.host->view().members & ~bit_of(node.id),
+                [&](HostId id) { newest.push_back(taken_in_[node.port][id]); });
+  if (newest.empty()) return;
+  std::ranges::sort(newest);
+  const Nanos from = newest[newest.size() == 1 ? 0 : 1];
+  if (node.lease > from + scene_.lease_length())
+    violate("lease", name(node) + " has a lease of " + std::to_string((node.lease - from) / kMillisecond) +
+                         " ms from what others have heard of it last");
+}
+
+// replay: nobody begins to believe a daemon that ended more than 2 D ago: it cannot have echoed what was sent
+// within D. A listener whose clock has stood still since takes old echoes for fresh and is not bound.
+void Checkers::believed(const Node& node, const wire::Header& header) {
+  const auto ended = ended_.find(header.incarnation);
+  if (ended == ended_.end() || scene_.now - ended->second <= 2 * scene_.silence_limit()) return;
+  if (node.clock_shifted_at > ended->second) return;
+  violate("replay", name(node) + " believes a daemon of host " + std::to_string(header.sender) +
+                        " that ended " + std::to_string((scene_.now - ended->second) / kMillisecond) +
+                        " ms ago");
 }
 
 // mac-truth, guarded-port, as far as a switch can judge: the cluster MAC is never an Ethernet source, so no

@@ -4,6 +4,7 @@
 // cases where nobody could know better, are said at its function.
 #pragma once
 
+#include <map>
 #include <string>
 #include <vector>
 
@@ -51,7 +52,16 @@ class Checkers {
   void reset_sent(Port by, const Flow& flow);                                   // no-foreign-reset
   void frame_sent(Port by, const MacAddress& source, bool learnt_cluster_mac);  // mac-truth
   void view_begun(Port port);                                                   // churn
+  void frame_judged(const Node& by, Port sender, Nanos sent_local) {
+    Nanos& newest = taken_in_[sender][by.id];
+    newest = std::max(newest, sent_local);
+  }
+  void lease_written(const Node& node);  // lease
+  void daemon_ended(uint64_t incarnation) { ended_[incarnation] = scene_.now; }
+  void daemon_lives(uint64_t incarnation) { ended_.erase(incarnation); }
+  void believed(const Node& node, const wire::Header& header);  // replay
   void violate(const std::string& invariant, const std::string& what);
+  void judge_only(const std::string& invariant) { only_ = invariant; }
 
   [[nodiscard]] const std::vector<Violation>& violations() const { return violations_; }
   [[nodiscard]] Nanos longest_frozen_window() const { return longest_frozen_window_; }
@@ -70,7 +80,12 @@ class Checkers {
 
   Scene& scene_;
   std::vector<Pair> overlapping_;
+  std::string only_;
   std::vector<Violation> violations_;
+  // By sender's port and listener's id: when the newest frame was sent, by the sender's clock, that the
+  // listener's daemon has judged.
+  std::array<std::array<Nanos, kMaxHosts + 1>, kMaxHosts + 1> taken_in_{};
+  std::map<uint64_t, Nanos> ended_;  // daemons, by incarnation
   Nanos longest_frozen_window_ = 0;
   uint64_t excused_resets_ = 0;
 };

@@ -54,7 +54,6 @@ std::optional<HostSet> hosts(std::string_view text) {
 }
 
 std::optional<Fault> parse_fault(std::string_view text) {
-  Fault fault;
   const auto fields = parts_of(text, ':');
   const auto at = fields[0].find('@'), plus = fields[0].find('+');
   if (at == std::string_view::npos || plus == std::string_view::npos || plus < at || fields.size() > 4)

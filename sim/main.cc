@@ -127,8 +127,10 @@ int run_each_plant(const Arguments& arguments) {
     for (uint64_t seed = arguments.first; seed <= arguments.last && !right; ++seed) {
       RunOptions options = arguments.options;
       options.seed = seed;
-      for (const Violation& violation : run(options).violations)
-        right = right || violation.invariant == planted.invariant;
+      options.only = planted.invariant;   // it may violate others first
+      if (planted.invariant == "replay")  // of which the default mix has too few in so short a time
+        options.kinds = {FaultKind::replay, FaultKind::restart, FaultKind::power, FaultKind::crash};
+      right = !run(options).violations.empty();
       if (right) caught = std::to_string(seed);
     }
     all_caught = all_caught && right;

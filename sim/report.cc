@@ -5,6 +5,8 @@
 
 #include <algorithm>
 
+#include "sim/eviction_odds.hh"
+
 namespace nlb::sim {
 
 void Report::add(const RunResult& result) {
@@ -30,6 +32,29 @@ void Report::add(const RunResult& result) {
   counters_.busiest_second = std::max(counters_.busiest_second, c.busiest_second);
   for (const Fault& fault : result.faults) ++faults_[static_cast<std::size_t>(fault.kind)];
   ++hosts_[result.hosts];
+  if (result.sender_loss == 0) return;
+  Lossy& lossy = lossy_[{result.sender_loss, result.hosts, result.period_ms, result.tolerance}];
+  lossy.simulated += result.simulated;
+  lossy.evictions += c.evictions;
+  lossy.violations += result.violations.size();
+}
+
+// What was executed and what is computed never share a column.
+std::string Report::losses_text() const {
+  std::string text =
+      "\n| loss at the sender | hosts | profile | executed: days | executed: evictions, at each host that "
+      "saw "
+      "one | executed: violations | computed: false evictions a day | computed: one in |\n"
+      "|---|---|---|---|---|---|---|---|\n";
+  for (const auto& [key, lossy] : lossy_) {
+    const auto& [loss, hosts, period_ms, tolerance] = key;
+    const double a_day = false_evictions_a_day(static_cast<double>(loss) / 1e6, hosts, period_ms, tolerance);
+    text += fmt::format("| {:g} % | {} | {} ms x {} | {:.2f} | {} | {} | {:.2g} | {:.2g} days |\n",
+                        static_cast<double>(loss) / 1e4, hosts, period_ms, tolerance,
+                        static_cast<double>(lossy.simulated) / 86'400e9, lossy.evictions, lossy.violations,
+                        a_day, 1 / a_day);
+  }
+  return text;
 }
 
 std::string Report::text(const std::string& command, double processor_s) const {
@@ -54,6 +79,7 @@ std::string Report::text(const std::string& command, double processor_s) const {
   row("resets of another's connection that nobody could know of", fmt::format("{}", excused_resets_));
   row("longest time to settle", fmt::format("{} ms", longest_settling_ / kMillisecond));
   row("longest window after a frozen clock", fmt::format("{:.2f} of the lease", longest_window_of_lease_));
+  if (!lossy_.empty()) return text + losses_text();  // no other fault
   text += "\n| fault | met | what happens |\n|---|---|---|\n";
   for (std::size_t i = 0; i < kFaultKinds; ++i) {
     const auto kind = static_cast<FaultKind>(i);

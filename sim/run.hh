@@ -21,12 +21,14 @@ struct RunOptions {
   std::optional<FaultPlan> faults;  // given: in place of the drawn list, times from the start
   int64_t sender_loss = 0;          // parts in a million, all the time
   bool trace = false;
+  std::string only;  // judge by this invariant alone; empty = by all
 };
 
 struct RunResult {
   uint64_t seed = 0, hash = 0;
   HostId hosts = 0;
   uint32_t period_ms = 0, tolerance = 0;
+  int64_t sender_loss = 0;  // parts in a million
   Nanos simulated = 0;
   FaultPlan faults;  // that were met, times from the start
   std::vector<Violation> violations;

@@ -83,11 +83,22 @@ void World::judge(Node& node, uint32_t index, Port from) {
   ++counters_.deliveries;
   const bool heartbeat = std::holds_alternative<wire::Heartbeat>(packet.frame);
   if (packet.authentic && heartbeat) scene_.known.hear(node.port, from, packet.sent_at, scene_.now);
-  const auto& header =
+  const wire::Header header =
       std::visit([](const auto& frame) -> const wire::Header& { return frame.header; }, packet.frame);
+  checkers_.frame_judged(node, packet.sender, packet.sent_local);
+  const core::Peer& peer = node.host->peers()[header.sender];
+  const bool known = peer.believed && peer.incarnation == header.incarnation;
+  const uint64_t newest = peer.sequence;
   scene_.trace.mark(pair_of(node.port, header.sender),
                     static_cast<uint64_t>(scene_.now) ^ header.sequence << 40);
-  perform(node.port, node.host->on_frame(packet.frame, node.clock.local(scene_.now)));
+  core::Actions actions = node.host->on_frame(packet.frame, node.clock.local(scene_.now));
+  if (peer.believed && peer.incarnation == header.incarnation) {
+    if (!known) checkers_.believed(node, header);
+    if (known && peer.sequence < newest)
+      checkers_.violate("replay", "host " + std::to_string(node.id) + " takes an old frame of host " +
+                                      std::to_string(header.sender));
+  }
+  perform(node.port, std::move(actions));
 }
 
 // Whatever wakes a daemon, frames that are queued are judged first; then the timer, if it is due.
@@ -121,6 +132,7 @@ void World::perform(Port port, core::Actions actions) {
   if (actions.states_changed) write_states(node);
   if (actions.lease) {
     node.lease = *actions.lease;
+    if (node.lease != 0) checkers_.lease_written(node);
     scene_.trace.mark(pair_of(port, 0x1ea5e), static_cast<uint64_t>(node.lease));
   }
   for (const auto& message : actions.sends) send(node, message);
@@ -204,7 +216,11 @@ void World::send(Node& from, const core::Send& message) {
                        : message.to == core::Send::To::cluster_mac ? switch_.macs().unicast
                                                                    : message.mac;
   packet.frame = message.frame;
+  if (core::planted(core::Bug::from_cluster_mac) || core::planted(core::Bug::guard_asleep))
+    packet.source = switch_.macs().unicast;
   packet.sent_at = scene_.now;
+  packet.sent_local = from.clock.local(scene_.now);
+  packet.sender = from.port;
   const auto refusal = switch_.refusal(from.port, packet.source);
   if (refusal) checkers_.violate("guarded-port", *refusal);
   checkers_.frame_sent(from.port, packet.source, switch_.knows(switch_.macs().unicast));

@@ -68,6 +68,7 @@ class World {
   [[nodiscard]] core::Settings settings(Port port);
   void violate(const std::string& invariant, const std::string& what) { checkers_.violate(invariant, what); }
   void tell(const std::string& text) { scene_.trace.tell(scene_.now, text); }
+  void judge_only(const std::string& invariant) { checkers_.judge_only(invariant); }
   void tell_story() { scene_.trace.told = true; }
   void perform(Port port, core::Actions actions);
   std::vector<PortRule> rules{PortRule{}};
@@ -111,6 +112,7 @@ class World {
   void remove_namesake(HostId id);
   void intrude(uint32_t index);
   void record(const Packet& packet);
+  void bury(uint64_t incarnation);
   // world_clients.cc
   void client_comes();
   uint32_t open_flow(Port home, std::size_t slot, uint64_t client);
@@ -130,7 +132,8 @@ class World {
   std::vector<uint32_t> free_flows_;
   std::vector<Event> clogged_;
   std::vector<Packet> recorded_;  // what a stranger may replay
-  std::size_t next_record_ = 0;
+  std::vector<Packet> buried_;    // the same, of daemons that have ended
+  std::size_t next_record_ = 0, next_buried_ = 0;
   std::vector<Nanos> ends_;  // of faults_, in the world's time
   IpAddress gateway_;        // unspecified = there is none
   bool clients_come_ = false;

@@ -7,7 +7,7 @@
 namespace nlb::sim {
 namespace {
 
-constexpr std::size_t kRecordedFrames = 512;
+constexpr std::size_t kRecordedFrames = 512, kBuriedFrames = 128, kBuriedOfADaemon = 8;
 constexpr Nanos kBetweenIntrusions = 8 * kMillisecond;  // at most
 
 bool is_of_paths(FaultKind kind) {
@@ -251,12 +251,29 @@ void World::record(const Packet& packet) {
   recorded_[next_record_++ % kRecordedFrames] = packet;
 }
 
+// Of a daemon that has ended some recorded frames are kept for long: to be replayed to its successor's peers.
+void World::bury(uint64_t incarnation) {
+  std::size_t buried = 0;
+  for (const Packet& packet : recorded_) {
+    const auto* heartbeat = std::get_if<wire::Heartbeat>(&packet.frame);
+    if (heartbeat == nullptr || heartbeat->header.incarnation != incarnation) continue;
+    if (++buried > kBuriedOfADaemon) return;
+    if (buried_.size() < kBuriedFrames)
+      buried_.push_back(packet);
+    else
+      buried_[next_buried_++ % kBuriedFrames] = packet;
+  }
+}
+
 // A stranger on the segment. What it makes up has to be refused by the codec; what it has recorded is well
 // formed and signed, so the core has to tell that it is old. Where it pretends to be a member, or the
 // cluster, the guard of its port refuses the frame.
 void World::intrude(uint32_t index) {
   if (recorded_.empty()) return;
-  Packet packet = recorded_[random_.below(static_cast<uint32_t>(recorded_.size()))];
+  const bool from_the_dead =
+      faults_[index].kind == FaultKind::replay && !buried_.empty() && random_.below(2) != 0;
+  const auto& source = from_the_dead ? buried_ : recorded_;
+  Packet packet = source[random_.below(static_cast<uint32_t>(source.size()))];
   packet.authentic = false;
   constexpr MacAddress kStranger{{0x52, 0x54, 0, 0, 9, 9}};
   const bool pretends = random_.below(8) == 0;

@@ -100,6 +100,8 @@ void World::kill_daemon(Port port) {
   Node& node = scene_.nodes.at(port);
   if (!node.host) return;
   lose_turn(node);
+  checkers_.daemon_ended(node.host->settings().incarnation);
+  bury(node.host->settings().incarnation);
   node.host.reset();
   ++node.generation;
 }
@@ -192,6 +194,7 @@ void World::continue_machine(Node& node, bool with_clock) {
   if (node.clock_stopped == 0 && node.kernel_alive) {
     node.resumed_local = node.clock.local(scene_.now);
     node.excused_until = with_clock ? node.lease : 0;
+    if (with_clock) node.clock_shifted_at = scene_.now;
   }
   get_turn(node);
 }
@@ -220,6 +223,8 @@ void World::restore_snapshot(Node& node) {
   node.inbox.clear();
   node.clock.set(snapshot->local, scene_.now);
   node.host = std::make_unique<core::Host>(snapshot->host);
+  node.clock_shifted_at = scene_.now;
+  checkers_.daemon_lives(snapshot->host.settings().incarnation);
   node.lease = snapshot->lease;
   node.wake_at = 0;
   scene_.known.forget(node.port);

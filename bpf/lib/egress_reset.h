@@ -10,7 +10,8 @@
  *
  * Late SYN-ACKs. A request socket repeats its SYN-ACK by a timer, also when its bucket has moved meanwhile;
  * the client then has two answers to one SYN, of two hosts. The owner answers the repeated SYN, so the old
- * one keeps silent. */
+ * one keeps silent. Past its lease a host does not know whether it is the owner (a machine that stood still
+ * for 30 s was seen to repeat SYN-ACKs for 14 s, until its daemon had caught up), so it is silent too. */
 #ifndef NLB_BPF_EGRESS_RESET_H
 #define NLB_BPF_EGRESS_RESET_H
 
@@ -42,7 +43,8 @@ static nlb_inline __u32 nlb_send_reset(const struct nlb_view* view, struct nlb_f
 }
 
 static nlb_inline __u32 nlb_send_answer(const struct nlb_view* view, struct nlb_flow* flow) {
-  return nlb_bucket_state(view->bank, flow) & NLB_BUCKET_OWNED ? NLB_VERDICT_sent : NLB_VERDICT_answer_late;
+  if (!(nlb_bucket_state(view->bank, flow) & NLB_BUCKET_OWNED)) return NLB_VERDICT_answer_late;
+  return nlb_lease_valid(view->control) ? NLB_VERDICT_sent : NLB_VERDICT_answer_late;
 }
 
 static nlb_inline __u32 nlb_send_ipv4(const struct nlb_view* view, void* begin, void* end) {

@@ -15,6 +15,7 @@ struct nlb_frame {
   __u32 network_offset;
   __u16 type;  /* EtherType, host order */
   __u8 tagged; /* a tag with a VLAN number was found */
+  __u8 admits; /* the last hook: budgets are spent, numbers remembered */
 };
 
 struct nlb_vlan_tag {

@@ -4,6 +4,8 @@
 #ifndef NLB_BPF_MAPS_H
 #define NLB_BPF_MAPS_H
 
+#include <nlb/abi/heartbeat.h>
+
 #include "common.h"
 
 #define NLB_MAPPED_ARRAY(map_name, value_type, entries) \
@@ -34,6 +36,28 @@ struct {
   __type(key, struct nlb_reset_key);
   __type(value, __u64);
 } nlb_resets SEC(".maps");
+
+struct {
+  __uint(type, BPF_MAP_TYPE_HASH);
+  __uint(max_entries, NLB_TAG_KEYS);
+  __type(key, struct nlb_tag_id);
+  __type(value, struct nlb_tag_key);
+} nlb_tag_keys SEC(".maps");
+
+/* The newest number of each incarnation that the daemon believes. */
+struct {
+  __uint(type, BPF_MAP_TYPE_HASH);
+  __uint(max_entries, NLB_SENDERS_MAX);
+  __type(key, struct nlb_sender);
+  __type(value, __u64);
+} nlb_senders SEC(".maps");
+
+struct {
+  __uint(type, BPF_MAP_TYPE_ARRAY);
+  __uint(max_entries, NLB_BUDGET_COUNT);
+  __type(key, __u32);
+  __type(value, __u64);
+} nlb_budgets SEC(".maps");
 
 struct {
   __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);

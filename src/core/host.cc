@@ -38,7 +38,7 @@ Self Host::self() const {
 }
 
 void Host::note(Notice::Kind kind, HostId peer, std::string text) {
-  out_.notices.push_back({kind, peer, std::move(text), view_.number, view_.members});
+  out_.notices.push_back({kind, peer, std::move(text), view_.number, view_.members, false});
 }
 
 // The one place that writes state_.

@@ -72,6 +72,7 @@ struct Notice {  // something a person may want to know
   std::string text;
   uint32_t view = 0;  // number and members of the view at that moment
   HostSet members = 0;
+  bool as_default = false;  // converged: this host is the default host
 };
 
 struct Actions {
@@ -169,6 +170,7 @@ class Host {
   [[nodiscard]] const std::map<MacAddress, Ghost>& ghosts() const { return ghosts_; }
   [[nodiscard]] const std::array<uint64_t, wire::kRefusalCount>& refusals() const { return refusals_; }
   [[nodiscard]] std::vector<MemberOffer> members_offers(HostSet members) const;
+  [[nodiscard]] std::string changed_offers_text(HostSet before, HostSet members) const;
 
  private:
   // host.cc: commands, time, states
@@ -197,6 +199,7 @@ class Host {
   [[nodiscard]] bool somebody_left_behind_owns(Nanos now, const Circle& circle) const;
   void start_view(uint32_t number, HostSet members, uint64_t digest, Nanos now);
   void go_alone(const std::string& cause);
+  void fall_out(const std::string& cause, Nanos now);
   void advance_phase(Nanos now, const Circle& circle);
   void release(Nanos now);
   void acquire(Nanos now);
@@ -248,11 +251,13 @@ class Host {
   View view_;
   Phase phase_ = Phase::none;
   Nanos view_started_at_ = 0;
+  std::vector<MemberOffer> agreed_offers_;                // of the members when the view began
   std::array<Nanos, kMaxHosts + 1> left_behind_until_{};  // by id; their lease is over by then
   Ownership ownership_;
   SlotTables tables_;                    // of the last acquired view
   HostSet not_heard_since_evicted_ = 0;  // evicted as silent; their next frame tells whether they know
-  bool renew_view_ = false;              // owns nothing in an acquired view: acquire in a new one
+  Nanos fell_out_at_ = 0, stays_out_until_ = 0;
+  bool renew_view_ = false;    // owns nothing in an acquired view: acquire in a new one
   bool quiet_ = false;         // as of the last evaluation: frames that say nothing new change nothing
   bool digest_known_ = false;  // of the members and what they offered when it was computed
   HostSet digest_members_ = 0;

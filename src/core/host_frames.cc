@@ -45,7 +45,7 @@ bool Host::believe_or_note_candidate(const wire::Heartbeat& heartbeat, Nanos now
   const Nanos patience = same_adapter ? 2 * period() : silence_limit();
   const bool current_is_alive =
       peer.believed && now - peer.heard_at < patience && !announces_end(peer.heartbeat);
-  const bool echoed = echoes_us_freshly(heartbeat, settings_.id, now);
+  const bool echoed = echoes_us_freshly(heartbeat, settings_.id, now) || planted(Bug::replay_believed);
   if (!current_is_alive && echoed) {
     const bool taken_over =
         peer.believed && !same_adapter && (view_.members & bit_of(peer.heartbeat.header.sender));
@@ -78,7 +78,7 @@ void Host::hear(const wire::Heartbeat& heartbeat, Nanos now) {
   const bool known = peer.believed && peer.incarnation == heartbeat.header.incarnation;
   if (!known && !believe_or_note_candidate(heartbeat, now)) return;
   const bool old = known && heartbeat.header.sequence <= peer.sequence;
-  if (old) return refuse_old(peer, now);
+  if (old && !planted(Bug::sequence_ignored)) return refuse_old(peer, now);
   const bool same_flags = ((peer.heartbeat.flags ^ heartbeat.flags) & ~wire::kToClusterMac) == 0;
   const bool offers_same = known && peer.heartbeat.offers == heartbeat.offers &&
                            peer.heartbeat.state == heartbeat.state && same_flags;
@@ -149,6 +149,7 @@ bool Host::says_the_same(const wire::Heartbeat& heartbeat) const {
 }
 
 void Host::take_echo(Peer& peer, const wire::Heartbeat& heartbeat, Nanos now) {
+  if (planted(Bug::echo_ignored)) peer.echoed_send = now;
   const auto* report = report_of(heartbeat, settings_.id);
   if (report == nullptr || report->incarnation != low(settings_.incarnation)) return;
   const auto sent = send_time(report->sequence);
@@ -157,7 +158,7 @@ void Host::take_echo(Peer& peer, const wire::Heartbeat& heartbeat, Nanos now) {
   // Who states a later view, or one without us, may own what this host owns: his echo keeps nothing alive.
   const bool without_us = !(heartbeat.view_members & bit_of(settings_.id));
   if (heartbeat.phase != 0 && (heartbeat.view > view_.number || without_us)) return;
-  peer.echoed_send = std::max(peer.echoed_send, *sent);
+  peer.echoed_send = std::max(peer.echoed_send, planted(Bug::lease_from_reception) ? now : *sent);
 }
 
 // Another host with our id. The incumbent is not disturbed: more company, then the older incarnation, stays.

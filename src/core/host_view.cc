@@ -2,6 +2,7 @@
 // View and phases. A view is (number, members, digest of what members offer). Two-phase ownership: when all
 // members are seen in the same view, each releases what it loses and says so; when all have released, each
 // acquires. Hence no instant with two owners, and a gap of one message delay.
+#include <algorithm>
 #include <bit>
 
 #include "core/host.hh"
@@ -110,8 +111,7 @@ bool Host::yields_to_a_better_view(const Circle& circle) const {
   bool yields = false;
   for_each_host(circle.mutual & circle.compatible & ~view_.members, [&](HostId id) {
     const auto& heartbeat = peers_[id].heartbeat;
-    const bool without_us = in_a_view(heartbeat) && !(heartbeat.view_members & bit_of(settings_.id));
-    yields = yields || (without_us && is_better_than_ours(heartbeat.view_members));
+    yields = yields || (in_a_view(heartbeat) && is_better_than_ours(heartbeat.view_members));
   });
   return yields;
 }
@@ -168,12 +168,22 @@ bool Host::may_serve_alone(Nanos now, const Circle& circle) const {
   return !company;
 }
 
+// Whoever falls out again and again, because losses show it another picture with every frame, lets a period
+// pass before it joins: so views do not come and go at the rate of frames.
+void Host::fall_out(const std::string& cause, Nanos now) {
+  if (phase_ == Phase::none) return;
+  if (fell_out_at_ != 0 && now - fell_out_at_ < silence_limit()) stays_out_until_ = now + period();
+  fell_out_at_ = now;
+  go_alone(cause);
+}
+
 void Host::settle_view(Nanos now, const Circle& circle) {
   if (planted(Bug::settles_never) && phase_ == Phase::acquired) return;
-  if (shut_out_by_a_peer(circle)) return go_alone("the others have formed a view without this host");
+  if (shut_out_by_a_peer(circle)) return fall_out("the others have formed a view without this host", now);
   if (gateway_missed_ && std::popcount(view_.members) == 1 && phase_ != Phase::none)
     return go_alone("nobody is heard, and the gateway does not answer");
-  if (waits_for_a_late_view(circle)) return go_alone("a better view is heard, but its frames come too late");
+  if (waits_for_a_late_view(circle))
+    return fall_out("a better view is heard, but its frames come too late", now);
   if (yields_to_a_better_view(circle) && ownership_.owns_anything()) {
     note(Notice::Kind::view_changed, 0, "owns nothing until it has joined the larger view in earshot");
     ownership_.clear();
@@ -181,7 +191,8 @@ void Host::settle_view(Nanos now, const Circle& circle) {
   }
   const HostSet wanted = wanted_members(self(), peers_, circle, now, period());
   if (!(wanted & bit_of(settings_.id)))
-    return go_alone("the others do not hear this host, or not all of them do");
+    return fall_out("the others do not hear this host, or not all of them do", now);
+  if (phase_ == Phase::none && now < stays_out_until_) return;
   if (wanted == bit_of(settings_.id) && std::popcount(view_.members) == 1 && phase_ == Phase::none &&
       !may_serve_alone(now, circle))
     return;  // still listening
@@ -200,8 +211,7 @@ void Host::settle_view(Nanos now, const Circle& circle) {
     if ((circle.heard & bit_of(id)) && peer.heartbeat.view_digest == digest &&
         peer.heartbeat.view_members == wanted)
       stated = std::max(stated, peer.heartbeat.view);
-    const bool is_back = peer.accused && (circle.mutual & bit_of(id)) != 0;
-    readmits = readmits || (is_back && peer.accused_in_view >= view_.number);
+    readmits = readmits || (peer.accused && (circle.mutual & bit_of(id)) != 0);
   });
   const bool same = wanted == view_.members && digest == view_.digest && phase_ != Phase::none;
   readmits = readmits || renew_view_;
@@ -263,6 +273,24 @@ bool Host::somebody_left_behind_owns(Nanos now, const Circle& circle) const {
   return owns;
 }
 
+// Why a view with the same members is another one.
+std::string Host::changed_offers_text(HostSet before, HostSet members) const {
+  std::string text;
+  if (before != members) return text;
+  for (const MemberOffer& offer : members_offers(members)) {
+    const auto former = std::find_if(agreed_offers_.begin(), agreed_offers_.end(),
+                                     [&](const MemberOffer& other) { return other.id == offer.id; });
+    if (former == agreed_offers_.end()) continue;
+    const bool same = former->takes_new_flows == offer.takes_new_flows;
+    if (same && former->offers == offer.offers) continue;
+    text += (text.empty() ? " (host " : ", host ") + std::to_string(offer.id) +
+            (same                    ? " offers other weights or priorities"
+             : offer.takes_new_flows ? " takes new connections again"
+                                     : " takes no new connections");
+  }
+  return text.empty() ? text : text + ")";
+}
+
 void Host::start_view(uint32_t number, HostSet members, uint64_t digest, Nanos now) {
   const HostSet before = view_.members;
   note_departures(before, members, now);
@@ -277,12 +305,15 @@ void Host::start_view(uint32_t number, HostSet members, uint64_t digest, Nanos n
   release_begun_ = false;
   held_parts_.clear();
   for_each_host(members, [&](HostId id) {
-    const bool earlier = peers_[id].accused_in_view < number && !planted(Bug::accused_for_ever);
-    if (peers_[id].accused && earlier) peers_[id].accused = false;
+    Peer& peer = peers_[id];
+    const bool readmitted = peer.mutual_since != 0 && peer.accused_in_view < number;
+    if (readmitted && !planted(Bug::accused_for_ever)) peer.accused = false;
   });
   apply(HostEvent::diverged, "view " + std::to_string(number));
   note(Notice::Kind::view_changed, 0,
-       "view " + std::to_string(number) + " with hosts " + members_text(members));
+       "view " + std::to_string(number) + " with hosts " + members_text(members) +
+           changed_offers_text(before, members));
+  agreed_offers_ = members_offers(members);
   out_.states_changed = true;
   say_soon_ = true;
 }
@@ -332,6 +363,8 @@ void Host::remember_ghost(HostId id, Nanos now) {
   Ghost ghost;
   ghost.id = id;
   ghost.buckets = peer.held.slots.empty() ? SlotBuckets(kMaxSlots) : peer.held.slots;
+  if (!held_complete(peer))  // it died before it had said what it holds
+    for (std::size_t slot : ownership_.slots()) ghost.buckets[slot].set();
   for (std::size_t slot : ownership_.slots())
     for (std::size_t bucket = 0; bucket < kBucketCount; ++bucket)
       if (tables_[slot][bucket] == id || next_tables_[slot][bucket] == id) ghost.buckets[slot].set(bucket);
@@ -402,6 +435,7 @@ void Host::acquire(Nanos now) {
   note(Notice::Kind::converged, 0,
        "view " + std::to_string(view_.number) + " with hosts " + members_text(view_.members) + " after " +
            std::to_string((now - view_started_at_) / kMillisecond) + " ms");
+  out_.notices.back().as_default = default_host() == settings_.id;
   bool somebody = false;
   for (const auto& offer : members_offers(view_.members)) somebody = somebody || offer.takes_new_flows;
   if (!somebody && !nobody_owns_said_) note(Notice::Kind::nobody_owns, 0, "no member takes new flows");

@@ -20,6 +20,7 @@
 #include <mutex>
 
 #include "datapath/bank.hh"
+#include "datapath/heartbeat_gate.hh"
 #include "datapath/hooks.hh"
 #include "datapath/maps.hh"
 #include "datapath/pins.hh"
@@ -51,7 +52,8 @@ class KernelDatapath final : public Datapath {
       : options_(std::move(options)),
         hooks_(std::move(hooks)),
         programs_(std::move(programs)),
-        state_(std::move(state)) {}
+        state_(std::move(state)),
+        heartbeats_(programs_->maps()) {}
 
   [[nodiscard]] bool adopted() const override { return adopted_; }
   [[nodiscard]] Result<void> configure(const FilterConfig& config) override;
@@ -59,9 +61,15 @@ class KernelDatapath final : public Datapath {
   [[nodiscard]] Nanos lease() const override;
   void set_buckets(std::size_t slot, const SlotStates& states) override;
   [[nodiscard]] SlotStates buckets(std::size_t slot) const override;
+  void set_heartbeat_keys(std::span<const HeartbeatKey> keys) override { heartbeats_.set_keys(keys); }
+  void forget_senders() override { heartbeats_.forget_senders(); }
+  void believe_sender(HostId id, uint64_t incarnation, uint64_t sequence) override {
+    heartbeats_.believe(id, incarnation, sequence);
+  }
   [[nodiscard]] Result<LiveConnections> live_connections() override;
   [[nodiscard]] std::vector<Counter> counters() const override;
   [[nodiscard]] DatapathKind attached_kind() const override { return hooks_.kind(); }
+  [[nodiscard]] bool yields_xdp() const override { return hooks_.has_foreign_xdp(); }
   [[nodiscard]] Result<std::vector<std::string>> repair() override;
 
   [[nodiscard]] Result<void> start(FoundMaps found);
@@ -73,6 +81,7 @@ class KernelDatapath final : public Datapath {
   Hooks hooks_;
   std::unique_ptr<Programs> programs_;
   SharedState state_;
+  HeartbeatGate heartbeats_;
   std::mutex walking_;
   bool adopted_ = false;
   bool in_force_ = false;  // false: an older version's programs still do the work

@@ -47,6 +47,12 @@ struct FilterConfig {
   bool bound = false;  // false: this host serves no VIP (refused, stopped): drop VIP traffic, answer no ARP
 };
 
+// By which the filter knows a heartbeat of the cluster (wire/tag.hh).
+struct HeartbeatKey {
+  std::array<uint8_t, 8> id{};
+  std::array<uint8_t, 16> octets{};
+};
+
 struct Counter {
   std::string name;  // from the verdict list
   uint64_t packets = 0;
@@ -79,12 +85,22 @@ class Datapath {
   virtual void set_buckets(std::size_t slot, const SlotStates& states) = 0;
   [[nodiscard]] virtual SlotStates buckets(std::size_t slot) const = 0;
 
+  // Heartbeats that are tagged by one of these keys, with a number that is new for an incarnation that is
+  // believed, pass the filter without a limit; what else has their EtherType has a budget
+  // (nlb/abi/heartbeat.h).
+  virtual void set_heartbeat_keys(std::span<const HeartbeatKey> keys) = 0;
+  virtual void forget_senders() = 0;
+  // One incarnation a host id: the one that was believed before is believed no more.
+  virtual void believe_sender(HostId id, uint64_t incarnation, uint64_t sequence) = 0;
+
   // Walks the socket table of the network namespace this was called in (a BPF iterator).
   [[nodiscard]] virtual Result<LiveConnections> live_connections() = 0;
 
   [[nodiscard]] virtual std::vector<Counter> counters() const = 0;
   // Read back from the kernel, not from memory.
   [[nodiscard]] virtual DatapathKind attached_kind() const = 0;
+  // True: ours stands back for an XDP program that was there first, and tc works alone.
+  [[nodiscard]] virtual bool yields_xdp() const = 0;
   // Re-attaches what somebody detached. Returns the names of the hooks that were missing.
   [[nodiscard]] virtual Result<std::vector<std::string>> repair() = 0;
 };

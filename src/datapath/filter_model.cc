@@ -3,8 +3,10 @@
 
 #include <nlb/abi/filter.h>
 #include <nlb/abi/hash.h>
+#include <nlb/abi/heartbeat.h>
 
 #include <algorithm>
+#include <cstring>
 #include <optional>
 
 namespace nlb {
@@ -99,11 +101,67 @@ nlb_verdict FilterModel::judge(Bytes frame, Nanos now) {
   const auto link = read_link(frame);
   if (!link) return judge_other(frame);
   if (link->other_device) return NLB_VERDICT_vlan;
-  if (link->type == NLB_ETHERTYPE_HEARTBEAT) return NLB_VERDICT_heartbeat;
+  if (link->type == NLB_ETHERTYPE_HEARTBEAT) return judge_heartbeat(link->network, frame.subspan(6, 6));
   nlb_verdict verdict = kNotMine;
   if (link->type == 0x0800) verdict = judge_ipv4(link->network);
   if (link->type == 0x0806) verdict = judge_arp(link->network, frame);
   return verdict == kNotMine ? judge_other(frame) : verdict;
+}
+
+bool FilterModel::is_tagged(Bytes payload) const {
+  constexpr std::size_t kHeader = sizeof(nlb_heartbeat_header), kSignature = NLB_HEARTBEAT_SIGNATURE_BYTES;
+  if (payload.size() < kHeader) return false;
+  const auto key = std::find_if(heartbeat_keys_.begin(), heartbeat_keys_.end(), [&](const HeartbeatKey& one) {
+    return std::equal(one.id.begin(), one.id.end(), payload.begin() + 12);
+  });
+  const std::size_t total = word(payload, 8);
+  if (key == heartbeat_keys_.end() || total < kHeader + kSignature || total > NLB_HEARTBEAT_MOST_BYTES ||
+      total + NLB_HEARTBEAT_TAG_BYTES > payload.size())
+    return false;
+  nlb_tagged tagged{};
+  std::memcpy(&tagged.frame.header, payload.data(), kHeader);
+  std::memcpy(tagged.frame.signature, payload.data() + total - kSignature, kSignature);
+  nlb_tag_key words{};
+  for (std::size_t i = 0; i < key->octets.size(); ++i)
+    words.words[i / 8] |= __u64{key->octets[i]} << 8 * (i % 8);
+  __u64 stated = 0;
+  for (std::size_t i = NLB_HEARTBEAT_TAG_BYTES; i-- > 0;) stated = stated << 8 | payload[total + i];
+  return stated == nlb_heartbeat_tag(&words, &tagged);
+}
+
+bool FilterModel::spend(std::size_t index) {
+  const bool all = index == NLB_BUDGET_ALL_STRANGERS;
+  const auto most = static_cast<double>(all ? NLB_ALL_STRANGERS_FRAMES : NLB_BUDGET_FRAMES);
+  const auto interval = static_cast<double>(all ? NLB_ALL_STRANGERS_INTERVAL_NS : NLB_BUDGET_INTERVAL_NS);
+  Budget& budget = budgets_.try_emplace(index, Budget{most, now_}).first->second;
+  budget.frames = std::min(most, budget.frames + static_cast<double>(now_ - budget.at) / interval);
+  budget.at = now_;
+  if (budget.frames < 1) return false;
+  budget.frames -= 1;
+  return true;
+}
+
+void FilterModel::spend_budgets() {
+  for (std::size_t index = 0; index < NLB_BUDGET_COUNT; ++index) budgets_[index] = {-1e9, 0};
+}
+
+nlb_verdict FilterModel::judge_heartbeat(Bytes payload, Bytes source_mac) {
+  if (is_tagged(payload)) {
+    const HostId sender = payload[7];
+    const auto incarnation = uint64_t{long_word(payload, 28)} << 32 | long_word(payload, 32);
+    const auto sequence = uint64_t{long_word(payload, 36)} << 32 | long_word(payload, 40);
+    if (const auto newest = newest_.find({sender, incarnation}); newest != newest_.end()) {
+      if (sequence <= newest->second)
+        return spend(NLB_BUDGET_REPLAYED + sender) ? NLB_VERDICT_heartbeat : NLB_VERDICT_heartbeat_replayed;
+      newest->second = sequence;
+      return NLB_VERDICT_heartbeat;
+    }
+    const bool left = sender <= kMaxHosts && spend(NLB_BUDGET_NEWCOMER + sender);
+    return left ? NLB_VERDICT_heartbeat : NLB_VERDICT_heartbeat_excess;
+  }
+  const std::size_t slot = bucket_of(config_, Affinity::none, long_word(source_mac, 0), word(source_mac, 4));
+  const bool left = spend(NLB_BUDGET_STRANGER + slot % NLB_STRANGER_SLOTS) && spend(NLB_BUDGET_ALL_STRANGERS);
+  return left ? NLB_VERDICT_heartbeat : NLB_VERDICT_heartbeat_excess;
 }
 
 nlb_verdict FilterModel::judge_other(Bytes frame) const {

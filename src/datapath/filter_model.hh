@@ -8,6 +8,7 @@
 #include <nlb/abi/verdict.h>
 
 #include <functional>
+#include <map>
 #include <set>
 #include <span>
 #include <tuple>
@@ -33,6 +34,13 @@ class FilterModel {
 
   void set_buckets(std::size_t slot, const SlotStates& states) { states_[slot] = states; }
   void set_lease(Nanos until) { lease_ = until; }
+  // Of heartbeats: as the methods of Datapath. A model that was told of no key takes all for strangers'.
+  void set_heartbeat_keys(std::vector<HeartbeatKey> keys) { heartbeat_keys_ = std::move(keys); }
+  void believe_sender(HostId id, uint64_t incarnation, uint64_t sequence) {
+    newest_[{id, incarnation}] = sequence;
+  }
+  void spend_budgets();  // nothing is left, for an hour
+
   void set_find_connection(FindConnection find) { find_ = std::move(find); }
 
   [[nodiscard]] nlb_verdict judge(std::span<const uint8_t> frame, Nanos now);
@@ -55,9 +63,22 @@ class FilterModel {
   [[nodiscard]] nlb_verdict judge_icmp(const Packet& packet) const;
   [[nodiscard]] nlb_verdict judge_flow(const Packet& packet, std::size_t slot, uint16_t client_port,
                                        const ModelSegment* segment) const;
+  [[nodiscard]] nlb_verdict judge_heartbeat(std::span<const uint8_t> payload,
+                                            std::span<const uint8_t> source_mac);
+  [[nodiscard]] bool is_tagged(std::span<const uint8_t> payload) const;
+  [[nodiscard]] bool spend(std::size_t index);
   [[nodiscard]] nlb_verdict judge_other(std::span<const uint8_t> frame) const;
 
+  // So many frames at once; one more each interval.
+  struct Budget {
+    double frames = 0;
+    Nanos at = 0;
+  };
+
   FilterConfig config_;
+  std::vector<HeartbeatKey> heartbeat_keys_;
+  std::map<std::pair<HostId, uint64_t>, uint64_t> newest_;  // by sender and incarnation
+  std::map<std::size_t, Budget> budgets_;
   std::vector<SlotStates> states_;
   Nanos lease_ = 0, now_ = 0;
   FindConnection find_;

@@ -123,6 +123,10 @@ bool Hooks::has_egress() const {
   return own_.has(tc_program(index_, TcDirection::egress));
 }
 
+bool Hooks::has_foreign_xdp() const {
+  return xdp_state(index_).foreign(own_);
+}
+
 std::vector<uint32_t> Hooks::our_programs() const {
   const XdpState xdp = xdp_state(index_);
   std::vector<uint32_t> ids;

@@ -32,6 +32,7 @@ class Hooks {
   [[nodiscard]] DatapathKind kind() const;  // asked of the kernel
   [[nodiscard]] bool has_ingress() const;
   [[nodiscard]] bool has_egress() const;
+  [[nodiscard]] bool has_foreign_xdp() const;
   [[nodiscard]] std::vector<uint32_t> our_programs() const;  // ids
 
  private:

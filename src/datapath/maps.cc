@@ -135,8 +135,11 @@ Result<SharedState> SharedState::map(const MapSet& maps) {
 }
 
 std::vector<nlb_counter> read_counters(int fd) {
+  // The kernel writes one for each processor; how many there are is read from a file, which may not be had.
+  const int processors = libbpf_num_possible_cpus();
+  if (processors < 1) return {};
   std::vector<nlb_counter> sums(NLB_VERDICT_COUNT);
-  std::vector<nlb_counter> by_processor(static_cast<std::size_t>(std::max(libbpf_num_possible_cpus(), 1)));
+  std::vector<nlb_counter> by_processor(static_cast<std::size_t>(processors));
   for (uint32_t verdict = 0; verdict < sums.size(); ++verdict) {
     if (bpf_map_lookup_elem(fd, &verdict, by_processor.data()) != 0) continue;
     for (const nlb_counter& one : by_processor) {

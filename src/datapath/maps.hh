@@ -68,7 +68,8 @@ struct SharedState {
   [[nodiscard]] static Result<SharedState> map(const MapSet& maps);
 };
 
-// Sums over the processors, by verdict number.
+// Sums over the processors, by verdict number. Empty when the processors cannot be counted (no descriptor
+// left).
 [[nodiscard]] std::vector<nlb_counter> read_counters(int fd);
 
 }  // namespace nlb

@@ -12,7 +12,13 @@ void check_managers(const Subject& subject, Report& report) {
   constexpr const char* id = "net.manager";
   const ManagerFacts& managers = subject.on.managers;
   const std::string& name = subject.config.interface;
-  if (managers.networkd && !managers.networkd_keeps) {
+  if (!managers.certain) {
+    report.warn(id,
+                std::string(managers.networkd ? "systemd-networkd" : "NetworkManager") +
+                    " manages an interface of this number; whether it is " + name +
+                    " cannot be told without a look at process 1",
+                "run it as root");
+  } else if (managers.networkd && !managers.networkd_keeps) {
     const auto file = std::filesystem::path(managers.networkd_file).filename().string();
     report.warn(id, "systemd-networkd manages " + name + " and takes addresses off that it did not set",
                 "mkdir -p /etc/systemd/network/" + file +

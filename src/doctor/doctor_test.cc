@@ -344,6 +344,13 @@ const Fault kFaults[] = {
      },
      {{"net.manager", Status::warn}},
      "/etc/systemd/network/10-lan.network.d/50-opennlb.conf"},
+    {"ManagerOfAnInterfaceOfThatNumber",
+     [](Facts& f) {
+       on(f).managers.network_manager = true;
+       on(f).managers.certain = false;
+     },
+     {{"net.manager", Status::warn}},
+     "run it as root"},
     {"NetworkManager",
      [](Facts& f) { on(f).managers.network_manager = true; },
      {{"net.manager", Status::warn}},

@@ -21,14 +21,6 @@ std::string value_of(const fs::path& path, const std::string& key) {
   return value;
 }
 
-// /run/netns namespaces share /run with the host, whose interface numbers mean other interfaces.
-bool is_elsewhere(const std::string& root) {
-  std::error_code error;
-  const auto own = fs::read_symlink("/proc/self/ns/net", error),
-             first = fs::read_symlink("/proc/1/ns/net", error);
-  return root == "/" && !error && own != first;
-}
-
 bool keeps_foreign_addresses(const fs::path& root, const std::string& file, const std::string& drop_ins) {
   std::vector<fs::path> files = {root / fs::path(file).relative_path()};
   std::istringstream words(drop_ins);
@@ -44,9 +36,17 @@ bool keeps_foreign_addresses(const fs::path& root, const std::string& file, cons
 
 }  // namespace
 
-ManagerFacts read_managers(const std::string& root, int interface_index) {
+NetworkPlace network_place() {
+  std::error_code own_error, first_error;
+  const auto own = fs::read_symlink("/proc/self/ns/net", own_error);
+  const auto first = fs::read_symlink("/proc/1/ns/net", first_error);
+  if (own_error || first_error) return NetworkPlace::unknown;
+  return own == first ? NetworkPlace::managers_own : NetworkPlace::another;
+}
+
+ManagerFacts read_managers(const std::string& root, int interface_index, NetworkPlace place) {
   ManagerFacts facts;
-  if (is_elsewhere(root)) return facts;
+  if (place == NetworkPlace::another) return facts;
   const fs::path base(root);
   const std::string index = std::to_string(interface_index);
   const fs::path link = base / "run/systemd/netif/links" / index;
@@ -58,6 +58,7 @@ ManagerFacts read_managers(const std::string& root, int interface_index) {
         keeps_foreign_addresses(base, facts.networkd_file, value_of(link, "NETWORK_FILE_DROPINS"));
   }
   facts.network_manager = value_of(base / "run/NetworkManager/devices" / index, "managed") == "true";
+  facts.certain = place == NetworkPlace::managers_own || !(facts.networkd || facts.network_manager);
   return facts;
 }
 

@@ -3,6 +3,7 @@
 // whenever it configures anew.
 #pragma once
 
+#include <cstdint>
 #include <string>
 
 namespace nlb {
@@ -12,8 +13,14 @@ struct ManagerFacts {
   std::string networkd_file;    // the .network file in force
   bool networkd_keeps = false;  // KeepConfiguration=yes: foreign addresses stay
   bool network_manager = false;
+  bool certain = true;  // false: an interface of this number is managed, maybe in another network namespace
 };
-// `root`: where /run and /etc are found. With "/" a process in a network namespace of its own is nobody's.
-[[nodiscard]] ManagerFacts read_managers(const std::string& root, int interface_index);
+
+// Managers write down interfaces by number, below a /run that network namespaces may share.
+enum class NetworkPlace : uint8_t { managers_own, another, unknown };
+[[nodiscard]] NetworkPlace network_place();  // unknown to who may not look at process 1
+
+// `root`: where /run and /etc are found.
+[[nodiscard]] ManagerFacts read_managers(const std::string& root, int interface_index, NetworkPlace place);
 
 }  // namespace nlb

@@ -9,11 +9,6 @@
 namespace nlb {
 namespace {
 
-bool is_all(std::string_view text) {
-  return text.size() == 3 &&
-         std::equal(text.begin(), text.end(), "all", [](char a, char b) { return (a | 0x20) == b; });
-}
-
 struct Split {
   std::string_view address;  // without brackets; empty = none
   std::string_view port;     // empty = none
@@ -39,6 +34,11 @@ Split split(std::string_view text) {
 }
 
 }  // namespace
+
+bool is_all(std::string_view text) {
+  return text.size() == 3 &&
+         std::equal(text.begin(), text.end(), "all", [](char a, char b) { return (a | 0x20) == b; });
+}
 
 Result<PortSelection> parse_port_selection(std::string_view text) {
   const auto wrong = [&] {

@@ -11,6 +11,8 @@
 
 namespace nlb {
 
+[[nodiscard]] bool is_all(std::string_view text);  // "all", in any case
+
 // "[VIP:]PORT", either of which may be "all" (in any case), as nlb.exe takes it.
 struct PortSelection {
   std::optional<std::string> vip;  // an address or "all"; nullopt = not said

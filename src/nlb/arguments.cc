@@ -16,7 +16,7 @@ namespace {
 
 // Texts as given; turned into a request when the whole line is understood.
 struct Given {
-  std::string port, client, to, protocol, flags;
+  std::string port, client, to, protocol, flags, cluster;
   std::string target, mac_spoofing, switch_cluster;  // vmswitch set
   int limit = 0, host_id = 0;
   bool live = false;
@@ -49,7 +49,9 @@ class OptionTree {
     add_changes();
     add_inquiries();
     add_local_commands();
+    add_site_commands();
     add_vmswitch_commands();
+    add_forms_of_nlb_exe();
   }
 
   tl::expected<Invocation, int> parse(int argc, char** argv) {
@@ -236,6 +238,63 @@ class OptionTree {
         ->prefix_command();
   }
 
+  void add_site_commands() {
+    auto* import = command("import", "a Windows NLB cluster's exports become configurations of its hosts");
+    import
+        ->add_option("FILES", result_.words,
+                     "ConvertTo-Json or Format-List * of Get-NlbCluster…, unattend XML")
+        ->required();
+    import->add_option("-o,--output", result_.file, "the directory to write to (.); nothing is overwritten");
+    import->add_option("--interface", result_.interfaces, "NAME, or HOST=NAME with a node's name or id")
+        ->allow_extra_args(false);
+    import->add_option("--name", result_.name, "the cluster's name here (else as on Windows)");
+    import->add_option("--mode", result_.mode, "where the export gives the mode as a number")
+        ->check(CLI::IsMember({"unicast", "multicast", "igmp"}));
+    auto* entries = command("switch-config", "static ARP and MAC entries for routers and switches");
+    entries->add_option("--vendor", result_.name, "whose syntax")
+        ->required()
+        ->check(CLI::IsMember({"cisco", "arista", "juniper", "h3c", "linux"}));
+    entries->add_option("--vlan", result_.vlan, "the cluster's VLAN")->check(CLI::Range(1, 4094));
+    entries->add_option("--ports", result_.words, "the hosts' ports, with commas")
+        ->delimiter(',')
+        ->allow_extra_args(false);
+    entries->add_option("--router-interface", result_.interfaces, "linux: towards the cluster")->expected(1);
+    auto* netcfg =
+        command("netcfg", "drop-ins that make network managers leave the cluster's interface alone");
+    netcfg
+        ->add_option("--manager", result_.managers,
+                     "networkd, networkmanager, ifupdown (else: who manages it)")
+        ->allow_extra_args(false)
+        ->check(CLI::IsMember({"networkd", "networkmanager", "ifupdown"}));
+    netcfg->add_option("--network-file", result_.network_file, "networkd: the interface's .network file");
+    netcfg->add_flag("--write", result_.write, "write them, instead of only showing them");
+    netcfg->add_option("--root", result_.file, "write below this directory (/)");
+    for (auto* sub : {entries, netcfg})
+      sub->add_option("--config", result_.config, "the configuration (else what the daemon has in force)");
+  }
+
+  // nlb.exe names the cluster behind the command, or ALL; and it has a command that explains itself.
+  void add_forms_of_nlb_exe() {
+    for (const char* name : {"query", "display", "params", "reload", "start", "stop", "drainstop", "suspend",
+                             "resume", "enable", "disable", "drain", "queryport"})
+      app_.get_subcommand(name)->add_option("CLUSTER", given_.cluster,
+                                            "as --cluster; ALL: the only one here");
+    app_.add_subcommand("help", "this text")->callback([this] {
+      std::cout << app_.get_formatter()->make_help(&app_, app_.get_name(), CLI::AppFormatMode::Normal);
+      throw CLI::Success();
+    });
+  }
+
+  Result<void> complete_cluster() {
+    if (is_all(given_.cluster)) return {};
+    if (!is_cluster_name(given_.cluster))
+      return fail("\"" + given_.cluster + "\": allowed: a cluster's name, or ALL", kUsage);
+    if (!result_.cluster.empty() || !result_.socket.empty())
+      return fail("a cluster behind the command, and --cluster or --socket: allowed: one of them", kUsage);
+    result_.cluster = given_.cluster;
+    return {};
+  }
+
   CLI::App* vmswitch_request(CLI::App& parent, const char* name, const char* text) {
     auto* sub = parent.add_subcommand(name, text);
     sub->callback([this, name] {
@@ -348,6 +407,8 @@ class OptionTree {
   }
 
   Result<void> complete() {
+    if (!given_.cluster.empty())
+      if (auto completed = complete_cluster(); !completed) return completed;
     if (result_.command == "vmswitch set") complete_set();
     const bool changes = result_.command == "weight" || result_.command.starts_with("vip ") ||
                          (result_.command.starts_with("rule ") && result_.command != "rule list");

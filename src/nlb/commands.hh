@@ -12,6 +12,10 @@ namespace nlb {
 [[nodiscard]] int run_local(const Invocation& invocation,
                             const Style& style);  // ip2mac, keygen, key, version
 
+[[nodiscard]] int run_import(const Invocation& invocation, const Style& style);
+[[nodiscard]] int run_switch_config(const Invocation& invocation, const Style& style);
+[[nodiscard]] int run_netcfg(const Invocation& invocation, const Style& style);
+
 [[nodiscard]] int run_doctor(const Invocation& invocation, const Style& style);  // works without a daemon
 
 }  // namespace nlb

@@ -21,6 +21,9 @@ using nlohmann::json;
 Result<json> ip2mac(const Invocation& invocation) {
   const auto vip = IpAddress::parse(invocation.vip);
   if (!vip) return fail("\"" + invocation.vip + "\" is not an IP address", kUsage);
+  // A VIP's prefix is not known here; what no VIP can be is refused.
+  if (const auto objection = vip->is_v4() ? vip_objection({*vip, std::nullopt}) : ""; !objection.empty())
+    return fail(vip->text() + " " + objection, kUsage);
   const auto macs = cluster_macs(*vip);
   json masked = json::array();
   for (std::size_t host = 1; host <= kMaxHosts; ++host)

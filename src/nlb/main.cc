@@ -43,6 +43,9 @@ int main(int argc, char** argv) {
   if (!invocation) return invocation.error();
   const auto style = nlb::Style::of_terminal();
   if (invocation->command == "doctor") return nlb::run_doctor(*invocation, style);
+  if (invocation->command == "import") return nlb::run_import(*invocation, style);
+  if (invocation->command == "switch-config") return nlb::run_switch_config(*invocation, style);
+  if (invocation->command == "netcfg") return nlb::run_netcfg(*invocation, style);
   if (invocation->command.starts_with("vmswitch ")) return nlb::run_vmswitch(*invocation, style);
   return invocation->request.is_null() ? nlb::run_local(*invocation, style)
                                        : nlb::run_remote(*invocation, style);

@@ -50,7 +50,8 @@ std::string adapter_block(const json& adapter, const Style& style) {
              reason = field(adapter, "reason");
   add("Interface", field(adapter, "interface"));
   add("Driver", field(adapter, "driver"));
-  add("Datapath", field(adapter, "datapath"));
+  const auto note = field(adapter, "datapath_note");
+  add("Datapath", field(adapter, "datapath") + (note.empty() ? "" : ": " + note));
   add("Bind", {bind, bind == "bound" ? Colour::green : bind == "refused" ? Colour::red : Colour::yellow});
   add("MAC strategy", field(adapter, "mac_strategy"));
   add("MAC permanent", field(adapter, "mac_permanent"));

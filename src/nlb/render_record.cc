@@ -19,9 +19,12 @@ std::string render_history(const json& answer, const Style& style) {
   TextTable table({"Time", "View", "Took", "Members", "Cause"});
   for (const auto& entry : list_field(answer, "history")) {
     const auto duration = number_field(entry, "duration_ms", -1);
+    std::string causes;
+    for (const auto& cause : list_field(entry, "causes"))
+      causes += (causes.empty() ? "" : "; ") + words(cause);
     table.add({time_text(number_field(entry, "time_ms")), field(entry, "view"),
                duration < 0 ? Cell("converging", Colour::yellow) : Cell(duration_text(duration)),
-               field(entry, "members"), field(entry, "cause")});
+               field(entry, "members"), causes.empty() ? field(entry, "cause") : causes});
   }
   return table.text(style);
 }

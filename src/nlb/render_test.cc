@@ -178,11 +178,11 @@ TEST(RenderRecords, AreLines) {
       render_history(
           json::parse(
               R"({"history":[{"time_ms":1700000000123,"view":17,"members":[1,2],"cause":"host 2 joined","duration_ms":42},
-              {"time_ms":1700000000999,"view":18,"members":[1],"cause":"host 2 left","duration_ms":-1}]})"),
+              {"time_ms":1700000000999,"view":18,"members":[1],"cause":"host 2 left","causes":["host 2 left","this host: reload"],"duration_ms":-1}]})"),
           kPlain),
       "Time                         View  Took        Members  Cause\n"
       "2023-11-14 22:13:20.123 UTC  17    42 ms       1, 2     host 2 joined\n"
-      "2023-11-14 22:13:20.999 UTC  18    converging  1        host 2 left\n");
+      "2023-11-14 22:13:20.999 UTC  18    converging  1        host 2 left; this host: reload\n");
   EXPECT_EQ(
       render_connections(
           json::parse(

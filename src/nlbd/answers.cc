@@ -77,7 +77,7 @@ Json Daemon::query() {
     answer["members"] = members_json(host, now);
     if (host.state() == core::HostState::draining) answer["drain"] = drain_json(host, now);
   });
-  answer["convergence_count"] = convergence_count_;
+  answer["convergence_count"] = history_.count();
   answer["known"] = administration_->known();
   return answer;
 }
@@ -88,6 +88,7 @@ Json Daemon::adapter_json() {
   const auto plan = bind_plan_of(config_);
   Json adapter = {{"interface", config_.interface}, {"bind", name_of(bind_)}};
   adapter["datapath"] = name_of(datapath_->attached_kind());
+  if (datapath_->yields_xdp()) adapter["datapath_note"] = "another XDP program is attached";
   adapter["mac_strategy"] = name_of(plan.strategy);
   adapter["mac_cluster"] = plan.cluster_mac.text();
   adapter["mac_masked"] = plan.masked_mac.text();
@@ -167,16 +168,15 @@ Json Daemon::params() {
 Json Daemon::history() {
   Json answer = common();
   answer["history"] = Json::array();
-  const std::lock_guard lock(history_mutex_);
-  for (const ConvergenceRecord& record : history_) {
+  for (const Convergence& entry : history_.entries()) {
     Json members = Json::array();
-    for (HostId id = 1; id <= kMaxHosts; ++id)
-      if (record.members & bit_of(id)) members.push_back(id);
-    answer["history"].push_back({{"time_ms", record.time_ms},
-                                 {"view", record.view},
+    for_each_host(entry.members, [&](HostId id) { members.push_back(id); });
+    answer["history"].push_back({{"time_ms", entry.time_ms},
+                                 {"view", entry.view},
                                  {"members", members},
-                                 {"cause", record.cause},
-                                 {"duration_ms", record.duration_ms}});
+                                 {"cause", entry.causes.front()},
+                                 {"causes", entry.causes},
+                                 {"duration_ms", entry.duration_ms}});
   }
   return answer;
 }

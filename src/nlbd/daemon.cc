@@ -376,6 +376,21 @@ void Daemon::check_frames_refused() {
     }
     refused_reported_[i] = counters.refused[i];
   }
+  check_frames_filtered();
+}
+
+void Daemon::check_frames_filtered() {
+  for (const Counter& counter : datapath_->counters()) {
+    if (counter.name != "heartbeat_excess" && counter.name != "heartbeat_replayed") continue;
+    uint64_t& reported = filtered_reported_.try_emplace(counter.name, counter.packets).first->second;
+    if (const uint64_t fresh = counter.packets - reported; fresh > 0)
+      events_.add(EventId::frames_refused,
+                  std::to_string(fresh) + " frames of the heartbeat's type dropped in the kernel: " +
+                      (counter.name == "heartbeat_excess" ? "nobody's of this cluster, beyond their budget"
+                                                          : "old heartbeats of members, beyond their budget"),
+                  {{"reason", counter.name}, {"count", std::to_string(fresh)}});
+    reported = counter.packets;
+  }
 }
 
 Result<void> Daemon::reload() {
@@ -394,6 +409,7 @@ Result<void> Daemon::reload() {
   const bool same_cluster = wire::digests_of(before, 0) == wire::digests_of(config_, 0) &&
                             before.mac_strategy == config_.mac_strategy && before.vips == config_.vips;
   if (before.keys.keys != config_.keys.keys) use_new_keys();
+  history_.add_cause("this host: reload", boottime_now(), unix_ms());
   if (same_cluster) {
     apply_rule_switches();
     protocol_->call([&](core::Host& host, Nanos now) {

@@ -6,6 +6,7 @@
 
 #include <atomic>
 #include <deque>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <nlohmann/json_fwd.hpp>
@@ -22,6 +23,7 @@
 #include "linux/guard.hh"
 #include "linux/policy_listener.hh"
 #include "nlbd/bind_attempt.hh"
+#include "nlbd/convergence_history.hh"
 #include "nlbd/event_descriptor.hh"
 #include "nlbd/event_log.hh"
 #include "nlbd/protocol.hh"
@@ -38,14 +40,6 @@ enum class BindState : uint8_t { unbound, probing, bound, refused };
 
 // What an administrator set on one rule of this host at run time.
 enum class RuleSwitch : uint8_t { enabled, draining, disabled };
-
-struct ConvergenceRecord {
-  int64_t time_ms = 0;  // Unix
-  uint32_t view = 0;
-  HostSet members = 0;
-  std::string cause;
-  int64_t duration_ms = -1;
-};
 
 class Administration;
 
@@ -95,8 +89,10 @@ class Daemon {
   [[nodiscard]] GuardPlan guard_plan_of(const Config& config) const;
   [[nodiscard]] std::array<uint8_t, kMaxRules> offers_now() const;
   void on_notice(const core::Notice& notice);
-  void record_view_change(const core::Notice& notice);
+  void record_convergence(const core::Notice& notice, const std::string& peer);
+  void tell_membership(const core::Notice& notice);
   void check_frames_refused();
+  void check_frames_filtered();
   void save_state();
   [[nodiscard]] std::string read_state_file(const std::string& name) const;
   void write_state_file(const std::string& name, const std::string& text) const;
@@ -204,12 +200,10 @@ class Daemon {
   std::unique_ptr<BindAttempt> attempt_;  // asks protocol_ for peers: goes first
   mutable EventLog events_;
   mutable std::mutex mutex_;
-  std::mutex history_mutex_;
-  std::deque<ConvergenceRecord> history_;
-  Nanos convergence_began_at_ = 0;
-  uint64_t convergence_count_ = 0;
-  std::string last_cause_;
+  ConvergenceHistory history_;
+  bool active_member_ = false;  // on the protocol thread
   std::array<uint64_t, wire::kRefusalCount> refused_reported_{};
+  std::map<std::string, uint64_t> filtered_reported_;  // begins with what an earlier daemon has seen
   Nanos started_at_ = 0;
   std::optional<std::array<uint8_t, 32>> signing_key_;
   std::string signing_fingerprint_;  // of the key that signs, or did in the daemon's last life

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the core notices becomes events and the convergence history. Called on the protocol thread.
 #include <array>
+#include <string_view>
 
 #include "linux/clock.hh"
 #include "nlbd/daemon.hh"
@@ -9,7 +10,6 @@ namespace nlb {
 namespace {
 
 using Kind = core::Notice::Kind;
-constexpr std::size_t kHistorySize = 64;
 
 EventId event_of(Kind kind) {
   switch (kind) {
@@ -52,41 +52,52 @@ EventId event_of(Kind kind) {
   return EventId::drained;
 }
 
+bool stands_still(const core::Notice& notice) {
+  return notice.text.find("-> stopped") != std::string::npos ||
+         notice.text.find("-> suspended") != std::string::npos;
+}
+
 // Why the next view is another one, in a person's words; "" = this notice is no cause.
 std::string cause_of(const core::Notice& notice, const std::string& peer) {
-  if (notice.kind == Kind::peer_silent) return peer + "silent";
-  if (notice.kind == Kind::peer_evicted) return peer + "evicted";
-  if (notice.kind == Kind::peer_joined) return peer + "joins";
-  if (notice.kind == Kind::peer_left) return peer + notice.text;
-  return "";
+  if (notice.kind == Kind::peer_silent || notice.kind == Kind::peer_joined ||
+      notice.kind == Kind::peer_left || notice.kind == Kind::peer_evicted)
+    return peer + notice.text;
+  constexpr std::string_view command = "(command ";  // "stopped -> converging (command start)"
+  const auto at = notice.kind == Kind::state_changed ? notice.text.find(command) : std::string::npos;
+  if (at == std::string::npos) return "";
+  return "this host: " +
+         notice.text.substr(at + command.size(), notice.text.size() - at - command.size() - 1);
 }
 
 }  // namespace
 
-void Daemon::record_view_change(const core::Notice& notice) {
-  const std::lock_guard lock(history_mutex_);
-  if (history_.empty() || history_.back().duration_ms >= 0) {
-    history_.push_back(
-        {unix_ms(), notice.view, notice.members, last_cause_.empty() ? notice.text : last_cause_, -1});
-    if (history_.size() > kHistorySize) history_.pop_front();
-    convergence_began_at_ = boottime_now();
-  }
-  last_cause_.clear();
-  auto& record = history_.back();
-  record.view = notice.view;
-  record.members = notice.members;
-  if (notice.kind != Kind::converged) return;
-  record.duration_ms = (boottime_now() - convergence_began_at_) / kMillisecond;
-  ++convergence_count_;
+void Daemon::record_convergence(const core::Notice& notice, const std::string& peer) {
+  const Nanos now = boottime_now();
+  if (const auto cause = cause_of(notice, peer); !cause.empty()) history_.add_cause(cause, now, unix_ms());
+  if (notice.kind == Kind::view_changed)
+    history_.view_changed(notice.view, notice.members, notice.text, now, unix_ms());
+  if (notice.kind == Kind::converged) history_.converged(notice.view, notice.members, now);
+  if (notice.kind == Kind::state_changed) history_.takes_part(!stands_still(notice), now);
+}
+
+// Events 5 and 6: whether this host is an active member, whatever it goes through on the way.
+void Daemon::tell_membership(const core::Notice& notice) {
+  const bool joins = notice.kind == Kind::converged && !active_member_;
+  const bool leaves = notice.kind == Kind::state_changed && active_member_ &&
+                      (stands_still(notice) || notice.text.find("-> refused") != std::string::npos);
+  if (joins) events_.add(EventId::joined, "this host is an active member");
+  if (leaves) events_.add(EventId::left, "this host is no longer an active member: " + notice.text);
+  active_member_ = joins || (active_member_ && !leaves);
 }
 
 void Daemon::on_notice(const core::Notice& notice) {
   const std::string peer = notice.peer == 0 ? "" : "host " + std::to_string(notice.peer) + ": ";
-  if (notice.kind == Kind::view_changed || notice.kind == Kind::converged) record_view_change(notice);
-  if (auto cause = cause_of(notice, peer); !cause.empty()) last_cause_ = std::move(cause);
+  record_convergence(notice, peer);
   std::map<std::string, std::string> fields;
   if (notice.peer != 0) fields["peer"] = std::to_string(notice.peer);
-  events_.add(event_of(notice.kind), peer + notice.text, fields);
+  const EventId id = notice.as_default ? EventId::converged_as_default : event_of(notice.kind);
+  events_.add(id, peer + notice.text, fields);
+  tell_membership(notice);
 }
 
 }  // namespace nlb

@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <regex>
 #include <set>
 #include <sstream>
 
@@ -58,6 +59,27 @@ TEST(EventList, NumbersAreUniqueAndMeanWhatWindowsPublished) {
   for (const int number : numbers)
     EXPECT_TRUE(number >= 1000 || published.contains(number))
         << number << ": is it published with this meaning? Then add it here";
+}
+
+// Rows "| 5, 6 | meaning | 5, 6 |" of the document's table of published numbers.
+TEST(EventList, IsWhatTheDocumentSaysOfPublishedNumbers) {
+  const auto text = text_of(NLB_PARITY_FILE);
+  std::istringstream lines(text.substr(text.find("## Published event numbers")));
+  std::set<std::string> known, told;
+  for (const EventId id : kAll) known.insert(std::to_string(kind_of(id).number));
+  const std::regex number("[0-9]+");
+  for (std::string line; std::getline(lines, line);) {
+    if (line.size() < 3 || line[0] != '|' || line[2] < '0' || line[2] > '9') continue;
+    const auto here = line.substr(line.rfind('|', line.size() - 2));
+    for (std::sregex_iterator found(here.begin(), here.end(), number), end; found != end; ++found)
+      if (here.find("exit code " + found->str()) == std::string::npos) told.insert(found->str());
+  }
+  for (const auto& one : told) EXPECT_TRUE(known.contains(one)) << one << " is no event";
+  for (const EventId id : kAll) {
+    const auto& kind = kind_of(id);
+    EXPECT_TRUE(kind.number >= 1000 || told.contains(std::to_string(kind.number)))
+        << kind.name << " is not told";
+  }
 }
 
 TEST(EventList, WhatIsWrongHasARemedy) {

@@ -18,6 +18,7 @@
 
 #include "linux/realtime.hh"
 #include "wire/arp.hh"
+#include "wire/tag.hh"
 
 namespace nlb {
 namespace {
@@ -41,6 +42,7 @@ class AsioProtocol final : public Protocol {
         sink_(std::move(sink)),
         requests_(std::move(requests)),
         codec_(setup.keys, setup.cluster_name, setup.primary_vip),
+        tag_keys_(wire::tag_keys_of(setup.keys)),
         host_(setup.settings, boottime_now()),
         exchange_(setup.settings.id, setup.settings.incarnation, [this](HostId id) { return line_to(id); }) {}
 
@@ -65,6 +67,8 @@ class AsioProtocol final : public Protocol {
     timer_fd_.assign(timer);
     frames_fd_.assign(frames_->fd());
     arp_fd_.assign(arp_->fd());
+    datapath_.forget_senders();  // this incarnation has heard nobody yet
+    tell_tag_keys();
     datapath_.set_lease(0);  // before the first frame: this incarnation is fresh, and says so
     write_states();
     thread_ = std::thread([this] { run(); });
@@ -106,6 +110,8 @@ class AsioProtocol final : public Protocol {
   void use_keys(const KeySet& keys) override {
     call([&](core::Host&, Nanos) {
       codec_ = wire::Codec(keys, setup_.cluster_name, setup_.primary_vip);
+      tag_keys_ = wire::tag_keys_of(keys);
+      tell_tag_keys();
       return core::Actions{};
     });
   }
@@ -237,6 +243,7 @@ class AsioProtocol final : public Protocol {
     if (const auto* part = std::get_if<wire::MessagePart>(&*frame)) return judge(*part, received.source);
     const auto before = host_.refusals();
     perform(host_.on_frame(*frame, boottime_now()));
+    if (host_.refusals() == before) return remember_sender(*frame);
     for (std::size_t i = 0; i < wire::kRefusalCount; ++i)
       if (host_.refusals()[i] != before[i]) counters_.refused_from[i] = received.source;
   }
@@ -268,6 +275,22 @@ class AsioProtocol final : public Protocol {
       asked.mapped()(std::move(answer.text));
     }
     arm_timer();
+  }
+
+  // The core has taken this frame: its sender needs no budget from now on.
+  void remember_sender(const wire::Frame& frame) {
+    const auto& header =
+        std::visit([](const auto& body) -> const wire::Header& { return body.header; }, frame);
+    uint64_t& believed = believed_[header.sender];
+    if (believed == header.incarnation) return;
+    believed = header.incarnation;
+    datapath_.believe_sender(header.sender, header.incarnation, header.sequence);
+  }
+
+  void tell_tag_keys() {
+    std::vector<HeartbeatKey> keys;
+    for (const wire::TagKey& key : tag_keys_) keys.push_back({key.id, key.octets});
+    datapath_.set_heartbeat_keys(keys);
   }
 
   void arm_timer() {
@@ -304,7 +327,9 @@ class AsioProtocol final : public Protocol {
     const MacAddress& to = send.to == core::Send::To::group         ? setup_.group
                            : send.to == core::Send::To::cluster_mac ? setup_.cluster_mac
                                                                     : send.mac;
-    if (frames_->send(setup_.source_mac, to, codec_.encode(send.frame))) ++counters_.sent;
+    auto bytes = codec_.encode(send.frame);
+    wire::append_tag(tag_keys_.front(), bytes);
+    if (frames_->send(setup_.source_mac, to, bytes)) ++counters_.sent;
   }
 
   void scan(uint32_t token) {
@@ -333,6 +358,8 @@ class AsioProtocol final : public Protocol {
   NoticeSink sink_;
   RequestSink requests_;
   wire::Codec codec_;
+  std::vector<wire::TagKey> tag_keys_;
+  std::array<uint64_t, kMaxHosts + 1> believed_{};  // incarnations, by sender
   core::Host host_;
   core::Exchange exchange_;
   uint64_t token_ = 0;

@@ -234,6 +234,9 @@ TEST(LateAnswers, a_syn_ack_leaves_only_from_the_owner_of_the_bucket) {
     harness().set_all_buckets(state);
     return verdict_name(harness().run(Hook::egress, syn_ack).verdict);
   };
+  harness().set_lease(boot_now() - kSecond);
+  EXPECT_EQ(verdict_with(BucketState::owned), "answer_late") << "past the lease";
+  harness().set_lease(kForever);
   EXPECT_EQ(verdict_with(BucketState::owned), "sent");
   EXPECT_EQ(verdict_with(BucketState::owned_checked), "sent");
   EXPECT_EQ(verdict_with(BucketState::foreign_checked), "answer_late");

@@ -6,6 +6,8 @@
 
 #include <cctype>
 
+#include "heartbeats.hh"
+
 namespace nlb::test {
 namespace {
 
@@ -33,6 +35,10 @@ void arrange(const Fixture& fixture, Harness& bpf) {
   for (const auto& [slot, state] : arrangement.slots) bpf.set_buckets(slot, state);
   bpf.set_lease(arrangement.lease);
   bpf.forget();
+  bpf.set_budgets(arrangement.budgets_spent);
+  bpf.heartbeats().set_keys(std::array{tag_key()});
+  bpf.heartbeats().forget_senders();
+  bpf.heartbeats().believe(kBelieved.id, kBelieved.incarnation, kBelieved.sequence);
 }
 
 void check(const Fixture& fixture, Hook hook) {
@@ -69,6 +75,9 @@ void check_model(const Fixture& fixture) {
     model.set_buckets(slot, states);
   }
   model.set_lease(arrangement.lease);
+  model.set_heartbeat_keys({tag_key()});
+  model.believe_sender(kBelieved.id, kBelieved.incarnation, kBelieved.sequence);
+  if (arrangement.budgets_spent) model.spend_budgets();
   for (const Frame& frame : fixture.before) static_cast<void>(model.judge(frame, boot_now()));
   EXPECT_EQ(verdict_name(model.judge(fixture.frame, boot_now())), verdict_name(fixture.verdict)) << "model";
 }

@@ -15,6 +15,7 @@ struct Arrangement {
   BucketState buckets = BucketState::owned;  // of all slots
   Nanos lease = kForever;
   std::vector<std::pair<std::size_t, BucketState>> slots = {};  // other than `buckets`
+  bool budgets_spent = false;                                   // of heartbeats
 };
 
 struct Fixture {

@@ -5,6 +5,7 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <linux/bpf.h>
+#include <nlb/abi/heartbeat.h>
 #include <sched.h>
 #include <sys/mount.h>
 #include <unistd.h>
@@ -53,6 +54,7 @@ Harness::Harness() {
   }
   programs_ = std::move(*programs);
   state_ = *SharedState::map(programs_->maps());
+  heartbeats_ = std::make_unique<HeartbeatGate>(programs_->maps());
   counters_ = programs_->maps().find("nlb_counters")->second.get();
   seen_.assign(NLB_VERDICT_COUNT, 0);
 }
@@ -84,6 +86,15 @@ void Harness::forget() {
     char key[16];
     while (bpf_map_get_next_key(map, nullptr, key) == 0) bpf_map_delete_elem(map, key);
   }
+}
+
+void Harness::set_budget(uint32_t index, bool spent) {
+  const auto whole_at = static_cast<__u64>(spent ? boot_now() + 3600 * kSecond : 0);
+  bpf_map_update_elem(programs_->maps().find("nlb_budgets")->second.get(), &index, &whole_at, BPF_ANY);
+}
+
+void Harness::set_budgets(bool spent) {
+  for (uint32_t index = 0; index < NLB_BUDGET_COUNT; ++index) set_budget(index, spent);
 }
 
 void Harness::age_resets(Nanos by) {

@@ -9,6 +9,7 @@
 #include <memory>
 
 #include "datapath/bank.hh"
+#include "datapath/heartbeat_gate.hh"
 #include "datapath/filter_model.hh"
 #include "datapath/programs.hh"
 #include "packets.hh"
@@ -42,6 +43,9 @@ class Harness {
   void set_all_buckets(BucketState state);
   void forget();  // fragments and resets
   void age_resets(Nanos by);
+  HeartbeatGate& heartbeats() { return *heartbeats_; }
+  void set_budget(uint32_t index, bool spent);  // whole, or nothing left for an hour
+  void set_budgets(bool spent);
 
   Outcome run(Hook hook, const Frame& frame);
   // Runs and checks one counter only: true when `expected` grew by one. For many packets.
@@ -55,6 +59,7 @@ class Harness {
   uint64_t packets(uint32_t verdict) const;
   std::unique_ptr<Programs> programs_;
   SharedState state_;
+  std::unique_ptr<HeartbeatGate> heartbeats_;
   int counters_ = -1;
   std::vector<uint64_t> seen_;
 };

@@ -7,6 +7,7 @@
 #include <random>
 
 #include "harness.hh"
+#include "heartbeats.hh"
 
 namespace nlb::test {
 namespace {
@@ -26,6 +27,7 @@ class Generator {
     for (uint32_t tags = chance(8) ? 1 + below(3) : 0; tags > 0; --tags) {
       ethernet.tags.push_back(chance(2) ? uint16_t{0} : static_cast<uint16_t>(below(65536)));
     }
+    if (chance(12)) return said(ethernet);
     Frame made = chance(6) ? ethernet.wrap(0x0806, arp()) : ethernet.wrap(type(), ipv4());
     if (chance(10)) made.resize(34 + below(40));
     for (uint32_t spoils = chance(4) ? 1 + below(3) : 0; spoils > 0; --spoils) {
@@ -35,6 +37,17 @@ class Generator {
   }
 
  private:
+  // Members' heartbeats and what somebody makes of them. Sequence numbers come in no order.
+  Frame said(const Ethernet& ethernet) {
+    const Speaker speaker{chance(3) ? static_cast<HostId>(below(80)) : kBelieved.id,
+                          chance(3) ? uint64_t{below(3)} : kBelieved.incarnation, 95 + below(1000)};
+    Frame payload = heartbeat(speaker, chance(6) ? other_tag_key() : tag_key(), below(200));
+    if (chance(4)) payload.resize(payload.size() - below(70));
+    if (chance(4)) payload.resize(payload.size() + below(9), 0);
+    if (chance(3))
+      payload[below(static_cast<uint32_t>(payload.size()))] ^= static_cast<uint8_t>(1 << below(8));
+    return ethernet.wrap(0x88b5, payload);
+  }
   uint16_t type() {
     return chance(12) ? pick({uint16_t{0x88b5}, uint16_t{0x86dd}, uint16_t{0x1234}, uint16_t{0x8100}})
                       : uint16_t{0x0800};
@@ -97,7 +110,7 @@ std::string hex(const Frame& frame) {
 
 // One world: a configuration and states that the three share. The oracle is told by one line.
 struct World {
-  bool bound, replace, lease;
+  bool bound, replace, lease, spent;  // spent: nothing is left of the heartbeats' budgets
   uint64_t state_seed;
   [[nodiscard]] BucketState state(std::size_t slot, std::size_t bucket) const {  // repeated in oracle.py
     return static_cast<BucketState>((state_seed + slot * 7 + bucket * 2654435761U % 1000003) % 4);
@@ -111,6 +124,7 @@ class Trial {
     harness().set_lease(world.lease ? kForever : 0);
     model_.set_lease(world.lease ? kForever : 0);
     harness().forget();
+    arrange_heartbeats(world);
     for (std::size_t slot = 0; slot < kMaxSlots; ++slot) {
       SlotStates states;
       for (std::size_t bucket = 0; bucket < kBucketCount; ++bucket)
@@ -118,7 +132,7 @@ class Trial {
       harness().set_buckets(slot, states);
       model_.set_buckets(slot, states);
     }
-    std::fprintf(oracle_, "world %d %d %d %llu\n", world.bound, world.replace, world.lease,
+    std::fprintf(oracle_, "world %d %d %d %d %llu\n", world.bound, world.replace, world.lease, world.spent,
                  static_cast<unsigned long long>(world.state_seed));
   }
   // True when all agree; the oracle's answer comes with its exit code.
@@ -132,6 +146,16 @@ class Trial {
   }
 
  private:
+  void arrange_heartbeats(const World& world) {
+    HeartbeatGate& gate = harness().heartbeats();
+    harness().set_budgets(world.spent);
+    gate.set_keys(std::array{tag_key()});
+    gate.forget_senders();
+    gate.believe(kBelieved.id, kBelieved.incarnation, kBelieved.sequence);
+    model_.set_heartbeat_keys({tag_key()});
+    model_.believe_sender(kBelieved.id, kBelieved.incarnation, kBelieved.sequence);
+    if (world.spent) model_.spend_budgets();
+  }
   // The kernel's test facility refuses an skb whose Ethernet type promises a header that is not there.
   static bool carried_by_skb(const Frame& frame) { return frame.size() >= 14 + 40; }
   static FilterConfig configuration(const World& world) {
@@ -155,7 +179,7 @@ TEST(RandomPackets, kernel_model_and_oracle_agree) {
   ASSERT_NE(oracle, nullptr);
   uint64_t done = 0;
   while (done < packets) {
-    const World world{!generator.chance(12), generator.chance(2), !generator.chance(6),
+    const World world{!generator.chance(12), generator.chance(2), !generator.chance(6), generator.chance(2),
                       generator.below(1000)};
     Trial trial(world, oracle);
     for (uint64_t i = 0; i < kPerWorld && done < packets; ++i, ++done) {

@@ -62,6 +62,8 @@ def report(directory):
     text += "\n## Every bound, and in brackets the worst that was seen\n\n| scenario | bounds |\n|---|---|\n"
     text += "".join(bounds(scenario, records[scenario.name]) for scenario in scenarios)
     text += "\n## Violations\n\n" + "".join(seen_violations(records))
+    text += "\nWhat is known of them:\n\n"
+    text += "".join(f"- {name}: {why}.\n" for name, why in table.EXPLAINED.items())
     text += "\n## Requirements that are known not to be met\n\n"
     text += "".join(f"- {name}: {why}.\n" for name, why in table.KNOWN.items())
     text += "\n## Faults that other tests play\n\n| # | fault | test |\n|---|---|---|\n"

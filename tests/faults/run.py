@@ -14,15 +14,9 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "live"))
 # pylint: disable=wrong-import-position
 import table  # noqa: E402
-from live import SKIPPED, Failure, Lab, Run, need, print_logs  # noqa: E402
+from live import SKIPPED, Failure, Lab, Run, commit_id, need, print_logs  # noqa: E402
 from record import Record, is_figure  # noqa: E402
 from stage import Stage  # noqa: E402
-
-
-def commit_id():
-    done = subprocess.run(["git", "describe", "--always", "--dirty", "--abbrev=12"], capture_output=True,
-                          text=True, cwd=Path(__file__).parent, check=False)
-    return done.stdout.strip() or "unknown"
 
 
 class Player:
@@ -46,6 +40,8 @@ class Player:
             self.prepare(scenario.setup)
             figures = scenario.play(Stage(self.lab))
             violations = scenario.violations(figures)
+            if violations:
+                print_logs(self.lab)
         except (Failure, OSError, subprocess.SubprocessError) as problem:
             violations = [f"{type(problem).__name__}: {problem}"[:600]]
             print_logs(self.lab)
@@ -103,6 +99,7 @@ def main():
     parser.add_argument("--seconds", type=float, help="no repeat begins after that")
     parser.add_argument("--directory", default="build/faults", help="where the records are")
     parser.add_argument("--fresh", action="store_true", help="forget what is on record there")
+    parser.add_argument("--commit", help="what is measured, where the tree cannot tell; default: git's word")
     parser.add_argument("--list", action="store_true", help="what there is")
     options = parser.parse_args()
     if options.list:
@@ -117,7 +114,7 @@ def main():
     lab = Lab(options.nlb)
     run = Run(options.name, lab, False)
     try:
-        rounds(options, run, Player(lab, commit_id(), options.directory))
+        rounds(options, run, Player(lab, options.commit or commit_id(), options.directory))
     except KeyboardInterrupt:
         print("interrupted; the records are kept, the next run goes on")
     finally:

@@ -6,7 +6,7 @@ import shlex
 import subprocess
 import time
 
-from capture import Capture, need_one_owner
+from capture import ACK, SYN, Capture, need_one_owner
 from live import HTTP, VIP, Failure, need_no_failure
 
 DETECTION_MS = 500  # 50 ms × 10
@@ -75,8 +75,9 @@ class Stage:
         return json.loads(out.strip().splitlines()[-1])
 
     @contextlib.contextmanager
-    def watched(self, figures, streams=0, seconds=4, dead=None, witness=None, client="client1"):
-        """Records the wire, streams and views meanwhile. `dead` is a host whose streams may end."""
+    def watched(self, figures, streams=0, seconds=4, dead=None, witness=None, client="client1", meetings=()):
+        """Records the wire, streams and views meanwhile. `dead` is a host whose streams may end; `meetings`
+        are times (from, to) at which two owners are no violation: those count as at_heal."""
         begin, process = time.time(), None
         witness = witness or next(host for host in self.everyone if host != dead)
         with Capture(self.lab, f"tcp and host {VIP}") as capture:
@@ -87,7 +88,11 @@ class Stage:
             finally:
                 if process:
                     figures.update(self.broken(self.finish(process), dead))
-        figures["two_owners"] = two_owners(capture)
+        twice = two_owners(capture)
+        figures["two_owners"] = sum(not any(a <= when <= b for a, b in meetings) for when in twice)
+        figures["two_owners_ms"] = 1000 * (max(twice) - min(twice)) if twice else 0
+        if meetings:
+            figures["at_heal"] = len(twice) - figures["two_owners"]
         views = self.history(witness, begin)
         figures["views"] = len(views)
         figures["causes"] = [view["cause"] for view in views]
@@ -108,8 +113,14 @@ class Stage:
 
 
 def two_owners(capture):
-    """Connections that more than one host answered."""
+    """When each connection that more than one host answered was asked for (its last SYN)."""
     flows = capture.handshakes(VIP, 80)
     if not flows:
         need_one_owner(capture, VIP, 80)  # says that there is none to judge
-    return sum(len(set(answers)) > 1 for _, answers in flows.values())
+    twice = {flow for flow, (_, answers) in flows.items() if len(set(answers)) > 1}
+    asked = {}
+    for packet in capture.ips():
+        flow = (packet.from_ip, packet.from_port, packet.sequence)
+        if packet.flags & (SYN | ACK) == SYN and flow in twice:
+            asked[flow] = packet.time
+    return [asked.get(flow, 0.0) for flow in twice]

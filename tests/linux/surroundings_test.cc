@@ -2,6 +2,7 @@
 // What others on a host do, read from recorded text: nft's listing, /proc/net, the state files of network
 // managers.
 #include <gtest/gtest.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <filesystem>
@@ -125,7 +126,8 @@ class Managers : public ::testing::Test {
     fs::create_directories((root_ / path).parent_path());
     std::ofstream(root_ / path) << content;
   }
-  [[nodiscard]] ManagerFacts read() const { return read_managers(root_.string(), 3); }
+  [[nodiscard]] ManagerFacts read() const { return read_managers(root_.string(), 3, place_); }
+  NetworkPlace place_ = NetworkPlace::managers_own;
   fs::path root_ = fs::temp_directory_path() / ("nlb-managers-" + std::to_string(getpid()));
 };
 
@@ -139,6 +141,29 @@ TEST_F(Managers, Nobody) {
 TEST_F(Managers, NetworkManager) {
   write("run/NetworkManager/devices/3", "[device]\nmanaged=true\nconnection-uuid=x\n");
   EXPECT_TRUE(read().network_manager);
+}
+
+TEST_F(Managers, AreNobodysInAnotherNetworkAndUncertainInAnUnknownOne) {
+  place_ = NetworkPlace::unknown;
+  EXPECT_TRUE(read().certain) << "whatever the place, nobody manages a third interface";
+  write("run/NetworkManager/devices/3", "[device]\nmanaged=true\n");
+  EXPECT_FALSE(read().certain);
+  place_ = NetworkPlace::managers_own;
+  EXPECT_TRUE(read().certain && read().network_manager);
+  place_ = NetworkPlace::another;
+  EXPECT_TRUE(read().certain && !read().network_manager);
+}
+
+TEST_F(Managers, PlaceIsUnknownToWhoMayNotLookAtProcessOne) {
+  if (geteuid() != 0) GTEST_SKIP() << "needs root, to become nobody";
+  const pid_t child = fork();
+  if (child == 0) {
+    const bool nobody = setgid(65534) == 0 && setuid(65534) == 0;
+    _exit(nobody && network_place() == NetworkPlace::unknown ? 0 : 1);
+  }
+  int status = -1;
+  ASSERT_EQ(waitpid(child, &status, 0), child);
+  EXPECT_EQ(status, 0);
 }
 
 TEST_F(Managers, NetworkdThatKeepsAndThatDoesNot) {

@@ -6,23 +6,15 @@ import signal
 import subprocess
 from pathlib import Path
 
-from live import lab_networks, main, need, need_no_failure, wait_for
+from live import lab_networks, main, need, need_no_failure, processes, wait_for
 
 PINS = Path("/sys/fs/bpf/opennlb")
 
 
 def ours():
     """Processes of the lab, by their executables' command lines."""
-    found = []
-    for entry in Path("/proc").glob("[0-9]*"):
-        try:
-            words = (entry / "cmdline").read_bytes().split(b"\0")
-        except OSError:
-            continue
-        text = b" ".join(words).decode(errors="replace")
-        if "lab service --host-id" in text or (words[0].endswith(b"nlbd") and "opennlb-lab" in text):
-            found.append((int(entry.name), text))
-    return found
+    return list(processes(lambda words: "lab service --host-id" in " ".join(words) or (
+        words[0].endswith("nlbd") and any("opennlb-lab" in word for word in words))).items())
 
 
 def programs():

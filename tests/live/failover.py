@@ -73,8 +73,8 @@ def stalled(run):
         with Capture(lab, f"tcp and host {VIP}") as capture:
             load = lab.start_load(1200, "--rate", 200)
             time.sleep(1)
-            paused = time.time()
             lab.lab("fault", "pause", "host2")
+            paused = time.time()  # or a moment ago: a busy machine takes its time to begin a command
             time.sleep(2)
             resumed = time.time()
             lab.lab("fault", "resume", "host2")

@@ -46,6 +46,26 @@ def wait_for(what, condition, seconds):
     return time.monotonic() - begin
 
 
+def processes(belongs):
+    """{process id: its command line as words} of those of which belongs(words) is true."""
+    found = {}
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            words = (entry / "cmdline").read_bytes().decode(errors="replace").split("\0")
+        except OSError:
+            continue
+        if belongs(words):
+            found[int(entry.name)] = words
+    return found
+
+
+def commit_id():
+    """Which commit the tree is, for records of measurements."""
+    done = subprocess.run(["git", "describe", "--always", "--dirty", "--abbrev=12"], capture_output=True,
+                          text=True, cwd=Path(__file__).parent, check=False)
+    return done.stdout.strip() or "unknown"
+
+
 def lab_networks():
     """The lab's own namespaces that exist; other tests have theirs, and they may run at the same time."""
     names = [path.name for path in Path("/run/netns").glob("nlb-*")]

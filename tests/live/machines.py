@@ -9,7 +9,7 @@ import signal
 import subprocess
 from pathlib import Path
 
-from live import host_mac, lab_networks, main, need, need_no_failure, wait_for
+from live import host_mac, lab_networks, main, need, need_no_failure, processes, wait_for
 
 
 def in_guest(lab, host, *words, **options):
@@ -30,19 +30,6 @@ def port(host):
     words = ["ip", "-n", "nlb-switch", "-j", "link", "show", "dev", f"h{host}"]
     shown = subprocess.run(words, capture_output=True, text=True, check=False)
     return json.loads(shown.stdout)[0]["ifindex"] if shown.returncode == 0 else None
-
-
-def processes(belongs):
-    """Process ids of those whose command line (a list of words) it is true of."""
-    found = []
-    for entry in Path("/proc").glob("[0-9]*"):
-        try:
-            words = (entry / "cmdline").read_bytes().split(b"\0")
-        except OSError:
-            continue
-        if belongs([word.decode(errors="replace") for word in words]):
-            found.append(int(entry.name))
-    return found
 
 
 def qemus():

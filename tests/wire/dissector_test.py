@@ -16,6 +16,7 @@ import oracle
 
 TOOL, SCRIPT, ANNOUNCEMENTS = sys.argv[1:]
 NOBODY = 65534
+TAG = bytes(range(1, 9))
 HEARTBEAT_FIELDS = {
     "type": 1, "sender": "sender", "incarnation": "incarnation", "sequence": "sequence", "flags": "flags",
     "state": "state", "phase": "phase", "view": "view", "view.members": "view_members",
@@ -33,7 +34,7 @@ MESSAGE_FIELDS = {"type": 3, "sender": "sender", "incarnation": "incarnation", "
 PEER_FIELDS = {"id": "id", "phase": "phase", "accused": "accused", "held_generation": "held_generation",
                "incarnation": "incarnation", "sequence": "sequence", "view": "view"}
 FLAG_FIELDS = ["fresh", "leaving", "restarting", "to_cluster_mac", "ask", "unhealthy", "alone"]
-OTHERS = ["magic", "version.major", "version.minor", "length", "key_id", "cluster_id", "signature",
+OTHERS = ["magic", "version.major", "version.minor", "length", "key_id", "cluster_id", "signature", "tag",
           "peer_count", "adapter_mac", "dedicated_ip", "dedicated_ipv6", "offer", "held.slot",
           "held.slot_count", "held.bucket_count", "held.bitmap", "message.length", "message.data", "appended",
           "damaged"]
@@ -163,14 +164,16 @@ def main():
               + ["flags." + field for field in FLAG_FIELDS] + OTHERS)
     with tempfile.TemporaryDirectory() as directory:
         os.chmod(directory, 0o755)
-        rows = dissect(directory, payloads + [newer, cut], fields)
+        rows = dissect(directory, payloads + [newer, cut, payloads[0] + TAG], fields)
         announced = check_announcements(directory)
-    assert len(rows) == len(frames) + 2, f"{len(rows)} rows"
+    assert len(rows) == len(frames) + 3, f"{len(rows)} rows"
     for row, frame, data in zip(rows, frames, payloads):
         check_common(row, data)
         CHECKS[frame["frame"]](row, frame)
-    expect("appended by a newer minor", rows[-2]["appended"], "abcd")
-    assert rows[-1]["damaged"], "a cut frame is not called damaged"
+    expect("appended by a newer minor", rows[-3]["appended"], "abcd")
+    assert rows[-2]["damaged"], "a cut frame is not called damaged"
+    expect("the tag", [row["tag"] for row in rows], [""] * (len(rows) - 1) + [TAG.hex()])
+    check_common(rows[-1], payloads[0])
     print(f"{len(frames)} frames, {len(fields) + announced} fields: tshark shows what was sent")
 
 

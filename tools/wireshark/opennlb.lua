@@ -7,6 +7,7 @@
 local opennlb = Proto("opennlb", "OpenNLB Heartbeat")
 
 local HEADER_BYTES, SIGNATURE_BYTES, PEER_BYTES, FIXED_BYTES, HELD_BYTES = 44, 16, 16, 144, 16
+local TAG_BYTES = 8
 local BITMAP_BYTES, RULES = 512, 64
 local MESSAGE_BYTES, CHUNK_ROOM = 32, 112
 
@@ -29,6 +30,7 @@ local f = {
   incarnation = ProtoField.uint64("opennlb.incarnation", "Incarnation", base.HEX),
   sequence = ProtoField.uint64("opennlb.sequence", "Sequence"),
   signature = ProtoField.bytes("opennlb.signature", "Signature (not checked)"),
+  tag = ProtoField.bytes("opennlb.tag", "Tag (not checked)"),
   newer = ProtoField.bytes("opennlb.appended", "Appended by a newer minor version"),
 
   flags = ProtoField.uint16("opennlb.flags", "Flags", base.HEX),
@@ -223,7 +225,9 @@ function opennlb.dissector(tvb, pinfo, root)
   if not known then tree:add_proto_expert_info(damaged, wrong) end
   if known and known < last then tree:add(f.newer, tvb(known, last - known)) end
   tree:add(f.signature, tvb(last, SIGNATURE_BYTES))
-  return total
+  if tvb:len() < total + TAG_BYTES then return total end
+  tree:add(f.tag, tvb(total, TAG_BYTES))
+  return total + TAG_BYTES
 end
 
 DissectorTable.get("ethertype"):add(0x88b5, opennlb)

@@ -16,7 +16,7 @@
 #include "limits.h"
 
 #ifndef NLB_ABI_VERSION
-#define NLB_ABI_VERSION 1
+#define NLB_ABI_VERSION 2
 #endif
 
 #ifdef __cplusplus

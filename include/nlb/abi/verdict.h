@@ -42,7 +42,10 @@
     "not sent yet: reset to a segment without a connection, provoked for the first time")           \
   X(reset_sent, PASS, 1, "sent: reset to a segment without a connection, provoked again")           \
   X(nd_mended, PASS, 1, "sent: the link-layer address option of neighbour discovery was mended")    \
-  X(answer_late, DROP, 1, "not sent: SYN-ACK of a bucket that another host owns by now")
+  X(answer_late, DROP, 1, "not sent: SYN-ACK of a bucket that may be another host's by now")        \
+  /* ingress */                                                                                     \
+  X(heartbeat_excess, DROP, 0, "dropped: heartbeats that no member sent, beyond their budget")      \
+  X(heartbeat_replayed, DROP, 0, "dropped: old heartbeats of a member, beyond their budget")
 
 enum nlb_action {
   NLB_ACTION_PASS,   /* goes on untouched */

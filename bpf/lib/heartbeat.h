@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/* Frames of the heartbeat's EtherType: members' own pass, all others within a budget (nlb/abi/heartbeat.h).
+ * The clock is read here for what is not a believed member's frame only. XDP looks and changes nothing: tc
+ * sees the frame again whatever the driver does with metadata, and must not take it for its own replay. */
+#ifndef NLB_BPF_HEARTBEAT_H
+#define NLB_BPF_HEARTBEAT_H
+
+#include <nlb/abi/heartbeat.h>
+
+#include "bank.h"
+#include "frame.h"
+
+/* The hook says how bytes beyond the linear part are read. */
+#ifndef nlb_load_bytes
+#define nlb_load_bytes bpf_skb_load_bytes
+#endif
+
+/* 1: made by somebody who has a key of this cluster. */
+static nlb_inline int nlb_read_tagged(const struct nlb_frame* frame, union nlb_tagged* tagged) {
+  struct nlb_heartbeat_header* header = &tagged->frame.header;
+  struct nlb_tag_id id;
+  const struct nlb_tag_key* key;
+  __u32 offset = frame->network_offset;
+  __u32 total;
+  __u64 tag;
+
+  if (nlb_load_bytes(frame->ctx, offset, header, sizeof(*header))) return 0;
+  __builtin_memcpy(&id, header->key_id, sizeof(id));
+  key = bpf_map_lookup_elem(&nlb_tag_keys, &id);
+  if (!key) return 0;
+  total = (__u32)header->total_bytes[0] << 8 | header->total_bytes[1];
+  if (total < sizeof(*header) + NLB_HEARTBEAT_SIGNATURE_BYTES || total > NLB_HEARTBEAT_MOST_BYTES) return 0;
+  offset += total;
+  if (nlb_load_bytes(frame->ctx, offset - NLB_HEARTBEAT_SIGNATURE_BYTES, tagged->frame.signature,
+                     NLB_HEARTBEAT_SIGNATURE_BYTES))
+    return 0;
+  if (nlb_load_bytes(frame->ctx, offset, &tag, sizeof(tag))) return 0;
+  return nlb_little_endian(tag) == nlb_heartbeat_tag(key, tagged);
+}
+
+/* 1: there was something left, and (where the hook admits) it is less by one frame now. */
+static nlb_inline int nlb_spend(__u32 index, __u64 interval, __u64 frames, int admits) {
+  __u64* budget = bpf_map_lookup_elem(&nlb_budgets, &index);
+  __u64 now = bpf_ktime_get_boot_ns(), whole, from;
+
+  if (!budget) return 0;
+  whole = *(volatile __u64*)budget;
+  from = whole > now ? whole : now;
+  if (from - now > (frames - 1) * interval) return 0;
+  /* Two processors at once: the one that comes second is within the same flood. */
+  return !admits || __sync_val_compare_and_swap(budget, whole, from + interval) == whole;
+}
+
+static nlb_inline int nlb_spend_one(__u32 index, int admits) {
+  return nlb_spend(index, NLB_BUDGET_INTERVAL_NS, NLB_BUDGET_FRAMES, admits);
+}
+
+static nlb_inline __u32 nlb_decide_tagged(const struct nlb_heartbeat_header* header, int admits) {
+  struct nlb_sender sender = {.incarnation = nlb_big_endian_8(header->incarnation), .id = header->sender};
+  __u64* newest = bpf_map_lookup_elem(&nlb_senders, &sender);
+  __u64 sequence = nlb_big_endian_8(header->sequence);
+
+  if (header->sender > NLB_MAX_HOSTS) return NLB_VERDICT_heartbeat_excess;
+  if (newest && sequence > *(volatile __u64*)newest) {
+    if (admits) *(volatile __u64*)newest = sequence;
+    return NLB_VERDICT_heartbeat;
+  }
+  if (newest)
+    return nlb_spend_one(NLB_BUDGET_REPLAYED + header->sender, admits) ? NLB_VERDICT_heartbeat
+                                                                       : NLB_VERDICT_heartbeat_replayed;
+  return nlb_spend_one(NLB_BUDGET_NEWCOMER + header->sender, admits) ? NLB_VERDICT_heartbeat
+                                                                     : NLB_VERDICT_heartbeat_excess;
+}
+
+static nlb_inline __u32 nlb_decide_heartbeat(const struct nlb_frame* frame, const struct nlb_bank* bank) {
+  union nlb_tagged tagged = {};
+  const __u8* source = frame->begin + ETH_ALEN;
+
+  if (nlb_read_tagged(frame, &tagged)) return nlb_decide_tagged(&tagged.frame.header, frame->admits);
+  if (!nlb_spend_one(nlb_stranger_budget(bank->seed[0], bank->seed[1], source), frame->admits))
+    return NLB_VERDICT_heartbeat_excess;
+  return nlb_spend(NLB_BUDGET_ALL_STRANGERS, NLB_ALL_STRANGERS_INTERVAL_NS, NLB_ALL_STRANGERS_FRAMES,
+                   frame->admits)
+             ? NLB_VERDICT_heartbeat
+             : NLB_VERDICT_heartbeat_excess;
+}
+
+#endif
