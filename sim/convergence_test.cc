@@ -305,6 +305,81 @@ TEST_F(Convergence, OtherRulesAreRefusedAndTheLargerGroupServes) {
   full_cover();
 }
 
+// A change for the whole cluster reaches the hosts one after the other, and takes its time on each.
+TEST_F(Convergence, ExpectedNewRulesAreNoDisagreementAndCostNoConnection) {
+  three_hosts();
+  for (int i = 0; i < 300; ++i) ASSERT_TRUE(world.connect());
+  for (HostId id : {HostId{1}, HostId{2}, HostId{3}})
+    world.perform(id, world.host(id).expect_change(true, world.now()));
+  for (HostId id : {HostId{1}, HostId{2}, HostId{3}}) {
+    auto other = world.settings(id);
+    other.digests.rules = 99;
+    world.perform(id, world.host(id).set_aside(world.now()));
+    EXPECT_FALSE(world.host(id).ownership().owns_anything());
+    world.run_for(30 * kMillisecond);
+    EXPECT_FALSE(world.host(id).ownership().owns_anything()) << "its filter is not ready yet";
+    world.perform(id, world.host(id).reconfigure(other, world.now()));
+    world.run_for(100 * kMillisecond);
+    for (HostId each : {HostId{1}, HostId{2}, HostId{3}})
+      EXPECT_NE(world.host(each).state(), core::HostState::refused) << "host " << +each;
+  }
+  ASSERT_TRUE(world.run_until_converged({1, 2, 3}, 200 * kMillisecond));
+  full_cover();
+}
+
+TEST_F(Convergence, WhoExpectsNewRulesAndDoesNotFollowIsRefusedAfterD) {
+  three_hosts();
+  for (HostId id : {HostId{1}, HostId{2}, HostId{3}})
+    world.perform(id, world.host(id).expect_change(true, world.now()));
+  for (HostId id : {HostId{1}, HostId{2}}) {
+    auto other = world.settings(id);
+    other.digests.rules = 99;
+    world.perform(id, world.host(id).reconfigure(other, world.now()));
+  }
+  world.run_for(kD / 2);
+  EXPECT_EQ(world.host(3).state(), core::HostState::converging);
+  EXPECT_TRUE(world.converged({1, 2}));
+  full_cover();
+  world.run_for(kD);
+  EXPECT_EQ(world.host(3).state(), core::HostState::refused);
+}
+
+// What a host lets in of a message between hosts: fresh, for this life of its own, from that life of a peer
+// that it hears.
+TEST_F(Convergence, AMessageIsJudgedByItsEcho) {
+  three_hosts();
+  wire::MessagePart part;
+  part.header = {2, world.host(2).settings().incarnation, 1};
+  part.target = 1;
+  part.target_incarnation = world.host(1).settings().incarnation;
+  part.number = 1;
+  part.echo = static_cast<uint32_t>(world.host(2).peers()[1].sequence);
+  const auto judge = [&](const wire::MessagePart& heard) {
+    return world.host(1).judge_message(heard, world.now());
+  };
+  EXPECT_EQ(judge(part), std::nullopt);
+  auto other = part;
+  other.header.sender = 1;
+  EXPECT_EQ(judge(other), wire::Refusal::own_frame);
+  other = part;
+  ++other.header.incarnation;
+  EXPECT_EQ(judge(other), wire::Refusal::stale_incarnation);
+  other = part;
+  ++other.target_incarnation;
+  EXPECT_EQ(judge(other), wire::Refusal::stale_incarnation);
+  other = part;
+  other.echo += 1000;
+  EXPECT_EQ(judge(other), wire::Refusal::replayed) << "never sent";
+  world.run_for(3 * kD);
+  EXPECT_EQ(judge(part), wire::Refusal::replayed) << "recorded, and too old";
+  part.echo = static_cast<uint32_t>(world.host(2).peers()[1].sequence);
+  EXPECT_EQ(judge(part), std::nullopt);
+  world.kill_host(2);
+  world.run_for(kD + 100 * kMillisecond);
+  part.echo = static_cast<uint32_t>(world.host(3).peers()[1].sequence);
+  EXPECT_EQ(judge(part), wire::Refusal::stale_incarnation) << "its sender is heard no more";
+}
+
 // Found by nlb-sim --seed 67: hosts 2 and 3 are one each in host 2's ears, and the lower id would go on.
 TEST_F(Convergence, WhoHearsAPartOfTheLargerGroupIsRefusedAllTheSame) {
   three_hosts();

@@ -166,6 +166,12 @@ void read_names(ConfigSection& section, const char* key, std::vector<std::string
 void read_control(ConfigSection& section, Config& config) {
   read_names(section, "operators", config.operators);
   read_names(section, "admins", config.admins);
+  config.remote = section
+                      .choice<RemoteControl>("remote", {{"none", RemoteControl::none},
+                                                        {"query", RemoteControl::query},
+                                                        {"operate", RemoteControl::operate},
+                                                        {"admin", RemoteControl::admin}})
+                      .value_or(config.remote);
   section.reject_unknown_keys();
 }
 

@@ -81,6 +81,11 @@ const char* name_of(OnUnproven value) {
   return value == OnUnproven::bind ? "bind" : "refuse";
 }
 
+const char* name_of(RemoteControl value) {
+  constexpr const char* names[] = {"none", "query", "operate", "admin"};
+  return names[static_cast<std::size_t>(value)];
+}
+
 std::string ports_text(const PortRule& rule) {
   const auto first = std::to_string(rule.first_port);
   return rule.first_port == rule.last_port ? first : first + "-" + std::to_string(rule.last_port);
@@ -137,6 +142,7 @@ nlohmann::json to_json(const Config& config) {
             {"on_unproven", name_of(config.on_unproven)},
             {"restart_hold_s", config.restart_hold_s},
             {"conflict_detection_ms", config.conflict_detection_ms}}},
+          {"control", {{"remote", name_of(config.remote)}}},
           {"heartbeat", {{"period_ms", config.period_ms}, {"tolerance", config.tolerance}}},
           {"port_rules", rules}};
 }

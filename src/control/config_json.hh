@@ -18,6 +18,7 @@ namespace nlb {
 [[nodiscard]] const char* name_of(RuleProtocol value);
 [[nodiscard]] const char* name_of(InitialState value);
 [[nodiscard]] const char* name_of(OnUnproven value);
+[[nodiscard]] const char* name_of(RemoteControl value);
 
 [[nodiscard]] std::string ports_text(const PortRule& rule);  // "80" or "80-443"
 [[nodiscard]] std::string rule_text(const PortRule& rule);   // "all:80-443 tcp"

@@ -27,8 +27,11 @@ namespace nlb {
 class ControlServer {
  public:
   using Handler = std::function<nlohmann::json(const nlohmann::json& request, const Peer& peer)>;
+  // Requests that wait for other hosts are handled on threads of their own: nobody else waits with them.
+  using Waits = std::function<bool(const nlohmann::json& request)>;
   [[nodiscard]] static Result<std::unique_ptr<ControlServer>> listen(const std::string& socket_path,
-                                                                     Handler handler, Roles roles = {});
+                                                                     Handler handler, Roles roles = {},
+                                                                     Waits waits = nullptr);
   virtual ~ControlServer() = default;  // stops, joins, removes the socket
 };
 

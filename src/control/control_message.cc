@@ -49,6 +49,12 @@ std::string answer_line(std::string_view line, const ControlServer::Handler& han
   return to_line(handled(request, handler, peer));
 }
 
+bool request_is(std::string_view line, const ControlServer::Waits& waits) {
+  if (!waits) return false;
+  const auto request = nlohmann::json::parse(line, nullptr, false);
+  return request.is_object() && waits(request);
+}
+
 Result<nlohmann::json> read_answer(const std::string& text, const std::string& path) {
   auto answer = nlohmann::json::parse(text, nullptr, false);
   if (!answer.is_object()) return fail(path + ": the answer is not a JSON object", kFailed);

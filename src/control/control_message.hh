@@ -17,6 +17,8 @@ namespace nlb {
 // The server's half: any line is answered, whatever the handler makes of it.
 [[nodiscard]] std::string answer_line(std::string_view line, const ControlServer::Handler& handler,
                                       const Peer& peer);
+// Whether the line is a request of which this holds.
+[[nodiscard]] bool request_is(std::string_view line, const ControlServer::Waits& waits);
 // The client's half: what a daemon answered, or its error with the exit code. `path` is for messages.
 [[nodiscard]] Result<nlohmann::json> read_answer(const std::string& text, const std::string& path);
 

@@ -18,6 +18,7 @@
 #include <boost/asio/read_until.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/streambuf.hpp>
+#include <boost/asio/thread_pool.hpp>
 #include <boost/asio/write.hpp>
 #include <cerrno>
 #include <cstring>
@@ -34,6 +35,7 @@ namespace nlb {
 namespace {
 
 namespace asio = boost::asio;
+constexpr std::size_t kWaitingThreads = 4;
 using Local = asio::local::stream_protocol;
 
 Error system_error(const std::string& what) {
@@ -41,13 +43,20 @@ Error system_error(const std::string& what) {
   return {what + ": " + std::strerror(code), code};
 }
 
+// Whom requests go to; the server's.
+struct Desk {
+  ControlServer::Handler handler;
+  ControlServer::Waits waits;
+  asio::thread_pool waiting{kWaitingThreads};
+  std::size_t waiting_of_others = 0;  // of those who are no admins: some threads are always left for these
+};
+
 class Session : public std::enable_shared_from_this<Session> {
  public:
-  Session(Local::socket socket, const ControlServer::Handler& handler, const Peer& peer, Visitors& visitors,
-          std::shared_ptr<void> slot)
+  Session(Local::socket socket, Desk& desk, const Peer& peer, Visitors& visitors, std::shared_ptr<void> slot)
       : socket_(std::move(socket)),
         timer_(socket_.get_executor()),
-        handler_(handler),
+        desk_(desk),
         peer_(peer),
         visitors_(visitors),
         slot_(std::move(slot)) {}
@@ -67,7 +76,24 @@ class Session : public std::enable_shared_from_this<Session> {
     input_.consume(size);
     if (!visitors_.may_ask(peer_, std::chrono::steady_clock::now()))
       return refuse("too many requests of user " + std::to_string(peer_.user) + "; ask less often", 1);
-    write(answer_line(line, handler_, peer_), true);
+    if (request_is(line, desk_.waits)) return wait_for_answer(line);
+    write(answer_line(line, desk_.handler, peer_), true);
+  }
+
+  // The session lives on its own thread; only the handler runs elsewhere.
+  void wait_for_answer(const std::string& line) {
+    const bool counts = !peer_.may(Role::admin);
+    if (counts && desk_.waiting_of_others >= kWaitingThreads / 2)
+      return write(to_line(error_answer("too many requests wait for other hosts; ask again later", 1)), true);
+    if (counts) ++desk_.waiting_of_others;
+    timer_.cancel();
+    asio::post(desk_.waiting, [self = shared_from_this(), line, counts] {
+      auto answer = answer_line(line, self->desk_.handler, self->peer_);
+      asio::post(self->socket_.get_executor(), [self, counts, answer = std::move(answer)]() mutable {
+        if (counts) --self->desk_.waiting_of_others;
+        self->write(std::move(answer), true);
+      });
+    });
   }
 
   void refuse(const std::string& message, int exit = 2) {
@@ -100,7 +126,7 @@ class Session : public std::enable_shared_from_this<Session> {
 
   Local::socket socket_;
   asio::steady_timer timer_;
-  const ControlServer::Handler& handler_;
+  Desk& desk_;
   const Peer peer_;
   Visitors& visitors_;
   std::shared_ptr<void> slot_;  // one of kMaxSessions; its end lets the server accept again
@@ -110,13 +136,14 @@ class Session : public std::enable_shared_from_this<Session> {
 
 class Server final : public ControlServer {
  public:
-  Server(int fd, int lock, std::string path, Handler handler, Roles roles)
+  Server(int fd, int lock, std::string path, Handler handler, Roles roles, Waits waits)
       : acceptor_(io_, Local(), fd),
         retry_(io_),
         lock_(lock),
         path_(std::move(path)),
-        handler_(std::move(handler)),
         roles_(std::move(roles)) {
+    desk_.handler = std::move(handler);
+    desk_.waits = std::move(waits);
     struct stat status {};
     if (::lstat(path_.c_str(), &status) == 0) inode_ = status.st_ino;
     accept();
@@ -126,6 +153,7 @@ class Server final : public ControlServer {
   ~Server() override {
     io_.stop();
     thread_.join();
+    desk_.waiting.join();
     waiting_ = false;  // sessions that end from here on must not ask for a successor
     struct stat status {};
     if (::lstat(path_.c_str(), &status) == 0 && status.st_ino == inode_) ::unlink(path_.c_str());
@@ -152,7 +180,7 @@ class Server final : public ControlServer {
       visitors_.leave(peer);
       if (waiting_) asio::post(io_, [this] { accept_again(); });
     });
-    std::make_shared<Session>(std::move(socket), handler_, peer, visitors_, std::move(slot))->read();
+    std::make_shared<Session>(std::move(socket), desk_, peer, visitors_, std::move(slot))->read();
   }
 
   // One attempt that waits for nobody: whom there is no room for is not worth a session.
@@ -177,14 +205,15 @@ class Server final : public ControlServer {
     });
   }
 
-  Visitors visitors_;  // before io_: pending sessions are destroyed with io_ and leave
+  // Before io_: pending sessions are destroyed with it, use the desk and leave.
+  Desk desk_;
+  Visitors visitors_;
   bool waiting_ = false;
   asio::io_context io_{1};
   Local::acceptor acceptor_;
   asio::steady_timer retry_;
   int lock_;
   std::string path_;
-  Handler handler_;
   Roles roles_;
   ino_t inode_ = 0;
   std::thread thread_;
@@ -248,7 +277,7 @@ Result<int> bound_socket(const std::string& path) {
 }  // namespace
 
 Result<std::unique_ptr<ControlServer>> ControlServer::listen(const std::string& socket_path, Handler handler,
-                                                             Roles roles) {
+                                                             Roles roles, Waits waits) {
   if (socket_path.size() > kMaxSocketPathBytes)
     return fail(socket_path + ": longer than the " + std::to_string(kMaxSocketPathBytes) +
                     " bytes of a socket's path; use a shorter --runtime-dir",
@@ -262,7 +291,8 @@ Result<std::unique_ptr<ControlServer>> ControlServer::listen(const std::string& 
     ::close(*lock);
     return tl::unexpected(fd.error());
   }
-  return std::make_unique<Server>(*fd, *lock, socket_path, std::move(handler), std::move(roles));
+  return std::make_unique<Server>(*fd, *lock, socket_path, std::move(handler), std::move(roles),
+                                  std::move(waits));
 }
 
 }  // namespace nlb

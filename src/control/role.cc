@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 
 namespace nlb {
 namespace {
@@ -25,6 +26,16 @@ std::vector<gid_t> groups_of(int fd, gid_t primary) {
 const char* name_of(Role role) {
   constexpr const char* names[] = {"read", "operate", "admin"};
   return names[static_cast<std::size_t>(role)];
+}
+
+Role role_for(const std::string& command) {
+  constexpr std::array operating = {"start",  "stop",   "drainstop", "suspend",
+                                    "resume", "enable", "disable",   "drain"};
+  constexpr std::array administering = {"reload", "change", "forget"};
+  const auto is_one_of = [&](const auto& names) {
+    return std::find(names.begin(), names.end(), command) != names.end();
+  };
+  return is_one_of(operating) ? Role::operate : is_one_of(administering) ? Role::admin : Role::read;
 }
 
 std::string Peer::text() const {

@@ -24,6 +24,8 @@ struct Peer {
   [[nodiscard]] bool may(Role wanted) const { return role >= wanted; }
   [[nodiscard]] std::string text() const;  // "user 1000, process 4711"
 };
+// The role that a command of the control socket needs.
+[[nodiscard]] Role role_for(const std::string& command);
 // What he is told: who may, and how he becomes one of them.
 [[nodiscard]] std::string refusal_of(const std::string& command, Role wanted, const Peer& peer);
 

@@ -11,25 +11,12 @@
 #include <cstring>
 #include <filesystem>
 
+#include "control/descriptor.hh"
+
 namespace nlb {
 namespace {
 
 constexpr std::size_t kMaxBytes = 64 * 1024;
-
-class Descriptor {
- public:
-  explicit Descriptor(int fd) : fd_(fd) {}
-  ~Descriptor() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  [[nodiscard]] int get() const { return fd_; }
-  [[nodiscard]] bool ok() const { return fd_ >= 0; }
-
- private:
-  int fd_;
-};
 
 Error system_error(const std::string& what) {
   const int code = errno;

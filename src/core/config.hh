@@ -21,6 +21,8 @@ enum class Affinity : uint8_t { none = 0, single = 1, network = 2 };
 enum class RuleProtocol : uint8_t { tcp = 1, udp = 2, both = 3 };
 enum class InitialState : uint8_t { started, stopped, suspended };
 enum class OnUnproven : uint8_t { refuse, bind };
+// What members of the cluster may do here in the name of who asks them. Each may what those before it may.
+enum class RemoteControl : uint8_t { none, query, operate, admin };
 
 struct PortRule {
   std::optional<IpAddress> vip;  // nullopt = all VIPs
@@ -69,6 +71,7 @@ struct Config {
   uint32_t tolerance = 10;
   // [control]: users, and groups with @ before their name
   std::vector<std::string> operators, admins;
+  RemoteControl remote = RemoteControl::admin;
   // [[port_rule]]
   std::vector<PortRule> rules;  // never empty: the default rule stands in
 

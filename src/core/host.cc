@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <limits>
 
 namespace nlb::core {
 namespace {
@@ -30,7 +31,7 @@ Host::Host(Settings settings, Nanos now)
 Self Host::self() const {
   return {.id = settings_.id,
           .incarnation = settings_.incarnation,
-          .active = is_active(state_) && bound_,
+          .active = is_active(state_) && bound_ && !aside_,
           .view = view_.number,
           .view_members = view_.members,
           .digests = settings_.digests};
@@ -125,8 +126,8 @@ Actions Host::on_frame(const wire::Frame& frame, Nanos now) {
       renew_lease(now, Circle{});
       return finish(now);
     }
-  } else {
-    hear_held(std::get<wire::HeldPart>(frame), now);
+  } else if (const auto* part = std::get_if<wire::HeldPart>(&frame)) {
+    hear_held(*part, now);
   }
   evaluate(now);
   return finish(now);
@@ -192,8 +193,28 @@ Actions Host::on_offers(const std::array<uint8_t, kMaxRules>& offers, Nanos now)
   return finish(now);
 }
 
+Actions Host::set_aside(Nanos now) {
+  go_alone("new configuration");
+  aside_ = true;
+  evaluate(now);
+  return finish(now);
+}
+
+Actions Host::expect_change(bool expected, Nanos now) {
+  constexpr Nanos kForEver = std::numeric_limits<Nanos>::max();
+  if (expected)
+    change_expected_until_ = kForEver;
+  else if (change_expected_until_ == kForEver)  // given up; after reconfigure() it ends by itself
+    change_expected_until_ = 0;
+  evaluate(now);
+  return finish(now);
+}
+
 Actions Host::reconfigure(const Settings& settings, Nanos now) {
   go_alone("new configuration");
+  aside_ = false;
+  if (change_expected_until_ != 0) change_expected_until_ = now + silence_limit();
+  differs_since_ = 0;
   const uint64_t incarnation = settings_.incarnation;  // the same life of the same daemon
   settings_ = settings;
   digest_known_ = false;
@@ -241,7 +262,7 @@ void Host::evaluate(Nanos now) {
   accuse(now);
   const Circle circle = circle_of(self(), peers_, now, silence_limit());
   judge_refusal(now, circle);
-  name_the_different(circle);
+  name_the_different(now, circle);
   judge_reception(now, circle);
   ask_gateway(now, circle);
   if (self().active) {
@@ -294,7 +315,8 @@ void Host::accuse(Nanos now) {
 }
 
 // Said here too, once a peer: both sides name the other and the item.
-void Host::name_the_different(const Circle& circle) {
+void Host::name_the_different(Nanos now, const Circle& circle) {
+  if (now < change_expected_until_) return;
   HostSet named = 0;
   for_each_host(circle.heard, [&](HostId id) {
     const Peer& peer = peers_[id];
@@ -309,6 +331,17 @@ void Host::name_the_different(const Circle& circle) {
   mismatch_named_ = named;
 }
 
+// The others have a configuration that is expected here, or still one that this host has just left behind: it
+// owns nothing meanwhile, as if refused, but is not. For D at most.
+bool Host::awaits_the_others_configuration(Nanos now, HostId differs) {
+  if (differs_since_ == 0) differs_since_ = now;
+  if (now >= change_expected_until_ || now - differs_since_ >= silence_limit()) return false;
+  if (state_ == HostState::refused) return false;
+  listening_since_ = now;
+  go_alone("host " + std::to_string(differs) + " has another configuration, as is expected at the moment");
+  return true;
+}
+
 void Host::judge_refusal(Nanos now, const Circle& circle) {
   if (namesake_ && now - namesake_->heard_at >= silence_limit()) {
     namesake_.reset();
@@ -320,6 +353,9 @@ void Host::judge_refusal(Nanos now, const Circle& circle) {
   } else if (const HostId other = better_group_than_ours(self(), peers_, circle); other != 0) {
     const char* item = differing_item(settings_.digests, peers_[other].heartbeat.digests);
     reason = std::string(item) + " differs from that of host " + std::to_string(other);
+    if (awaits_the_others_configuration(now, other)) return;
+  } else {
+    differs_since_ = 0;
   }
   const bool refused_here = state_ == HostState::refused && bound_;
   if (!reason.empty() && is_active(state_)) {

@@ -122,6 +122,10 @@ class Host {
   Actions on_adapter_mac(const MacAddress& mac, Nanos now);  // where peers ask our kernel
   Actions on_carrier(bool carrier, Nanos now);
   Actions on_frame(const wire::Frame& frame, Nanos now);  // counts refusals itself: refusals()
+  // Whether a part of a message (core/exchange.hh) is from a living peer's present incarnation, for this one,
+  // and no older than what this host said in the last 2 D: why not, if not.
+  [[nodiscard]] std::optional<wire::Refusal> judge_message(const wire::MessagePart& part, Nanos now) const;
+  [[nodiscard]] bool hears(HostId id, Nanos now) const;
   Actions on_tick(Nanos now);
   Actions on_scan(uint32_t token, const SlotBuckets& live, uint64_t connections, Nanos now);
   Actions on_scan_failed(uint32_t token, Nanos now);  // asked again a period later; until then all is checked
@@ -129,6 +133,11 @@ class Host {
   Actions on_offers(const std::array<uint8_t, kMaxRules>& offers, Nanos now);
   // New rules, VIPs, seed or profile: leaves the view and joins again under the new configuration.
   Actions reconfigure(const Settings& settings, Nanos now);
+  // Owns nothing and joins no view until reconfigure(): rules and buckets of the filter change in between.
+  Actions set_aside(Nanos now);
+  // A change of the configuration is under way on all hosts (core/change.hh): whoever has it earlier or later
+  // than this one does not disagree.
+  Actions expect_change(bool expected, Nanos now);
   // Planned restart: everything released, peers keep our connections for restart_hold_s.
   Actions leave_for_restart(Nanos now);
 
@@ -147,6 +156,7 @@ class Host {
   [[nodiscard]] const SlotTables& tables() const { return tables_; }  // of the last acquired view
   [[nodiscard]] HostId default_host() const;
   [[nodiscard]] Nanos lease() const { return lease_; }
+  [[nodiscard]] Nanos drain_deadline() const { return drain_deadline_; }  // 0 = none
   [[nodiscard]] Nanos silence_limit() const {
     return kMillisecond * settings_.period_ms * settings_.tolerance;
   }
@@ -170,7 +180,8 @@ class Host {
   void evaluate(Nanos now);
   void accuse(Nanos now);  // members that are silent, or do not hear this host
   void judge_refusal(Nanos now, const Circle& circle);
-  void name_the_different(const Circle& circle);
+  void name_the_different(Nanos now, const Circle& circle);
+  [[nodiscard]] bool awaits_the_others_configuration(Nanos now, HostId differs);
   void judge_reception(Nanos now, const Circle& circle);
   void renew_lease(Nanos now, const Circle& circle);
   void tend_ghosts(Nanos now);
@@ -280,6 +291,8 @@ class Host {
   bool nobody_owns_said_ = false;
   std::array<uint64_t, wire::kRefusalCount> refusals_{};
   HostSet mismatch_named_ = 0;
+  bool aside_ = false;
+  Nanos change_expected_until_ = 0, differs_since_ = 0;
   Actions out_;
 };
 

@@ -218,6 +218,22 @@ bool Host::held_complete(const Peer& peer) const {
   return none_held || (peer.held.view == view_.number && peer.held.generation != 0);
 }
 
+bool Host::hears(HostId id, Nanos now) const {
+  return id != settings_.id && peers_[id].believed && now - peers_[id].heard_at < silence_limit();
+}
+
+// A recorded message cannot echo what this host had not said when it was recorded.
+std::optional<wire::Refusal> Host::judge_message(const wire::MessagePart& part, Nanos now) const {
+  const HostId sender = part.header.sender;
+  if (sender == settings_.id) return wire::Refusal::own_frame;
+  if (part.target_incarnation != settings_.incarnation || !hears(sender, now) ||
+      peers_[sender].incarnation != part.header.incarnation)
+    return wire::Refusal::stale_incarnation;
+  const auto sent = send_time(part.echo);
+  if (!sent || now - *sent >= 2 * silence_limit()) return wire::Refusal::replayed;
+  return std::nullopt;
+}
+
 wire::Header Host::next_header(Nanos now) {
   ++sequence_;
   sent_.emplace_back(sequence_, now);

@@ -3,6 +3,7 @@
 // daemon or a name that main dispatches on; nothing is done here.
 #include <CLI/CLI.hpp>
 #include <iostream>
+#include <map>
 #include <sstream>
 
 #include "control/config_section.hh"
@@ -19,6 +20,11 @@ struct Given {
   std::string target, mac_spoofing, switch_cluster;  // vmswitch set
   int limit = 0, host_id = 0;
   bool live = false;
+  int host = 0, member = 0;  // --host; forget
+  bool all = false, local = false;
+  std::string rule, weight, address;        // weight, vip
+  std::map<std::string, std::string> keys;  // rule add, rule set: of [[port_rule]]
+  std::string select_protocol;              // rule set, rule remove
 };
 
 class OptionTree {
@@ -31,11 +37,16 @@ class OptionTree {
                                     "the cluster to act on; not needed when this host has one");
     app_.add_option("--socket", result_.socket, "the daemon's control socket")->excludes(cluster);
     app_.add_flag("--json", result_.json, "print one JSON document");
+    auto* host =
+        app_.add_option("--host", given_.host, "act on this member of the cluster instead of this host");
+    host->check(CLI::Range(1, 64));
+    app_.add_flag("--all", given_.all, "act on every member of the cluster")->excludes(host);
     app_.footer(
         "Exit: 0 done, 1 it failed, 2 wrong usage or configuration, 3 the daemon does not answer, 4 not "
         "permitted.");
     add_state_commands();
     add_rule_commands();
+    add_changes();
     add_inquiries();
     add_local_commands();
     add_site_commands();
@@ -111,6 +122,64 @@ class OptionTree {
     add("queryport", "state, weights, share and packets of the rule of a port");
   }
 
+  CLI::App* change(CLI::App& parent, const std::string& command, const char* name, const char* text) {
+    auto* sub = parent.add_subcommand(name, text);
+    sub->callback([this, command] { result_.command = command; });
+    sub->add_flag("--local", given_.local, "on this host alone; the others then disagree with it");
+    return sub;
+  }
+
+  void add_rule_keys(CLI::App& sub) {
+    const auto add = [&](const char* key, const char* text) {
+      sub.add_option_function<std::string>(
+          std::string("--") + (std::string(key) == "timeout_s" ? "timeout" : key),
+          [this, key](const std::string& value) { given_.keys[key] = value; }, text);
+    };
+    add("protocol", "tcp, udp or both");
+    add("mode", "multiple, single or disabled");
+    add("affinity", "none, single or network");
+    add("weight", "equal, or 0 to 100");
+    add("priority", "handling priority, 1 to 64 (mode single)");
+    add("timeout_s", "extended affinity in seconds");
+  }
+
+  // Checked on all members, then made on all or on none.
+  void add_changes() {
+    auto* rule = app_.add_subcommand("rule", "port rules of the whole cluster")->require_subcommand(1);
+    rule->fallthrough();
+    rule->add_subcommand("list", "port rules in force")->callback([this] {
+      result_.command = "rule list";
+      result_.request["command"] = "params";
+    });
+    auto* add = change(*rule, "rule add", "add", "add a port rule on all members");
+    add->add_option("PORTS", given_.rule, "N, N-M, VIP:N or VIP:N-M")->required();
+    add_rule_keys(*add);
+    auto* set = change(*rule, "rule set", "set", "change a port rule on all members");
+    set->add_option("PORT", given_.rule, "the rule that holds it: N, N-M, VIP:N or VIP:N-M")->required();
+    set->add_option_function<std::string>(
+        "--ports", [this](const auto& text) { given_.keys["ports"] = text; }, "its new ports");
+    set->add_option_function<std::string>(
+        "--vip", [this](const auto& text) { given_.keys["vip"] = text; }, "its new VIP, or all");
+    set->add_option("--of-protocol", given_.select_protocol,
+                    "which one, where tcp and udp have rules of their own");
+    add_rule_keys(*set);
+    auto* remove = change(*rule, "rule remove", "remove", "remove a port rule on all members");
+    remove->add_option("PORT", given_.rule, "the rule that holds it: N, N-M, VIP:N or VIP:N-M")->required();
+    remove->add_option("--protocol", given_.select_protocol,
+                       "which one, where tcp and udp have rules of their own");
+    auto* vip = app_.add_subcommand("vip", "VIPs of the whole cluster")->require_subcommand(1);
+    vip->fallthrough();
+    for (const char* op : {"add", "remove"})
+      change(*vip, std::string("vip ") + op, op, "ADDRESS or ADDRESS/PREFIX, on all members")
+          ->add_option("ADDRESS", given_.address)
+          ->required();
+    auto* weight = change(app_, "weight", "weight", "load weight on all members, or on that of --host");
+    weight->add_option("VALUE", given_.weight, "equal, or 0 to 100")->required();
+    weight->add_option("--rule", given_.rule, "the rule that holds this [VIP:]PORT; else all");
+    auto* forget = request("forget", "a host is gone for good: no change waits for it any more");
+    forget->add_option("ID", given_.member, "its host id")->required()->check(CLI::Range(1, 64));
+  }
+
   void add_inquiries() {
     auto* query = request("query", "state of this host and members of the cluster");
     auto* wait = query->add_flag("--wait-converged", result_.wait, "return when this host has converged");
@@ -150,6 +219,16 @@ class OptionTree {
     add("rotate", "key rotate",
         "add a fresh key that signs from the next reload on; older ones stay accepted");
     add("status", "key status", "fingerprints of the keys in the file and in force");
+    auto* invite = command("invite", "print what a further host needs to join; it holds the cluster's key");
+    invite->add_option("--id", result_.host_id, "its host id (the lowest that is free)")
+        ->check(CLI::Range(1, 64));
+    auto* join = command("join", "write configuration and key of a new host, from an invitation");
+    join->add_option("TOKEN", result_.token, "what `nlb invite` printed; - reads it from standard input")
+        ->required();
+    join->add_option("--id", result_.host_id, "another host id than the invitation's")
+        ->check(CLI::Range(1, 64));
+    join->add_option("--interface", result_.interface, "this host's interface (as on the inviting host)");
+    join->add_option("--directory", result_.directory, "where to (/etc/opennlb)");
     command("doctor", "every precondition of a cluster on this host: pass, warn or fail, with the remedy")
         ->add_option("--config", result_.config,
                      "the configuration to look at (the daemon's; else the only one in /etc/opennlb)");
@@ -267,10 +346,76 @@ class OptionTree {
     request["live"] = given_.live;
   }
 
+  static nlohmann::json number_or_text(const std::string& text) {
+    const auto number = parse_number(text, 1000000);
+    return number ? nlohmann::json(*number) : nlohmann::json(text);
+  }
+
+  // "VIP:PORTS" as keys of a rule, or of a selection of one.
+  static Result<nlohmann::json> ports_of(const std::string& text) {
+    const auto colon = text.rfind(':');
+    std::string vip = colon == std::string::npos ? "" : text.substr(0, colon);
+    const std::string ports = colon == std::string::npos ? text : text.substr(colon + 1);
+    if (vip.starts_with('[') && vip.ends_with(']')) vip = vip.substr(1, vip.size() - 2);
+    if (!parse_ports(ports) || (colon == 0))
+      return fail("\"" + text + "\" is no port; allowed: N, N-M, VIP:N or VIP:N-M", kUsage);
+    nlohmann::json keys = {{"ports", ports}};
+    if (!vip.empty()) keys["vip"] = vip;
+    return keys;
+  }
+
+  Result<void> complete_change() {
+    const std::string& command = result_.command;
+    nlohmann::json change;
+    nlohmann::json keys = nlohmann::json::object();
+    for (const auto& [key, value] : given_.keys) keys[key] = number_or_text(value);
+    if (keys.contains("ports")) keys["ports"] = given_.keys["ports"];  // "80" is a text there
+    if (!given_.rule.empty()) {
+      auto ports = ports_of(given_.rule);
+      if (!ports) return tl::unexpected(ports.error());
+      if (!given_.select_protocol.empty()) (*ports)["protocol"] = given_.select_protocol;
+      if (command == "rule add")
+        keys.update(*ports);
+      else
+        change["select"] = *ports;
+    }
+    change["op"] = command == "weight"
+                       ? "weight"
+                       : command.substr(0, command.find(' ')) + "-" + command.substr(command.find(' ') + 1);
+    if (command == "rule set" && keys.empty()) return fail("rule set: what is to be changed?", kUsage);
+    if (command == "rule add") change["rule"] = keys;
+    if (command == "rule set") change["set"] = keys;
+    if (command.starts_with("vip")) change["address"] = given_.address;
+    if (command == "weight") change["weight"] = number_or_text(given_.weight);
+    result_.request = {{"command", "change"}, {"change", change}};
+    const bool one = given_.host != 0;
+    if (one && command != "weight" && !given_.local)
+      return fail(command + " is for all hosts; with --local, for the one of --host alone", kUsage);
+    if (given_.local || one) result_.request["local"] = true;
+    given_.all = false;  // it is for all, unless it is said otherwise
+    return {};
+  }
+
+  Result<void> complete_hosts() {
+    if (given_.host == 0 && !given_.all) return {};
+    const std::string& command = result_.command;
+    if (result_.request.is_null() || command.starts_with("vmswitch") || command == "forget")
+      return fail(command + " does not go with --host and --all", kUsage);
+    if (result_.follow) return fail("--follow does not go with --host and --all", kUsage);
+    result_.request["hosts"] = given_.all ? nlohmann::json("all") : nlohmann::json::array({given_.host});
+    return {};
+  }
+
   Result<void> complete() {
     if (!given_.cluster.empty())
       if (auto completed = complete_cluster(); !completed) return completed;
     if (result_.command == "vmswitch set") complete_set();
+    const bool changes = result_.command == "weight" || result_.command.starts_with("vip ") ||
+                         (result_.command.starts_with("rule ") && result_.command != "rule list");
+    if (changes)
+      if (auto done = complete_change(); !done) return done;
+    if (given_.member != 0) result_.request["member"] = given_.member;
+    if (auto done = complete_hosts(); !done) return done;
     auto& request = result_.request;
     if (!given_.port.empty()) return complete_port();
     if (result_.command == "filter") return complete_filter();

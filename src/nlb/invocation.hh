@@ -33,6 +33,9 @@ struct Invocation {
   std::vector<std::string> managers;    // netcfg --manager
   std::string network_file;             // netcfg
   int vlan = 0;                         // switch-config
+  int host_id = 0;                         // invite, join
+  std::string token, interface;            // join
+  std::string directory = "/etc/opennlb";  // join
 };
 
 // On failure or --help the text is already printed; the exit code is returned.

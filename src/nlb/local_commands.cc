@@ -1,10 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Commands that work on a machine without nlbd. Where a daemon runs, `key` and `version` use what it says.
-#include <pwd.h>
-#include <unistd.h>
-
 #include <cerrno>
-#include <cstring>
 
 #include "base/limits.hh"
 #include "base/net.hh"
@@ -12,6 +8,7 @@
 #include "control/control.hh"
 #include "control/key_file.hh"
 #include "nlb/commands.hh"
+#include "nlb/invitation.hh"
 #include "nlb/json_field.hh"
 #include "nlb/output.hh"
 #include "nlb/render.hh"
@@ -73,10 +70,7 @@ Result<json> keygen(const Invocation& invocation) {
   if (file.empty())
     return fail("keygen: name the file to write, or use --cluster NAME for /etc/opennlb/NAME.key", kUsage);
   if (auto written = write_new_keys(file); !written) return tl::unexpected(with_exit_code(written.error()));
-  // Where the package's user is, nlbd runs as that one, and root's file would be closed to it.
-  if (const passwd* daemon = geteuid() == 0 ? getpwnam("opennlb") : nullptr;
-      daemon != nullptr && chown(file.c_str(), daemon->pw_uid, daemon->pw_gid) != 0)
-    return fail(file + ": cannot be given to user opennlb: " + std::strerror(errno), kFailed);
+  if (auto given = give_to_daemon(file); !given) return tl::unexpected(given.error());
   return json{{"schema", 1},
               {"file", file},
               {"message", file + " written; copy it to every host of the cluster, mode 0600."}};
@@ -141,7 +135,9 @@ int run_local(const Invocation& invocation, const Style& style) {
                                       {"keygen", keygen, render_action},
                                       {"key rotate", key_rotate, render_action},
                                       {"key status", key_status, render_key_status},
-                                      {"version", version, render_version}};
+                                      {"version", version, render_version},
+                                      {"invite", invite, render_action},
+                                      {"join", join, render_action}};
   for (const auto& entry : entries) {
     if (invocation.command != entry.name) continue;
     const auto answer = entry.run(invocation);

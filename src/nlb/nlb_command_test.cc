@@ -116,6 +116,56 @@ TEST_F(NlbCommand, TurnsEveryLineIntoTheRequestOfTheDocument) {
       (json{{"command", "filter"}, {"client", "10.0.0.9"}, {"vip", "10.77.0.100"}, {"protocol", "icmp"}}));
 }
 
+TEST_F(NlbCommand, AsksOtherMembersAndForChangesOfTheWholeCluster) {
+  serve([](const json&) { return json{{"schema", 1}, {"message", "ok"}, {"state", "stopped"}}; });
+  EXPECT_EQ(asked("query --host 3"), (json{{"command", "query"}, {"hosts", {3}}}));
+  EXPECT_EQ(asked("--all drain 80"), (json{{"command", "drain"}, {"port", 80}, {"hosts", "all"}}));
+  const auto change = [&](const std::string& arguments) { return asked(arguments)["change"]; };
+  EXPECT_EQ(change("rule add 10.77.0.100:80-443 --protocol tcp --weight 30 --timeout 60"),
+            (json{{"op", "rule-add"},
+                  {"rule",
+                   {{"vip", "10.77.0.100"},
+                    {"ports", "80-443"},
+                    {"protocol", "tcp"},
+                    {"weight", 30},
+                    {"timeout_s", 60}}}}));
+  EXPECT_EQ(change("rule set 53 --of-protocol udp --ports 54 --weight equal"),
+            (json{{"op", "rule-set"},
+                  {"select", {{"ports", "53"}, {"protocol", "udp"}}},
+                  {"set", {{"ports", "54"}, {"weight", "equal"}}}}));
+  EXPECT_EQ(change("rule remove all:80"),
+            (json{{"op", "rule-remove"}, {"select", {{"vip", "all"}, {"ports", "80"}}}}));
+  EXPECT_EQ(change("vip add 10.77.0.101/24"), (json{{"op", "vip-add"}, {"address", "10.77.0.101/24"}}));
+  EXPECT_EQ(asked("weight 10 --rule 80"),
+            (json{{"command", "change"},
+                  {"change", {{"op", "weight"}, {"weight", 10}, {"select", {{"ports", "80"}}}}}}));
+  EXPECT_EQ(asked("weight 10 --host 2"), (json{{"command", "change"},
+                                               {"change", {{"op", "weight"}, {"weight", 10}}},
+                                               {"local", true},
+                                               {"hosts", {2}}}));
+  EXPECT_EQ(asked("rule remove 80 --local")["local"], true);
+  EXPECT_EQ(asked("forget 4"), (json{{"command", "forget"}, {"member", 4}}));
+  for (const char* wrong :
+       {"query --host 65", "query --host 1 --all", "keygen --all", "vmswitch show --all", "rule add 80x",
+        "rule add :80", "rule set 80", "rule remove 80 --host 3", "forget 3 --all", "events --follow --all"})
+    EXPECT_EQ(nlb(wrong).exit, 2) << wrong;
+}
+
+TEST_F(NlbCommand, SaysOfAllHostsWhichOneFailed) {
+  const json one = {{"host", 1}, {"name", "web1"}, {"answer", {{"message", "Cluster operations: stop."}}}};
+  const json other = {{"host", 2}, {"name", ""}, {"answer", {{"error", {{"message", "gone"}, {"exit", 3}}}}}};
+  bool all_well = true;
+  serve([&](const json&) {
+    return json{{"schema", 1}, {"cluster", "web"}, {"answers", all_well ? json{one} : json{one, other}}};
+  });
+  EXPECT_EQ(nlb("stop --all").exit, 0);
+  all_well = false;
+  const auto failed = nlb("stop --all");
+  EXPECT_EQ(failed.exit, 1);
+  EXPECT_EQ(failed.out, "Host 1 (web1): Cluster operations: stop.\nHost 2: gone\n");
+  EXPECT_EQ(failed.err, "nlb: host 2: gone\n");
+}
+
 TEST_F(NlbCommand, ExitsWithTheDaemonsCodeAndGivesTheReason) {
   serve([](const json& request) {
     return json{

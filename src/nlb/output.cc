@@ -1,7 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "nlb/output.hh"
 
+#include <pwd.h>
+#include <unistd.h>
+
+#include <cerrno>
 #include <cstdlib>
+#include <cstring>
 #include <iostream>
 
 #include "control/control.hh"
@@ -27,6 +32,12 @@ int print_failure(const Invocation& invocation, const Error& error) {
   if (invocation.json)
     std::cout << document.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) << "\n";
   return code;
+}
+
+Result<void> give_to_daemon(const std::string& file) {
+  const passwd* daemon = geteuid() == 0 ? getpwnam("opennlb") : nullptr;
+  if (daemon == nullptr || chown(file.c_str(), daemon->pw_uid, daemon->pw_gid) == 0) return {};
+  return fail(file + ": cannot be given to user opennlb: " + std::strerror(errno), kFailed);
 }
 
 Result<std::string> socket_of(const Invocation& invocation) {

@@ -17,6 +17,8 @@ using Renderer = std::string (*)(const nlohmann::json& answer, const Style& styl
 int print_answer(const Invocation& invocation, const Style& style, const nlohmann::json& answer,
                  Renderer render);
 int print_failure(const Invocation& invocation, const Error& error);  // error.code: the exit code
+// Where the package's user is, nlbd runs as that one, and root's file would be closed to it.
+[[nodiscard]] Result<void> give_to_daemon(const std::string& file);
 // The socket that the options name, or the only one of this host.
 [[nodiscard]] Result<std::string> socket_of(const Invocation& invocation);
 

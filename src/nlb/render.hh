@@ -5,6 +5,7 @@
 
 #include <nlohmann/json_fwd.hpp>
 #include <string>
+#include <vector>
 
 #include "nlb/text_table.hh"
 
@@ -21,6 +22,13 @@ namespace nlb {
 [[nodiscard]] std::string render_event(const nlohmann::json& event, const Style& style);
 // start, stop, enable, reload …: the message, and what changed.
 [[nodiscard]] std::string render_action(const nlohmann::json& answer, const Style& style);
+// Answers of several hosts (--all): a line or a block each; query as one table.
+[[nodiscard]] std::string render_hosts(const nlohmann::json& answer, const std::string& command,
+                                       std::string (*render)(const nlohmann::json&, const Style&),
+                                       const Style& style);
+// "3 connections left, 25 s": one line, without its end, of hosts that drain.
+[[nodiscard]] std::string render_drain(const std::vector<nlohmann::json>& answers);
+[[nodiscard]] std::string render_rule_list(const nlohmann::json& answer, const Style& style);
 [[nodiscard]] std::string render_ip2mac(const nlohmann::json& answer, const Style& style);
 [[nodiscard]] std::string render_doctor(const nlohmann::json& answer, const Style& style);
 [[nodiscard]] std::string render_key_status(const nlohmann::json& answer, const Style& style);

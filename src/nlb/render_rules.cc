@@ -55,6 +55,10 @@ std::string render_rules(const json& rules, const Style& style, const char* inde
   return table.text(style, indent);
 }
 
+std::string render_rule_list(const json& answer, const Style& style) {
+  return render_rules(list_field(answer, "port_rules"), style, "");
+}
+
 std::string render_queryport(const json& answer, const Style& style) {
   std::string out;
   for (const auto& rule : list_field(answer, "rules")) out += queryport_rule(rule, style);

@@ -29,6 +29,26 @@ TEST(RenderQuery, FollowsNlbExe) {
             "  10  draining                                 1.2 s ago\n");
 }
 
+TEST(RenderHosts, ShowsQueryAsOneTable) {
+  const json answers = {
+      {"cluster", "web"},
+      {"answers",
+       {{{"host", 2}, {"name", "web2"}, {"answer", kQuery}},
+        {{"host", 3}, {"name", ""}, {"answer", {{"error", {{"message", "is not heard"}}}}}}}}};
+  EXPECT_EQ(render_hosts(answers, "query", render_query, kPlain),
+            "Cluster web\n"
+            "  ID  Name  State                View  Members\n"
+            "  2   web2  converged (default)  17    2, 10\n"
+            "  3         no answer                  is not heard\n");
+}
+
+TEST(RenderDrain, CountsDown) {
+  const json open = {{"drain", {{"connections", 1}, {"remaining_s", -1}}}},
+             limited = {{"drain", {{"connections", 7}, {"remaining_s", 12}}}};
+  EXPECT_EQ(render_drain({open}), "Draining: 1 connection is left");
+  EXPECT_EQ(render_drain({open, kQuery, limited}), "2 hosts drain: 8 connections are left, at most 12 s");
+}
+
 TEST(RenderQuery, HasAWordForEveryState) {
   const auto of = [](const char* state) {
     return render_query({{"cluster", "web"}, {"host", 1}, {"state", state}, {"members", json::array()}},

@@ -2,14 +2,13 @@
 // What the daemon answers about this host: query, display, params, history, counters, events and the commands
 // that change its state. Shapes: docs/control.md. Whatever describes the adapter is read back from the kernel
 // here.
-#include <unistd.h>
-
 #include <algorithm>
 #include <bit>
 #include <nlohmann/json.hpp>
 
 #include "control/config_json.hh"
 #include "linux/group_membership.hh"
+#include "nlbd/administration.hh"
 #include "nlbd/answer.hh"
 #include "nlbd/daemon.hh"
 
@@ -37,7 +36,13 @@ const char* name_of(BindState state) {
   return names[static_cast<std::size_t>(state)];
 }
 
-Json members_json(const core::Host& host, Nanos now) {
+}  // namespace
+
+Json Daemon::common() const {
+  return {{"schema", 1}, {"cluster", config_.name}, {"host", config_.id}};
+}
+
+Json Daemon::members_json(const core::Host& host, Nanos now) const {
   Json members = Json::array();
   for (HostId id = 1; id <= kMaxHosts; ++id) {
     if (!(host.view().members & bit_of(id)) || host.phase() == core::Phase::none) continue;
@@ -45,10 +50,8 @@ Json members_json(const core::Host& host, Nanos now) {
     const auto& peer = host.peers()[id];
     const auto state = own ? host.state() : peer.heartbeat.state;
     const auto& dedicated = own ? host.settings().dedicated_ip : peer.heartbeat.dedicated_ip;
-    char name[64] = {};
-    if (own) (void)gethostname(name, sizeof name - 1);
     members.push_back({{"id", id},
-                       {"name", name},
+                       {"name", administration_->name_of(id)},
                        {"state", core::name_of(state)},
                        {"default", host.default_host() == id},
                        {"dedicated_ip", dedicated.is_unspecified() ? "" : dedicated.text()},
@@ -57,10 +60,12 @@ Json members_json(const core::Host& host, Nanos now) {
   return members;
 }
 
-}  // namespace
-
-Json Daemon::common() const {
-  return {{"schema", 1}, {"cluster", config_.name}, {"host", config_.id}};
+Json Daemon::drain_json(const core::Host& host, Nanos now) const {
+  uint64_t connections = 0;
+  for (const uint32_t count : protocol_->last_scan().connections) connections += count;
+  const Nanos end = host.drain_deadline();
+  return {{"connections", connections},
+          {"remaining_s", end == 0 ? -1 : std::max<Nanos>(0, end - now + kSecond - 1) / kSecond}};
 }
 
 Json Daemon::query() {
@@ -70,8 +75,10 @@ Json Daemon::query() {
     answer["default"] = host.default_host() == config_.id;
     answer["view"] = host.view().number;
     answer["members"] = members_json(host, now);
+    if (host.state() == core::HostState::draining) answer["drain"] = drain_json(host, now);
   });
   answer["convergence_count"] = history_.count();
+  answer["known"] = administration_->known();
   return answer;
 }
 
@@ -142,7 +149,7 @@ Json Daemon::params() {
   in_force["mac_masked"] = plan.masked_mac.text();
   in_force["datapath"] = name_of(datapath_->attached_kind());
   in_force["key_count"] = config_.keys.keys.size();
-  in_force["generation"] = 0;
+  in_force["generation"] = generation_;
   answer["in_force"] = in_force;
   const auto file = read_config(paths_.config);
   answer["configured"] = to_json(file ? *file : config_);
@@ -202,8 +209,9 @@ Json Daemon::host_command(const std::string& command, const Json& request) {
     before = host.state();
     meaningful = host.command_means_something(event);
   });
-  if (event == core::HostEvent::start && before == core::HostState::suspended)
-    return failure("this host is suspended: resume it first", 1);
+  // Another time limit for a drain that is under way.
+  const bool drains = before == core::HostState::draining;
+  if (event == core::HostEvent::drainstop && drains && request.contains("timeout_s")) meaningful = true;
   if (event == core::HostEvent::start && bind_ == BindState::refused) begin_bind();
   constexpr int64_t kLongestDrainS = 366 * 86400;
   const auto timeout_s = std::clamp(request.value("timeout_s", int64_t{0}), int64_t{0}, kLongestDrainS);
@@ -213,7 +221,10 @@ Json Daemon::host_command(const std::string& command, const Json& request) {
   Json answer = common();
   protocol_->inspect([&](const core::Host& host, Nanos) { answer["state"] = core::name_of(host.state()); });
   answer["changed"] = meaningful;
-  answer["message"] = meaningful ? "Cluster operations: " + command + "."
+  const bool interrupts = meaningful && drains && event != core::HostEvent::drainstop;
+  if (interrupts) answer["interrupted"] = "drainstop";
+  answer["message"] = meaningful ? "Cluster operations: " + command + "." +
+                                       (interrupts ? " Connection draining was interrupted." : "")
                                  : "This host is " + std::string(core::name_of(before)) + ": nothing to do.";
   return answer;
 }
@@ -241,14 +252,29 @@ Json Daemon::reload_command() {
 
 Json Daemon::answer(const Json& request, const Peer& peer) {
   const std::string command = request.value("command", "");
+  const Role wanted = role_for(command);
+  if (!peer.may(wanted)) return failure(refusal_of(command, wanted, peer), 4);
+  if (wanted != Role::read) events_.add(EventId::commanded, "`" + command + "` by " + peer.text());
+  if (Administration::waits(request)) return administration_->answer(request, peer);
+  return answer_here(request);
+}
+
+// As in NLB: "suspended" overrides whatever other administrators may order.
+Json Daemon::answer_here(const Json& request) {
+  const std::string command = request.value("command", "");
+  const std::lock_guard lock(mutex_);
+  core::HostState state = core::HostState::stopped;
+  protocol_->inspect([&](const core::Host& host, Nanos) { state = host.state(); });
+  const bool allowed = role_for(command) != Role::operate || command == "resume" || command == "suspend";
+  if (state == core::HostState::suspended && !allowed)
+    return failure("host " + std::to_string(config_.id) + " is suspended: resume it first", 1);
+  return dispatch(command, request);
+}
+
+Json Daemon::dispatch(const std::string& command, const Json& request) {
   const auto is = [&](std::initializer_list<const char*> names) {
     return std::find(names.begin(), names.end(), command) != names.end();
   };
-  const bool operates = is({"start", "stop", "drainstop", "suspend", "resume", "enable", "disable", "drain"});
-  const Role wanted = operates ? Role::operate : command == "reload" ? Role::admin : Role::read;
-  if (!peer.may(wanted)) return failure(refusal_of(command, wanted, peer), 4);
-  if (wanted != Role::read) events_.add(EventId::commanded, "`" + command + "` by " + peer.text());
-  const std::lock_guard lock(mutex_);
   if (command == "query") return query();
   if (command == "display") return display();
   if (command == "params") return params();

@@ -87,6 +87,7 @@ Json Daemon::rule_command(const std::string& command, const Json& request) {
     events_.add(event, rule_text(config_, slot));
   }
   if (changed) apply_rule_switches();
+  if (changed) save_switches();
   answer["changed"] = changed;
   answer["message"] = std::to_string(slots->size()) + " port rule(s): " + command + ".";
   return answer;

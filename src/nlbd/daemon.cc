@@ -12,9 +12,11 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
+#include "control/config_values.hh"
 #include "datapath/pins.hh"
 #include "linux/clock.hh"
 #include "linux/neighbour.hh"
+#include "nlbd/administration.hh"
 #include "nlbd/local_config.hh"
 #include "wire/codec.hh"
 
@@ -36,9 +38,10 @@ std::vector<IpAddress> addresses_of(const Config& config) {
   return addresses;
 }
 
-bool same_traffic(const PortRule& a, const PortRule& b) {
-  return a.vip == b.vip && a.first_port == b.first_port && a.last_port == b.last_port &&
-         a.protocol == b.protocol;
+bool differ_in_rules_alone(const Config& before, const Config& after) {
+  auto former = wire::digests_of(before, 0), now = wire::digests_of(after, 0);
+  former.rules = now.rules = 0;
+  return former == now && before.mac_strategy == after.mac_strategy && before.vips == after.vips;
 }
 
 std::vector<IpAddress> vips_only_in(const Config& one, const Config& other) {
@@ -54,8 +57,13 @@ std::vector<IpAddress> vips_only_in(const Config& one, const Config& other) {
 Daemon::Daemon(DaemonPaths paths, Config config) : paths_(std::move(paths)), config_(std::move(config)) {
   started_at_ = boottime_now();
   signing_fingerprint_ = read_state_file("signing-key");
+  generation_ = parse_number(read_state_file("generation"), UINT32_MAX).value_or(0);
+  load_switches();
+  administration_ = std::make_unique<Administration>(*this);
 }
-Daemon::~Daemon() = default;
+Daemon::~Daemon() {
+  administration_->stop();
+}
 
 core::Settings Daemon::settings_of(const Config& config) const {
   core::Settings settings;
@@ -64,7 +72,7 @@ core::Settings Daemon::settings_of(const Config& config) const {
   settings.period_ms = config.period_ms;
   settings.tolerance = config.tolerance;
   settings.mode = config.mode;
-  settings.digests = wire::digests_of(config, 0);
+  settings.digests = wire::digests_of(config, generation_);
   settings.rules = config.rules;
   settings.offers = offers_now();
   settings.dedicated_ip = dedicated_ip_;
@@ -156,8 +164,9 @@ Result<void> Daemon::start() {
                       own_mac_,
                       filter_of(config_).cluster_mac,
                       macs.heartbeat_group};
-  auto protocol =
-      Protocol::start(setup, *datapath_, [this](const core::Notice& notice) { on_notice(notice); });
+  auto protocol = Protocol::start(
+      setup, *datapath_, [this](const core::Notice& notice) { on_notice(notice); },
+      [this](const core::MemberRequest& request) { administration_->take(request); });
   if (!protocol) return tl::unexpected(protocol.error());
   protocol_ = std::move(*protocol);
   remember_signing_key(keys);
@@ -179,6 +188,7 @@ Result<void> Daemon::start() {
   const InitialState initial = state_to_start_in();
   if (initial == InitialState::started) apply_command(core::HostEvent::start, 0);
   if (initial == InitialState::suspended) apply_command(core::HostEvent::suspend, 0);
+  administration_->start(*protocol_);
   return {};
 }
 
@@ -332,6 +342,7 @@ bool Daemon::regain_interface(const AdapterFacts& facts) {
 
 void Daemon::tick() {
   events_.write_lines();
+  administration_->tick();
   if (interface_gone_) return on_link_change();
   const std::lock_guard lock(mutex_);
   notice_resume();
@@ -407,11 +418,7 @@ Result<void> Daemon::reload() {
     return fail(text, 2);
   }
   const std::lock_guard lock(mutex_);
-  if (fresh->name != config_.name || fresh->id != config_.id || fresh->interface != config_.interface)
-    return fail("name, host id and interface do not change at run time: restart nlbd", 1);
-  if (fresh->mode != config_.mode || !(fresh->vips.front().address == config_.vips.front().address))
-    return fail("mode and primary VIP give the cluster MAC and do not change at run time: restart nlbd", 1);
-  if (const auto problems = preflight(*fresh); !problems.empty()) return fail(problems.front(), 2);
+  if (auto possible = possible_at_run_time(*fresh); !possible) return possible;
   const Config before = config_;
   const BindPlan old_plan = bind_plan_of(config_);
   config_ = std::move(*fresh);
@@ -424,6 +431,8 @@ Result<void> Daemon::reload() {
     protocol_->call([&](core::Host& host, Nanos now) {
       return host.on_restart_hold(static_cast<uint16_t>(config_.restart_hold_s), now);
     });
+  } else if (differ_in_rules_alone(before, config_)) {
+    use_new_rules(before.rules);
   } else {
     keep_switches(before.rules);
     protocol_->call([&](core::Host& host, Nanos now) { return host.reconfigure(settings_of(config_), now); });
@@ -438,15 +447,6 @@ Result<void> Daemon::reload() {
   if (bind_ == BindState::refused && !attempt_) begin_bind();
   events_.add(EventId::reloaded, paths_.config);
   return {};
-}
-
-// What an administrator has switched stays so, wherever its rule stands in the new order.
-void Daemon::keep_switches(const std::vector<PortRule>& before) {
-  const auto former = switches_;
-  switches_.fill(RuleSwitch::enabled);
-  for (std::size_t now = 0; now < config_.rules.size(); ++now)
-    for (std::size_t then = 0; then < before.size(); ++then)
-      if (same_traffic(config_.rules[now], before[then])) switches_[now] = former[then];
 }
 
 // Two keys accepted, one sent. A new key is accepted at once and signs after a grace, in which the
@@ -506,6 +506,7 @@ void Daemon::write_state_file(const std::string& name, const std::string& text) 
 }
 
 void Daemon::stop_for_restart() {
+  administration_->stop();
   const std::lock_guard lock(mutex_);
   save_state();
   attempt_.reset();

@@ -41,6 +41,8 @@ enum class BindState : uint8_t { unbound, probing, bound, refused };
 // What an administrator set on one rule of this host at run time.
 enum class RuleSwitch : uint8_t { enabled, draining, disabled };
 
+class Administration;
+
 class Daemon {
  public:
   Daemon(DaemonPaths paths, Config config);
@@ -67,6 +69,18 @@ class Daemon {
   // docs/control.md
   [[nodiscard]] nlohmann::json answer(const nlohmann::json& request, const Peer& peer);
 
+  // For administration.cc. On any thread, without the lock.
+  [[nodiscard]] nlohmann::json answer_here(const nlohmann::json& request);
+  [[nodiscard]] Config config() const;
+  [[nodiscard]] const DaemonPaths& paths() const { return paths_; }
+  [[nodiscard]] Protocol& protocol() { return *protocol_; }
+  [[nodiscard]] EventLog& events() const { return events_; }
+  [[nodiscard]] uint32_t newest_generation();
+  void set_generation(uint32_t generation);
+  void expect_change(bool expected);
+  void change_failed(const std::string& why);
+  [[nodiscard]] Result<Config> judge_file(const std::string& path) const;
+
  private:
   // daemon.cc
   [[nodiscard]] core::Settings settings_of(const Config& config) const;
@@ -86,7 +100,13 @@ class Daemon {
   [[nodiscard]] KeySet keys_in_signing_order();
   void lose_interface();
   [[nodiscard]] bool regain_interface(const AdapterFacts& facts);
+  // daemon_change.cc
   void keep_switches(const std::vector<PortRule>& before);
+  void save_switches() const;
+  void load_switches();
+  void use_new_rules(const std::vector<PortRule>& before);
+  [[nodiscard]] Result<void> possible_at_run_time(const Config& fresh) const;
+  // daemon.cc
   [[nodiscard]] InitialState state_to_start_in() const;
   void apply_command(core::HostEvent event, Nanos drain_timeout);
   void apply_rule_switches();
@@ -125,6 +145,9 @@ class Daemon {
 
   // answers.cc, answers_rules.cc
   [[nodiscard]] Json common() const;
+  [[nodiscard]] Json drain_json(const core::Host& host, Nanos now) const;
+  [[nodiscard]] Json members_json(const core::Host& host, Nanos now) const;
+  [[nodiscard]] Json dispatch(const std::string& command, const Json& request);
   [[nodiscard]] Json query();
   [[nodiscard]] Json display();
   [[nodiscard]] Json adapter_json();
@@ -172,10 +195,12 @@ class Daemon {
   std::optional<wire::PolicyAnnouncement> switch_policy_;  // as last told in an event
   Nanos switch_changed_at_ = 0;
   bool switch_changed_in_attempt_ = false;  // the attempt under way may have met the former policy
+  uint32_t generation_ = 0;
+  std::unique_ptr<Administration> administration_;  // is told by protocol_: goes after it
   std::unique_ptr<Protocol> protocol_;
   std::unique_ptr<BindAttempt> attempt_;  // asks protocol_ for peers: goes first
   mutable EventLog events_;
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   ConvergenceHistory history_;
   bool active_member_ = false;  // on the protocol thread
   std::array<uint64_t, wire::kRefusalCount> refused_reported_{};

@@ -99,6 +99,13 @@ namespace nlb {
     "\"bind\" in [host] does without it")                                                                   \
   X(receive_works, 1030, info, "Frames to the cluster MAC arrive again.", "")                               \
   X(commanded, 1031, info, "Somebody gave a command that changes something; the text says who.", "")        \
+  X(change_begun, 1040, info, "A change of the configuration on all members was asked for.", "")            \
+  X(change_made, 1041, info, "A change of the configuration on all members is in force.", "")               \
+  X(change_refused, 1042, warning,                                                                          \
+    "A change of the configuration on all members was not possible on each of them; nothing was changed.",  \
+    "do what the text says of each host, and repeat the command")                                           \
+  X(change_failed, 1043, error, "A change that all members have agreed on could not be put in force here.", \
+    "mend what the text says; it is tried again until then")                                                \
   /* nlb-vmswitch */                                                                                        \
   X(switch_started, 1100, info, "nlb-vmswitch runs.", "")                                                   \
   X(switch_stopped, 1101, info, "nlb-vmswitch ends.", "the policy stays in force")                          \

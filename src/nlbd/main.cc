@@ -20,6 +20,7 @@
 #include "datapath/pins.hh"
 #include "linux/capabilities.hh"
 #include "linux/instance_lock.hh"
+#include "nlbd/administration.hh"
 #include "nlbd/daemon.hh"
 #include "nlbd/local_config.hh"
 #include "nlbd/user_change.hh"
@@ -202,7 +203,7 @@ int main(int argc, char** argv) {
   auto control = nlb::ControlServer::listen(
       options.paths.runtime_directory + "/control.sock",
       [&](const nlohmann::json& request, const nlb::Peer& peer) { return daemon.answer(request, peer); },
-      std::move(*roles));
+      std::move(*roles), nlb::Administration::waits);
   if (!control) return complain(control.error());
   sd_notify(0, "READY=1\nSTATUS=running");
   MainLoop(daemon).run();

@@ -11,6 +11,7 @@
 #include <boost/asio/post.hpp>
 #include <chrono>
 #include <future>
+#include <map>
 #include <mutex>
 #include <numeric>
 #include <thread>
@@ -35,13 +36,15 @@ constexpr auto kFloodPause = std::chrono::milliseconds(1);
 
 class AsioProtocol final : public Protocol {
  public:
-  AsioProtocol(const ProtocolSetup& setup, Datapath& datapath, NoticeSink sink)
+  AsioProtocol(const ProtocolSetup& setup, Datapath& datapath, NoticeSink sink, RequestSink requests)
       : setup_(setup),
         datapath_(datapath),
         sink_(std::move(sink)),
+        requests_(std::move(requests)),
         codec_(setup.keys, setup.cluster_name, setup.primary_vip),
         tag_keys_(wire::tag_keys_of(setup.keys)),
-        host_(setup.settings, boottime_now()) {}
+        host_(setup.settings, boottime_now()),
+        exchange_(setup.settings.id, setup.settings.incarnation, [this](HostId id) { return line_to(id); }) {}
 
   ~AsioProtocol() override {
     asio::post(io_, [this] { io_.stop(); });
@@ -90,6 +93,18 @@ class AsioProtocol final : public Protocol {
       done.set_value();
     });
     done.get_future().wait();
+  }
+
+  void ask(HostId target, std::string text, Nanos timeout, Answered done) override {
+    asio::post(io_, [this, target, question = std::move(text), timeout, answered = std::move(done)] {
+      asked_.emplace(++token_, answered);
+      carry_out(exchange_.ask(token_, target, question, timeout, boottime_now()));
+    });
+  }
+
+  void answer(const core::MemberRequest& to, std::string text) override {
+    asio::post(io_,
+               [this, to, said = std::move(text)] { carry_out(exchange_.answer(to, said, boottime_now())); });
   }
 
   void use_keys(const KeySet& keys) override {
@@ -199,6 +214,8 @@ class AsioProtocol final : public Protocol {
                                read(timer_fd_.native_handle(), &expirations, sizeof expirations);
                            drain();
                            if (boottime_now() >= host_.next_wakeup()) perform(host_.on_tick(boottime_now()));
+                           if (boottime_now() >= exchange_.next_wakeup())
+                             carry_out(exchange_.on_tick(boottime_now()));
                            arm_timer();
                            wait_for_timer();
                          });
@@ -223,11 +240,41 @@ class AsioProtocol final : public Protocol {
       counters_.refused_from[reason] = received.source;
       return;
     }
+    if (const auto* part = std::get_if<wire::MessagePart>(&*frame)) return judge(*part, received.source);
     const auto before = host_.refusals();
     perform(host_.on_frame(*frame, boottime_now()));
     if (host_.refusals() == before) return remember_sender(*frame);
     for (std::size_t i = 0; i < wire::kRefusalCount; ++i)
       if (host_.refusals()[i] != before[i]) counters_.refused_from[i] = received.source;
+  }
+
+  // A switch that does not know the target yet sends its frames to all.
+  void judge(const wire::MessagePart& part, const MacAddress& source) {
+    if (part.target != setup_.settings.id) return;
+    const Nanos now = boottime_now();
+    if (const auto refusal = host_.judge_message(part, now)) {
+      ++counters_.refused[static_cast<std::size_t>(*refusal)];
+      counters_.refused_from[static_cast<std::size_t>(*refusal)] = source;
+      return;
+    }
+    carry_out(exchange_.on_part(part, now));
+  }
+
+  [[nodiscard]] std::optional<core::Exchange::Line> line_to(HostId id) const {
+    if (!host_.hears(id, boottime_now())) return std::nullopt;
+    const auto& peer = host_.peers()[id];
+    return core::Exchange::Line{peer.incarnation, static_cast<uint32_t>(peer.sequence)};
+  }
+
+  void carry_out(core::Exchange::Output output) {
+    for (const wire::MessagePart& part : output.sends)
+      say({core::Send::To::peer, host_.peers()[part.target].heartbeat.adapter_mac, part});
+    for (const core::MemberRequest& request : output.requests) requests_(request);
+    for (core::MemberAnswer& answer : output.answers) {
+      const auto asked = asked_.extract(answer.token);
+      asked.mapped()(std::move(answer.text));
+    }
+    arm_timer();
   }
 
   // The core has taken this frame: its sender needs no budget from now on.
@@ -247,7 +294,7 @@ class AsioProtocol final : public Protocol {
   }
 
   void arm_timer() {
-    const Nanos at = std::max<Nanos>(host_.next_wakeup(), 1);
+    const Nanos at = std::max<Nanos>(std::min(host_.next_wakeup(), exchange_.next_wakeup()), 1);
     if (at == armed_for_) return;
     armed_for_ = at;
     itimerspec spec{};
@@ -309,10 +356,14 @@ class AsioProtocol final : public Protocol {
   ProtocolSetup setup_;
   Datapath& datapath_;
   NoticeSink sink_;
+  RequestSink requests_;
   wire::Codec codec_;
   std::vector<wire::TagKey> tag_keys_;
   std::array<uint64_t, kMaxHosts + 1> believed_{};  // incarnations, by sender
   core::Host host_;
+  core::Exchange exchange_;
+  uint64_t token_ = 0;
+  std::map<uint64_t, Answered> asked_;
   std::unique_ptr<FrameSocket> frames_, arp_;
   asio::io_context io_{1}, scan_io_{1};
   asio::posix::stream_descriptor frames_fd_{io_}, arp_fd_{io_}, timer_fd_{io_};
@@ -331,8 +382,8 @@ class AsioProtocol final : public Protocol {
 }  // namespace
 
 Result<std::unique_ptr<Protocol>> Protocol::start(const ProtocolSetup& setup, Datapath& datapath,
-                                                  NoticeSink sink) {
-  auto protocol = std::make_unique<AsioProtocol>(setup, datapath, std::move(sink));
+                                                  NoticeSink sink, RequestSink requests) {
+  auto protocol = std::make_unique<AsioProtocol>(setup, datapath, std::move(sink), std::move(requests));
   if (auto opened = protocol->open(); !opened) return tl::unexpected(opened.error());
   return protocol;
 }

@@ -8,6 +8,7 @@
 #include <string>
 
 #include "base/result.hh"
+#include "core/exchange.hh"
 #include "core/host.hh"
 #include "datapath/datapath.hh"
 #include "linux/frame_socket.hh"
@@ -37,9 +38,10 @@ class Protocol {
  public:
   // Called on the protocol thread; must be quick.
   using NoticeSink = std::function<void(const core::Notice&)>;
+  using RequestSink = std::function<void(const core::MemberRequest&)>;
 
   [[nodiscard]] static Result<std::unique_ptr<Protocol>> start(const ProtocolSetup& setup, Datapath& datapath,
-                                                               NoticeSink sink);
+                                                               NoticeSink sink, RequestSink requests);
   virtual ~Protocol() = default;  // stops and joins
 
   // Runs `work` on the protocol thread with the core and the present time; carries out what it returns;
@@ -47,6 +49,10 @@ class Protocol {
   using Work = std::function<core::Actions(core::Host&, Nanos now)>;
   virtual void call(const Work& work) = 0;
   virtual void inspect(const std::function<void(const core::Host&, Nanos now)>& look) = 0;
+  // Asks another member; `done` is called once, on the protocol thread. Returns at once.
+  using Answered = std::function<void(Result<std::string>)>;
+  virtual void ask(HostId target, std::string text, Nanos timeout, Answered done) = 0;
+  virtual void answer(const core::MemberRequest& to, std::string text) = 0;
   // New keys or another source MAC, without a gap.
   virtual void use_keys(const KeySet& keys) = 0;
   virtual void use_source(const MacAddress& source) = 0;

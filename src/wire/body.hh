@@ -15,9 +15,11 @@ namespace nlb::wire {
 // frame that we would refuse is never sent.
 [[nodiscard]] bool in_range(const Heartbeat& heartbeat);
 [[nodiscard]] bool in_range(const HeldPart& part);
+[[nodiscard]] bool in_range(const MessagePart& part);
 
 void write_body(Writer& to, const Heartbeat& heartbeat);
 void write_body(Writer& to, const HeldPart& part);
+void write_body(Writer& to, const MessagePart& part);
 
 // Only for bytes whose signature has been verified. `minor` is the sender's minor version: a newer one may
 // have appended fields, which are skipped; an older one lacks those that this version appends.
@@ -25,5 +27,7 @@ void write_body(Writer& to, const HeldPart& part);
                                                               const Header& header, uint8_t minor);
 [[nodiscard]] tl::expected<HeldPart, Refusal> read_held_part(std::span<const uint8_t> body,
                                                              const Header& header, uint8_t minor);
+[[nodiscard]] tl::expected<MessagePart, Refusal> read_message_part(std::span<const uint8_t> body,
+                                                                   const Header& header, uint8_t minor);
 
 }  // namespace nlb::wire

@@ -96,6 +96,8 @@ Codec& Codec::operator=(Codec&&) noexcept = default;
 std::vector<uint8_t> Codec::encode(const Frame& frame) const {
   if (const auto* heartbeat = std::get_if<Heartbeat>(&frame))
     return impl_->encode(*heartbeat, FrameType::heartbeat);
+  if (const auto* part = std::get_if<MessagePart>(&frame))
+    return impl_->encode(*part, FrameType::message_part);
   return impl_->encode(std::get<HeldPart>(frame), FrameType::held_part);
 }
 
@@ -121,6 +123,8 @@ tl::expected<Frame, Refusal> Codec::decode(std::span<const uint8_t> payload) con
       return read_heartbeat(body, envelope.header, envelope.minor);
     case FrameType::held_part:
       return read_held_part(body, envelope.header, envelope.minor);
+    case FrameType::message_part:
+      return read_message_part(body, envelope.header, envelope.minor);
   }
   return tl::unexpected(Refusal::bad_field);
 }

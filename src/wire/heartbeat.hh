@@ -115,7 +115,22 @@ struct HeldPart {
   bool operator==(const HeldPart&) const = default;
 };
 
-using Frame = std::variant<Heartbeat, HeldPart>;
+// Part n of m of what one member asks another, or of the answer: docs/protocol/administration.md.
+struct MessagePart {
+  enum class Kind : uint8_t { request = 1, answer = 2, receipt = 3 };  // receipt: heard, no answer yet
+  Header header;  // its sequence counts messages alone and is not judged: `echo` and `number` are
+  Kind kind = Kind::request;
+  HostId target = 0;
+  uint64_t target_incarnation = 0;
+  uint32_t echo = 0;            // low 32 bits of the target's newest heartbeat that the sender has heard
+  uint32_t number = 0;          // of the exchange; grows within the asking host's incarnation, never 0
+  uint8_t part = 0, parts = 1;  // part 0..parts-1; each but the last is full
+  uint64_t have = 0;            // parts of the other direction's message that the sender has: bit n = part n
+  std::vector<uint8_t> data;
+  bool operator==(const MessagePart&) const = default;
+};
+
+using Frame = std::variant<Heartbeat, HeldPart, MessagePart>;
 
 // Why a frame was refused. One list: code, counter and text. Append only.
 #define NLB_REFUSALS(X)                                                           \

@@ -10,7 +10,7 @@
 
 namespace nlb::wire {
 
-enum class FrameType : uint8_t { heartbeat = 1, held_part = 2 };
+enum class FrameType : uint8_t { heartbeat = 1, held_part = 2, message_part = 3 };
 
 inline constexpr uint32_t kMagic = 0x4f4e4c42;  // "ONLB"
 inline constexpr std::size_t kKeyIdBytes = 8;
@@ -42,6 +42,13 @@ inline constexpr std::size_t kBitmapBytes = kBucketCount / 8;
 inline constexpr uint8_t kNoSlot = 0xff;  // in the place of a second slot that is not there
 inline constexpr std::size_t kMaxHeldParts = (kMaxSlots + kMaxSlotsPerPart - 1) / kMaxSlotsPerPart;
 
+// Kind 1, target 1, part 1, parts 1, length 2, reserved 2, number 4, echo 4, target's incarnation 8, have 8.
+// What is shorter than the smallest frame is filled up.
+inline constexpr std::size_t kMessageFixedBytes = 1 + 1 + 1 + 1 + 2 + 2 + 4 + 4 + 8 + 8;
+inline constexpr std::size_t kMaxChunkBytes = 1400;
+inline constexpr std::size_t kMinChunkRoom = kHeartbeatFixedBytes - kMessageFixedBytes;
+inline constexpr std::size_t kMaxMessageParts = 64;  // as many as `have` has bits
+
 inline constexpr std::size_t kEnvelopeBytes = kHeaderBytes + kSignatureBytes;
 inline constexpr std::size_t kMinFrameBytes = kEnvelopeBytes + kHeartbeatFixedBytes;  // hears nobody
 inline constexpr std::size_t kMaxHeartbeatBytes =
@@ -53,6 +60,8 @@ static_assert(kHeaderBytes == 44 && kHeartbeatFixedBytes == 144 && kPeerBytes ==
               "docs/protocol/heartbeat.md draws these");
 static_assert(kMaxHeartbeatBytes <= kMaxPayloadBytes, "64 hosts fit one frame");
 static_assert(kMaxHeldBytes <= kMaxPayloadBytes, "two whole bitmaps fit one frame");
+static_assert(kMessageFixedBytes == 32 &&
+              kEnvelopeBytes + kMessageFixedBytes + kMaxChunkBytes + kAppendedBytes <= kMaxPayloadBytes);
 static_assert(kMaxPayloadBytes <= kMinMtu);
 static_assert(kMinFrameBytes <= kEnvelopeBytes + kHeldFixedBytes + kBitmapBytes);
 static_assert(kMaxHosts <= 64 && kMaxSlots < kNoSlot && kMaxHeldParts == 33);

@@ -23,8 +23,8 @@ Refusal refusal_of(std::span<const uint8_t> bytes, const Codec& receiver = codec
 }
 
 TEST(Codec, ReturnsWhatWasSaid) {
-  for (const Frame& frame :
-       {Frame(sample_heartbeat()), Frame(fullest_heartbeat()), Frame(sample_held_part())}) {
+  for (const Frame& frame : {Frame(sample_heartbeat()), Frame(fullest_heartbeat()), Frame(sample_held_part()),
+                             Frame(sample_message_part())}) {
     const auto bytes = codec().encode(frame);
     const auto decoded = codec().decode(bytes);
     ASSERT_TRUE(decoded.has_value()) << name_of(decoded.error());
@@ -47,7 +47,8 @@ RC_GTEST_PROP(CodecProperty, AnyFlippedBitIsRefused, ()) {
 }
 
 TEST(Codec, RefusesEverySingleFlippedBitOfOneFrame) {
-  for (const Frame& frame : {Frame(sample_heartbeat()), Frame(sample_held_part())}) {
+  for (const Frame& frame :
+       {Frame(sample_heartbeat()), Frame(sample_held_part()), Frame(sample_message_part())}) {
     auto bytes = codec().encode(frame);
     for (std::size_t bit = 0; bit < bytes.size() * 8; ++bit) {
       bytes[bit / 8] = static_cast<uint8_t>(bytes[bit / 8] ^ 1u << bit % 8);

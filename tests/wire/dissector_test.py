@@ -27,12 +27,17 @@ HEARTBEAT_FIELDS = {
 HELD_FIELDS = {"type": 2, "sender": "sender", "incarnation": "incarnation", "sequence": "sequence",
                "view": "view",
                "held.generation": "generation", "held.part": "part", "held.parts": "parts"}
+MESSAGE_FIELDS = {"type": 3, "sender": "sender", "incarnation": "incarnation", "sequence": "sequence",
+                  "message.kind": "kind", "message.target": "target", "message.part": "part",
+                  "message.parts": "parts", "message.number": "number", "message.echo": "echo",
+                  "message.target_incarnation": "target_incarnation", "message.have": "have"}
 PEER_FIELDS = {"id": "id", "phase": "phase", "accused": "accused", "held_generation": "held_generation",
                "incarnation": "incarnation", "sequence": "sequence", "view": "view"}
 FLAG_FIELDS = ["fresh", "leaving", "restarting", "to_cluster_mac", "ask", "unhealthy", "alone"]
 OTHERS = ["magic", "version.major", "version.minor", "length", "key_id", "cluster_id", "signature", "tag",
           "peer_count", "adapter_mac", "dedicated_ip", "dedicated_ipv6", "offer", "held.slot",
-          "held.slot_count", "held.bucket_count", "held.bitmap", "appended", "damaged"]
+          "held.slot_count", "held.bucket_count", "held.bitmap", "message.length", "message.data", "appended",
+          "damaged"]
 
 # of policy announcements, as their vectors' file describes them
 DECLARED = {"magic": "ONLP", "version.major": "1", "version.minor": "0", "length": "76", "host": "kvm7",
@@ -117,6 +122,16 @@ def check_held(row, frame):
     expect("bitmaps", row["held.bitmap"].split(","), [oracle.bitmap(b).hex() for _, b in frame["slots"]])
 
 
+def check_message(row, frame):
+    for field, source in MESSAGE_FIELDS.items():
+        expect(field, numbers(row[field]), [source if isinstance(source, int) else frame[source]])
+    expect("length", int(row["message.length"]), len(frame["data"]))
+    expect("data", row["message.data"], frame["data"].hex())
+
+
+CHECKS = {"heartbeat": check_heartbeat, "held_part": check_held, "message_part": check_message}
+
+
 def check_announcements(directory):
     with open(ANNOUNCEMENTS, encoding="ascii") as file:
         vectors = dict(line.split() for line in file if not line.startswith("#"))
@@ -144,7 +159,7 @@ def main():
     payloads = [bytes.fromhex(line) for line in encoded.stdout.split()]
     newer = oracle.envelope(frames[0], oracle.body_of(frames[0]) + b"\xab\xcd", minor=1)
     cut = payloads[1][:-40]
-    fields = (list(dict.fromkeys([*HEARTBEAT_FIELDS, *HELD_FIELDS]))
+    fields = (list(dict.fromkeys([*HEARTBEAT_FIELDS, *HELD_FIELDS, *MESSAGE_FIELDS]))
               + ["peer." + field for field in PEER_FIELDS]
               + ["flags." + field for field in FLAG_FIELDS] + OTHERS)
     with tempfile.TemporaryDirectory() as directory:
@@ -154,7 +169,7 @@ def main():
     assert len(rows) == len(frames) + 3, f"{len(rows)} rows"
     for row, frame, data in zip(rows, frames, payloads):
         check_common(row, data)
-        (check_heartbeat if frame["frame"] == "heartbeat" else check_held)(row, frame)
+        CHECKS[frame["frame"]](row, frame)
     expect("appended by a newer minor", rows[-3]["appended"], "abcd")
     assert rows[-2]["damaged"], "a cut frame is not called damaged"
     expect("the tag", [row["tag"] for row in rows], [""] * (len(rows) - 1) + [TAG.hex()])

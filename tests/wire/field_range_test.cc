@@ -45,7 +45,7 @@ TEST(FieldRange, OfTheHeader) {
   EXPECT_EQ(after(frame, {{kSender, 64}}), std::nullopt);
   EXPECT_EQ(after(frame, {{kSender, 65}}), Refusal::bad_field);
   EXPECT_EQ(after(frame, {{kType, 0}}), Refusal::bad_field);
-  EXPECT_EQ(after(frame, {{kType, 3}}), Refusal::bad_field);
+  EXPECT_EQ(after(frame, {{kType, 4}}), Refusal::bad_field);
   EXPECT_EQ(after(frame, {{kReserved, 0xff}}), std::nullopt) << "reserved bits are ignored";
 }
 
@@ -99,6 +99,32 @@ TEST(FieldRange, OfTheHeldPart) {
   EXPECT_EQ(after(frame, {{kSlots, 65}}), Refusal::bad_field) << "the same slot twice";
 }
 
+TEST(FieldRange, OfTheMessagePart) {
+  constexpr std::size_t kKind = kBody, kTarget = kBody + 1, kIndex = kBody + 2, kCount = kBody + 3,
+                        kLength = kBody + 4, kNumber = kBody + 8;
+  const Frame frame = sample_message_part();  // part 0 of 2, full
+  EXPECT_EQ(after(frame, {}), std::nullopt);
+  EXPECT_EQ(after(frame, {{kSender, 0}}), Refusal::bad_field);
+  EXPECT_EQ(after(frame, {{kKind, 0}}), Refusal::bad_field);
+  EXPECT_EQ(after(frame, {{kKind, 4}}), Refusal::bad_field);
+  EXPECT_EQ(after(frame, {{kKind, 3}}), Refusal::bad_field) << "a receipt has no data";
+  EXPECT_EQ(after(frame, {{kTarget, 0}}), Refusal::bad_field);
+  EXPECT_EQ(after(frame, {{kTarget, 65}}), Refusal::bad_field);
+  EXPECT_EQ(after(frame, {{kIndex, 2}}), Refusal::bad_field) << "part 2 of 2, counted from 0";
+  EXPECT_EQ(after(frame, {{kCount, 0}}), Refusal::bad_field);
+  EXPECT_EQ(after(frame, {{kCount, 64}}), std::nullopt);
+  EXPECT_EQ(after(frame, {{kCount, 65}}), Refusal::bad_field);
+  EXPECT_EQ(after(frame, {{kNumber + 3, 0}}), Refusal::bad_field);
+  EXPECT_EQ(after(frame, {{kLength + 1, 0x79}}), Refusal::bad_length) << "one octet more than there is";
+  EXPECT_EQ(after(frame, {{kLength, 0xff}}), Refusal::bad_length);
+  MessagePart one = sample_message_part();
+  one.parts = 1;
+  one.data.resize(3);  // filled up to the smallest frame
+  EXPECT_EQ(after(Frame(one), {{kLength + 1, 112}}), std::nullopt);
+  EXPECT_EQ(after(Frame(one), {{kLength + 1, 113}}), Refusal::bad_length);
+  EXPECT_EQ(after(Frame(one), {{kCount, 2}}), Refusal::bad_field) << "not the last, and not full";
+}
+
 TEST(FieldRange, IgnoresUnknownFlagsAndPeerBits) {
   const Frame frame = sample_heartbeat();
   auto bytes = unsigned_bytes(frame);
@@ -120,10 +146,11 @@ RC_GTEST_PROP(FieldRangeProperty, SignedNoiseIsReadSafely, ()) {
 }
 
 TEST(MinorVersion, ANewerOneMayAppendToTheBody) {
-  for (const Frame& frame : {Frame(sample_heartbeat()), Frame(sample_held_part())}) {
+  for (const Frame& frame :
+       {Frame(sample_heartbeat()), Frame(sample_held_part()), Frame(sample_message_part())}) {
     auto bytes = unsigned_bytes(frame);
     bytes[kMinor] = kVersionMinor + 1;
-    bytes.insert(bytes.end(), 100, 0xab);
+    bytes.insert(bytes.end(), 4, 0xab);
     const auto decoded = decode(signed_again(bytes));
     ASSERT_TRUE(decoded.has_value());
     EXPECT_TRUE(*decoded == frame);

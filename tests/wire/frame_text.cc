@@ -97,6 +97,16 @@ std::string text_of_held_part(const HeldPart& part) {
   return text;
 }
 
+std::string text_of_message_part(const MessagePart& part) {
+  std::string text = fmt::format(
+      "frame message_part\nsender {}\nincarnation {}\nsequence {}\nkind {}\ntarget {}\npart {}\nparts {}\n",
+      part.header.sender, part.header.incarnation, part.header.sequence, static_cast<unsigned>(part.kind),
+      part.target, part.part, part.parts);
+  return text + fmt::format("number {}\necho {}\ntarget_incarnation {}\nhave {}\ndata {}\n", part.number,
+                            part.echo, part.target_incarnation, part.have,
+                            part.data.empty() ? "none" : hex_of(part.data));
+}
+
 PeerReport read_peer(std::istream& in) {
   unsigned id = 0, phase = 0, accused = 0;
   PeerReport peer;
@@ -163,9 +173,46 @@ bool read_line(const std::string& name, std::istream& in, HeldPart& to) {
   return !in.fail();
 }
 
+bool read_line(const std::string& name, std::istream& in, MessagePart& to) {
+  if (name == "data") {
+    std::string hex;
+    in >> hex;
+    if (hex != "none") to.data = bytes_of_hex(hex);
+    return !in.fail();
+  }
+  uint64_t value = 0;
+  in >> value;
+  if (name == "sender")
+    to.header.sender = static_cast<HostId>(value);
+  else if (name == "incarnation")
+    to.header.incarnation = value;
+  else if (name == "sequence")
+    to.header.sequence = value;
+  else if (name == "kind")
+    to.kind = static_cast<MessagePart::Kind>(value);
+  else if (name == "target")
+    to.target = static_cast<HostId>(value);
+  else if (name == "part")
+    to.part = static_cast<uint8_t>(value);
+  else if (name == "parts")
+    to.parts = static_cast<uint8_t>(value);
+  else if (name == "number")
+    to.number = static_cast<uint32_t>(value);
+  else if (name == "echo")
+    to.echo = static_cast<uint32_t>(value);
+  else if (name == "target_incarnation")
+    to.target_incarnation = value;
+  else if (name == "have")
+    to.have = value;
+  else
+    return false;
+  return !in.fail();
+}
+
 }  // namespace
 
 std::string text_of_frame(const Frame& frame) {
+  if (const auto* part = std::get_if<MessagePart>(&frame)) return text_of_message_part(*part);
   if (const auto* heartbeat = std::get_if<Heartbeat>(&frame)) return text_of_heartbeat(*heartbeat);
   return text_of_held_part(std::get<HeldPart>(frame));
 }
@@ -178,7 +225,10 @@ std::optional<Frame> read_frame_text(std::istream& in) {
     words >> name;
     if (name == "frame") {
       words >> kind;
-      frame = kind == "heartbeat" ? Frame(Heartbeat{}) : Frame(HeldPart{});
+      if (kind == "message_part")
+        frame = MessagePart{};
+      else
+        frame = kind == "heartbeat" ? Frame(Heartbeat{}) : Frame(HeldPart{});
       continue;
     }
     if (!frame) return std::nullopt;

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A second, independent reading of docs/protocol/heartbeat.md, in another language and with no shared code.
+"""A second, independent reading of docs/protocol/heartbeat.md and administration.md, in another language and
+with no shared code.
 
 `oracle.py vectors` prints docs/protocol/heartbeat-vectors.txt. Frames are dictionaries whose keys are the
 names that the vectors use.
@@ -17,6 +18,8 @@ HEADER = struct.Struct("!4sBBBBHH8s8sQQ")
 FIXED = struct.Struct("!HBBIQQBBHHHIIIIIHH16s6sH64s")
 PEER = struct.Struct("!BBHIII")
 HELD = struct.Struct("!IHHHBBBBH")
+MESSAGE = struct.Struct("!BBBBHHIIQQ")
+LARGEST_CHUNK, SMALLEST_ROOM, MOST_PARTS = 1400, 112, 64
 SMALLEST, LARGEST = 204, 1500
 
 FIXED_NAMES = ["flags", "state", "phase", "view", "view_members", "view_digest", "mode", "peer_count",
@@ -29,6 +32,9 @@ TEXT_ORDER = ["sender", "incarnation", "sequence", "flags", "state", "phase", "v
               "dedicated_ip", "adapter_mac", "offers"]
 PEER_ORDER = ["id", "phase", "accused", "held_generation", "incarnation", "sequence", "view"]
 HELD_ORDER = ["sender", "incarnation", "sequence", "view", "generation", "part", "parts"]
+MESSAGE_ORDER = ["sender", "incarnation", "sequence", "kind", "target", "part", "parts", "number", "echo",
+                 "target_incarnation", "have", "data"]
+ORDERS = {"heartbeat": TEXT_ORDER, "held_part": HELD_ORDER, "message_part": MESSAGE_ORDER}
 
 
 def address16(text):
@@ -67,6 +73,11 @@ def body_of(frame):
             body += PEER.pack(peer["id"], peer["phase"] | peer["accused"] << 2, peer["held_generation"],
                               peer["incarnation"], peer["sequence"], peer["view"])
         return body
+    if frame["frame"] == "message_part":
+        data = frame["data"]
+        fixed = MESSAGE.pack(frame["kind"], frame["target"], frame["part"], frame["parts"], len(data), 0,
+                             frame["number"], frame["echo"], frame["target_incarnation"], frame["have"])
+        return fixed + data + bytes(max(0, SMALLEST_ROOM - len(data)))
     numbers = [number for number, _ in frame["slots"]]
     second = numbers[1] if len(numbers) == 2 else 0xff
     body = HELD.pack(frame["view"], frame["generation"], frame["part"], frame["parts"], len(numbers),
@@ -75,7 +86,7 @@ def body_of(frame):
 
 
 def envelope(frame, body, key=KEY, minor=0, kind=None):
-    kind = kind or {"heartbeat": 1, "held_part": 2}[frame["frame"]]
+    kind = kind or {"heartbeat": 1, "held_part": 2, "message_part": 3}[frame["frame"]]
     total = HEADER.size + len(body) + 16
     data = HEADER.pack(b"ONLB", 1, minor, kind, frame["sender"], total, 0, key_id(key),
                        cluster_id(CLUSTER_NAME, PRIMARY_VIP), frame["incarnation"], frame["sequence"]) + body
@@ -107,11 +118,10 @@ def decode(payload):
     require(key == key_id(KEY), "unknown_key")
     require(SMALLEST <= total <= len(payload), "bad_length")
     require(hmac.compare_digest(sign(payload[:total - 16]), payload[total - 16:total]), "bad_signature")
-    require(kind in (1, 2), "bad_field")
+    require(kind in (1, 2, 3), "bad_field")
     frame = {"sender": sender, "incarnation": incarnation, "sequence": sequence}
     body = payload[HEADER.size:total - 16]
-    reader = decode_heartbeat if kind == 1 else decode_held
-    reader(body, minor, frame)
+    {1: decode_heartbeat, 2: decode_held, 3: decode_message}[kind](body, minor, frame)
     require(1 <= sender <= HOSTS, "bad_field")
     return frame
 
@@ -155,6 +165,24 @@ def decode_held(body, minor, frame):
     require(first < SLOTS and (count == 1 or first < second < SLOTS), "bad_field")
 
 
+def decode_message(body, minor, frame):
+    frame["frame"] = "message_part"
+    require(len(body) >= MESSAGE.size + SMALLEST_ROOM, "bad_length")
+    kind, target, part, parts, length, _, number, echo, target_incarnation, have = MESSAGE.unpack_from(body)
+    end = MESSAGE.size + max(length, SMALLEST_ROOM)
+    require(len(body) == end or (minor > 0 and len(body) > end), "bad_length")
+    frame.update(kind=kind, target=target, part=part, parts=parts, number=number, echo=echo,
+                 target_incarnation=target_incarnation, have=have,
+                 data=body[MESSAGE.size:MESSAGE.size + length])
+    require(1 <= kind <= 3 and 1 <= target <= HOSTS and number > 0, "bad_field")
+    require(1 <= parts <= MOST_PARTS and part < parts, "bad_field")
+    if kind == 3:
+        require(parts == 1 and length == 0, "bad_field")
+    elif part + 1 < parts:
+        require(length == LARGEST_CHUNK, "bad_field")
+    require(length <= LARGEST_CHUNK, "bad_field")
+
+
 def ranges(buckets):
     parts, first = [], None
     for bucket in buckets:
@@ -169,10 +197,9 @@ def ranges(buckets):
 
 def text(frame):
     lines = ["frame " + frame["frame"]]
-    order = TEXT_ORDER if frame["frame"] == "heartbeat" else HELD_ORDER
-    for name in order:
+    for name in ORDERS[frame["frame"]]:
         value = frame[name]
-        lines.append(f"{name} {value.hex() if isinstance(value, bytes) else value}")
+        lines.append(f"{name} {(value.hex() or 'none') if isinstance(value, bytes) else value}")
     for peer in frame.get("peers", []):
         lines.append("peer " + " ".join(str(peer[name]) for name in PEER_ORDER))
     for number, buckets in frame.get("slots", []):
@@ -207,6 +234,14 @@ def held_part(slots, **changes):
     return frame
 
 
+def message_part(**changes):
+    frame = {"frame": "message_part", "sender": 1, "incarnation": 0x6000000012345678, "sequence": 3,
+             "kind": 1, "target": 2, "part": 0, "parts": 1, "number": 7, "echo": 1043,
+             "target_incarnation": 0x6000000087654321, "have": 0, "data": b'{"command":"query"}'}
+    frame.update(changes)
+    return frame
+
+
 def example_digests():
     vips = sorted([address16("2001:db8::64"), address16("10.77.0.100")])
     rule = struct.Struct("!16sHHBBBI")
@@ -235,6 +270,13 @@ def vector_frames():
         ("held: three buckets of one rule", held_part([(0, [0, 9, 4095])])),
         ("held: two slots, one of them whole", held_part([(63, [1, 2, 3, 512]), (65, list(range(BUCKETS)))],
                                                          part=32, parts=33)),
+        ("message: a request", message_part()),
+        ("message: heard, no answer yet",
+         message_part(sender=2, incarnation=0x6000000087654321, kind=3, target=1, have=1, data=b"",
+                      target_incarnation=0x6000000012345678)),
+        ("message: the first of two parts of an answer",
+         message_part(sender=64, kind=2, target=64, parts=2, number=2**32 - 1, echo=2**32 - 1, have=2**64 - 1,
+                      target_incarnation=2**64 - 1, data=bytes(range(200)) * 7)),
     ]
 
 
@@ -243,6 +285,7 @@ PREAMBLE = """# Test vectors of the heartbeat protocol, version 1.0 (docs/protoc
 # read by tests/wire/vectors_test.cc.
 # Numbers are decimal; addresses, offers and bytes are hexadecimal; several "bytes" lines are one string.
 # peer: id, phase, accused, held generation, incarnation, sequence, view. slot: number, buckets.
+# data: hexadecimal, or none.
 """
 
 

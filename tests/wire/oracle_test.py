@@ -53,8 +53,19 @@ def any_held_part():
                             parts=parts)
 
 
+def any_message_part():
+    kind, parts = draw.randint(1, 3), draw.randint(1, 64)
+    parts = 1 if kind == 3 else parts
+    part = draw.randrange(parts)
+    length = 1400 if part + 1 < parts else draw.choice([0, 1, 111, 112, 113, 1400, draw.randint(0, 1400)])
+    return oracle.message_part(
+        sender=draw.randint(1, 64), incarnation=bits(64), sequence=bits(64), kind=kind,
+        target=draw.randint(1, 64), part=part, parts=parts, number=draw.randint(1, 2**32 - 1), echo=bits(32),
+        target_incarnation=bits(64), have=bits(64), data=draw.randbytes(0 if kind == 3 else length))
+
+
 def any_frame():
-    return any_heartbeat() if draw.random() < 0.8 else any_held_part()
+    return draw.choices([any_heartbeat, any_held_part, any_message_part], [70, 15, 15])[0]()
 
 
 def compare_frames():

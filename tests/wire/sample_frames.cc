@@ -112,6 +112,24 @@ HeldPart draw_held_part() {
   return part;
 }
 
+MessagePart draw_message_part() {
+  MessagePart part;
+  part.header = any_header();
+  part.kind = static_cast<MessagePart::Kind>(within<uint8_t>(1, 3));
+  part.target = within<HostId>(1, kMaxHosts);
+  part.target_incarnation = whole<uint64_t>();
+  part.echo = whole<uint32_t>();
+  part.number = within<uint32_t>(1, 0xfffffffe);
+  part.have = whole<uint64_t>();
+  if (part.kind == MessagePart::Kind::receipt) return part;
+  part.parts = within<uint8_t>(1, kMaxMessageParts);
+  part.part = within<uint8_t>(0, static_cast<uint8_t>(part.parts - 1));
+  const bool last = part.part + 1 == part.parts;
+  part.data.resize(last ? within<uint16_t>(0, kMaxChunkBytes) : kMaxChunkBytes);
+  for (uint8_t& octet : part.data) octet = static_cast<uint8_t>(part.data.size() + part.echo);
+  return part;
+}
+
 }  // namespace
 
 KeySet sample_keys(uint8_t first_octet) {
@@ -171,6 +189,21 @@ HeldPart sample_held_part() {
   return part;
 }
 
+MessagePart sample_message_part() {
+  MessagePart part;
+  part.header = {1, 0x6000000012345678, 3};
+  part.target = 2;
+  part.target_incarnation = 0x6000000087654321;
+  part.echo = 1043;
+  part.number = 7;
+  part.parts = 2;
+  part.data.assign(kMaxChunkBytes, 'x');
+  return part;
+}
+
+rc::Gen<MessagePart> any_message_part() {
+  return rc::gen::exec(draw_message_part);
+}
 rc::Gen<Heartbeat> any_heartbeat() {
   return rc::gen::exec(draw_heartbeat);
 }
@@ -179,7 +212,8 @@ rc::Gen<HeldPart> any_held_part() {
 }
 rc::Gen<Frame> any_frame() {
   return rc::gen::oneOf(rc::gen::map(any_heartbeat(), [](Heartbeat h) { return Frame(std::move(h)); }),
-                        rc::gen::map(any_held_part(), [](HeldPart p) { return Frame(std::move(p)); }));
+                        rc::gen::map(any_held_part(), [](HeldPart p) { return Frame(std::move(p)); }),
+                        rc::gen::map(any_message_part(), [](MessagePart p) { return Frame(std::move(p)); }));
 }
 
 }  // namespace nlb::wire

@@ -13,9 +13,11 @@ namespace nlb::wire {
 [[nodiscard]] Heartbeat sample_heartbeat();
 [[nodiscard]] Heartbeat fullest_heartbeat();  // 64 peers, every field at its largest
 [[nodiscard]] HeldPart sample_held_part();
+[[nodiscard]] MessagePart sample_message_part();
 
 [[nodiscard]] rc::Gen<Heartbeat> any_heartbeat();
 [[nodiscard]] rc::Gen<HeldPart> any_held_part();
+[[nodiscard]] rc::Gen<MessagePart> any_message_part();
 [[nodiscard]] rc::Gen<Frame> any_frame();
 
 }  // namespace nlb::wire

@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: Apache-2.0
--- Wireshark dissector of OpenNLB's heartbeats (EtherType 0x88B5) and policy announcements (0x88B6). The
--- formats: docs/protocol/heartbeat.md and policy-announcement.md.
+-- Wireshark dissector of OpenNLB's heartbeats and messages (EtherType 0x88B5) and policy announcements
+-- (0x88B6). The formats: docs/protocol/heartbeat.md, administration.md and policy-announcement.md.
 -- Heartbeats are signed, not encrypted, so no key is needed; whether the signature is good is not checked.
 -- Use: wireshark -X lua_script:opennlb.lua, or copy this file into the personal plugin folder.
 
@@ -9,9 +9,11 @@ local opennlb = Proto("opennlb", "OpenNLB Heartbeat")
 local HEADER_BYTES, SIGNATURE_BYTES, PEER_BYTES, FIXED_BYTES, HELD_BYTES = 44, 16, 16, 144, 16
 local TAG_BYTES = 8
 local BITMAP_BYTES, RULES = 512, 64
+local MESSAGE_BYTES, CHUNK_ROOM = 32, 112
 
-local types = {[1] = "heartbeat", [2] = "held part"}
+local types = {[1] = "heartbeat", [2] = "held part", [3] = "message part"}
 local states = {[0] = "stopped", "suspended", "converging", "converged", "draining", "refused"}
+local kinds = {"request", "answer", "receipt"}
 local phases = {[0] = "none", "seen", "released", "acquired"}
 local modes = {"unicast", "multicast", "igmp"}
 local offers = {[101] = "equal", [254] = "drained", [255] = "disabled"}
@@ -69,6 +71,18 @@ local f = {
   peer_incarnation = ProtoField.uint32("opennlb.peer.incarnation", "Incarnation, low 32 bits", base.HEX),
   peer_sequence = ProtoField.uint32("opennlb.peer.sequence", "Newest sequence heard, low 32 bits"),
   peer_view = ProtoField.uint32("opennlb.peer.view", "View"),
+
+  kind = ProtoField.uint8("opennlb.message.kind", "Kind", base.DEC, kinds),
+  target = ProtoField.uint8("opennlb.message.target", "Target (host id)"),
+  message_part = ProtoField.uint8("opennlb.message.part", "Part (from 0)"),
+  message_parts = ProtoField.uint8("opennlb.message.parts", "Parts"),
+  data_length = ProtoField.uint16("opennlb.message.length", "Length"),
+  number = ProtoField.uint32("opennlb.message.number", "Number of the exchange"),
+  echo = ProtoField.uint32("opennlb.message.echo", "Newest sequence heard of the target, low 32 bits"),
+  target_incarnation = ProtoField.uint64("opennlb.message.target_incarnation", "Target's incarnation",
+                                         base.HEX),
+  have = ProtoField.uint64("opennlb.message.have", "Parts that the sender has (bitmap)", base.HEX),
+  data = ProtoField.bytes("opennlb.message.data", "Data"),
 
   part = ProtoField.uint16("opennlb.held.part", "Part (from 0)"),
   slot_count = ProtoField.uint8("opennlb.held.slot_count", "Slot count"),
@@ -167,6 +181,18 @@ local function held_body(tree, tvb, at, last)
   return at + HELD_BYTES + slots * BITMAP_BYTES
 end
 
+local function message_body(tree, tvb, at, last)
+  if last - at < MESSAGE_BYTES + CHUNK_ROOM then return nil, "body shorter than a message part" end
+  local length = tvb(at + 4, 2):uint()
+  local room = math.max(length, CHUNK_ROOM)
+  if last - at < MESSAGE_BYTES + room then return nil, "fewer data than stated" end
+  add_rows(tree, tvb, at, {
+    {f.kind, 1}, {f.target, 1}, {f.message_part, 1}, {f.message_parts, 1}, {f.data_length, 2}, {nil, 2},
+    {f.number, 4}, {f.echo, 4}, {f.target_incarnation, 8}, {f.have, 8}})
+  if length > 0 then tree:add(f.data, tvb(at + MESSAGE_BYTES, length)) end
+  return at + MESSAGE_BYTES + room
+end
+
 local function add_header(tree, tvb)
   return add_rows(tree, tvb, 0, {
     {f.magic, 4}, {f.major, 1}, {f.minor, 1}, {f.type, 1}, {f.sender, 1}, {f.length, 2}, {nil, 2},
@@ -189,7 +215,7 @@ function opennlb.dissector(tvb, pinfo, root)
   local tree = root:add(opennlb, tvb())
   local at = add_header(tree, tvb)
   local total, kind = tvb(8, 2):uint(), tvb(6, 1):uint()
-  local body = ({heartbeat_body, held_body})[kind]
+  local body = ({heartbeat_body, held_body, message_body})[kind]
   local last = total - SIGNATURE_BYTES
   if total > tvb:len() or last < at or not body then
     tree:add_proto_expert_info(damaged, body and "stated length and real length differ" or "unknown type")
