@@ -28,7 +28,7 @@ static nlb_inline int nlb_read_tagged(const struct nlb_frame* frame, union nlb_t
   if (total < sizeof(*header) + NLB_HEARTBEAT_SIGNATURE_BYTES || total > NLB_HEARTBEAT_MOST_BYTES) return 0;
   offset += total;
   if (nlb_load(frame->ctx, offset - NLB_HEARTBEAT_SIGNATURE_BYTES, tagged->frame.signature,
-                     NLB_HEARTBEAT_SIGNATURE_BYTES))
+               NLB_HEARTBEAT_SIGNATURE_BYTES))
     return 0;
   if (nlb_load(frame->ctx, offset, &tag, sizeof(tag))) return 0;
   return nlb_little_endian(tag) == nlb_heartbeat_tag(key, tagged);

@@ -141,7 +141,7 @@ nlb_verdict FilterModel::judge_heartbeat(Bytes payload, Bytes source_mac) {
     const bool left = sender <= kMaxHosts && spend(NLB_BUDGET_NEWCOMER + sender);
     return left ? NLB_VERDICT_heartbeat : NLB_VERDICT_heartbeat_excess;
   }
-  const std::size_t slot = bucket_of(config_, Affinity::none, long_word(source_mac, 0), word(source_mac, 4));
+  const std::size_t slot = bucket_of(config_, Affinity::none, address_v4(source_mac, 0), word(source_mac, 4));
   const bool left = spend(NLB_BUDGET_STRANGER + slot % NLB_STRANGER_SLOTS) && spend(NLB_BUDGET_ALL_STRANGERS);
   return left ? NLB_VERDICT_heartbeat : NLB_VERDICT_heartbeat_excess;
 }

@@ -23,16 +23,16 @@ struct Invocation {
   bool wait = false;       // query --wait-converged, drainstop --wait
   bool follow = false;     // events --follow
   std::optional<double> timeout_s;
-  bool write = false;                   // vmswitch discover --write, netcfg --write
-  std::string file;                     // keygen, key, vmswitch discover, import --output, netcfg --root
-  std::string vip;                      // ip2mac
-  std::string config;                   // doctor, switch-config, netcfg
-  std::vector<std::string> words;       // vmswitch libvirt-hook, proxmox-hook; import's files; ports
-  std::string name, mode;               // import --name, --mode; switch-config --vendor
-  std::vector<std::string> interfaces;  // import --interface, switch-config --router-interface
-  std::vector<std::string> managers;    // netcfg --manager
-  std::string network_file;             // netcfg
-  int vlan = 0;                         // switch-config
+  bool write = false;                      // vmswitch discover --write, netcfg --write
+  std::string file;                        // keygen, key, vmswitch discover, import --output, netcfg --root
+  std::string vip;                         // ip2mac
+  std::string config;                      // doctor, switch-config, netcfg
+  std::vector<std::string> words;          // vmswitch libvirt-hook, proxmox-hook; import's files; ports
+  std::string name, mode;                  // import --name, --mode; switch-config --vendor
+  std::vector<std::string> interfaces;     // import --interface, switch-config --router-interface
+  std::vector<std::string> managers;       // netcfg --manager
+  std::string network_file;                // netcfg
+  int vlan = 0;                            // switch-config
   int host_id = 0;                         // invite, join
   std::string token, interface;            // join
   std::string directory = "/etc/opennlb";  // join

@@ -44,6 +44,14 @@ class Growth(unittest.TestCase):
                 judge(run_of(200, **{name: lambda n: 50 + (n > 150)}))
 
 
+    def test_of_descriptors_is_none_while_somebody_asks(self):
+        self.assertIn("40 descriptors", judge(run_of(200, descriptors=lambda n: 40 + (150 <= n < 152))))
+        with self.assertRaisesRegex(Failure, "descriptors do not stay"):
+            judge(run_of(200, descriptors=lambda n: 40 + (150 <= n < 153)))
+        with self.assertRaisesRegex(Failure, "pins do not stay"):
+            judge(run_of(200, pins=lambda n: 33 + (n == 150)))
+
+
 class Verdict(unittest.TestCase):
     def test_needs_enough_samples_after_the_warm_up(self):
         with self.assertRaisesRegex(Failure, "too few"):

@@ -9,7 +9,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "live"))
 # pylint: disable=wrong-import-position
-from growth import CONSTANT, FULL_RING, MOST_GROWTH_KB, steady_part  # noqa: E402
+from growth import CONSTANT, FULL_RING, MOST_GROWTH_KB, judge, steady_part  # noqa: E402
+from live import Failure  # noqa: E402
 
 HEAD = """# The soak: results
 
@@ -37,13 +38,20 @@ the judge finds and what it must not take for growth: `soak_growth`, in every te
 """
 
 
+def verdict_of(samples):
+    try:
+        return "ok: " + judge(samples)
+    except Failure as failure:
+        return f"FAILED: {failure}"
+
+
 def rows(result):
     samples = result["samples"]
     steady = steady_part(samples, FULL_RING)
     first, last = steady[0], samples[-1]
     growth = max(one["rss_kb"] for one in steady) - first["rss_kb"]
     kinds = Counter(one["fault"].split()[0] for one in samples)
-    yield "verdict", ("FAILED: " if result["failed"] else "ok: ") + result["verdict"]
+    yield "verdict", verdict_of(samples)
     counts = ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items()))
     yield "faults", f"{len(samples)} ({counts})"
     yield "faults after which a client failed", str(sum(bool(one["wrong"]) for one in samples))
@@ -51,7 +59,8 @@ def rows(result):
     yield "resident memory", f"{first['rss_kb']} KiB at the base line, {last['rss_kb']} KiB at the end; " \
                              f"at most {growth:+d} KiB meanwhile (allowed: {MOST_GROWTH_KB})"
     for name in CONSTANT:
-        yield name, ", ".join(map(str, sorted({one[name] for one in steady})))
+        counts = Counter(one[name] for one in steady)
+        yield name, ", ".join(f"{value} in {count} samples" for value, count in sorted(counts.items()))
     yield "changes of resident memory", ", ".join(
         f"{one['rss_kb'] - before['rss_kb']:+d} at {one['at_s']:.0f} s"
         for before, one in zip(steady, steady[1:]) if one["rss_kb"] != before["rss_kb"]) or "none"
