@@ -19,7 +19,8 @@ def steady_part(samples, warm_up_events):
 def lasting(samples, name):
     """The values of a count, without descriptors that are open for a moment."""
     window = PASSING + 1 if name == "descriptors" else 1
-    return sorted({min(one[name] for one in samples[at:at + window]) for at in range(len(samples) - window + 1)})
+    starts = range(len(samples) - window + 1)
+    return sorted({min(one[name] for one in samples[at:at + window]) for at in starts})
 
 
 def judge(samples, warm_up_events=FULL_RING):
