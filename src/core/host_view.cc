@@ -211,7 +211,8 @@ void Host::settle_view(Nanos now, const Circle& circle) {
     if ((circle.heard & bit_of(id)) && peer.heartbeat.view_digest == digest &&
         peer.heartbeat.view_members == wanted)
       stated = std::max(stated, peer.heartbeat.view);
-    readmits = readmits || (peer.accused && (circle.mutual & bit_of(id)) != 0);
+    const bool is_back = peer.accused && (circle.mutual & bit_of(id)) != 0;
+    readmits = readmits || (is_back && !planted(Bug::accused_for_ever));
   });
   const bool same = wanted == view_.members && digest == view_.digest && phase_ != Phase::none;
   readmits = readmits || renew_view_;
