@@ -46,7 +46,7 @@ def other_members(run):
             need({entry["answer"]["view"] for entry in answers.values()} == {lab.query(1)["view"]}, answer)
             return all(entry["name"] for entry in answers.values())
         notes.append(f"names after {wait_for('names of all members', named, 5):.1f} s")
-        need(all(member["name"] for member in lab.query(3)["members"]), lab.query(3))
+        wait_for("names at host 3", lambda: all(member["name"] for member in lab.query(3)["members"]), 5)
         shown = lab.host(2, "query", "--all").stdout
         need(shown.count("converged") == 3, shown)
     with run.case("who is unknown, or cannot be asked, is told by the exit code"):

@@ -182,9 +182,10 @@ class Networkd:
         prepare = ("mount -t tmpfs run /run; mkdir /run/systemd /run/dbus; "
                    "mount -t tmpfs tmpfs /etc/systemd/network; mount -o remount,ro,bind /sys; "
                    "mkdir -p /run/systemd/netif/links /run/systemd/netif/leases /run/systemd/netif/lldp; "
-                   "chown -R systemd-network: /run/systemd/netif; exec sleep infinity")
+                   "chown -R systemd-network: /run/systemd/netif; touch /run/place; exec sleep infinity")
         self.keeper = host.start(*host.inside("unshare", "-m", "sh", "-c", prepare))
-        wait_for("its place", lambda: self.do("test -d /run/systemd/netif/lldp", check=False) == 0, 3)
+        # Not before: in the machine's own mounts the configuration below would be the machine's.
+        wait_for("its place", lambda: self.do("test -f /run/place", check=False) == 0, 3)
         Path(f"/proc/{self.keeper.pid}/root/etc/systemd/network/10-eth0.network").write_text(
             NETWORK, encoding="utf-8")
         host.start(*self.words("dbus-daemon", "--system", "--nofork", "--nopidfile"))
