@@ -253,14 +253,14 @@ void Host::notice_standstill(Nanos now) {
 
 void Host::evaluate(Nanos now) {
   notice_standstill(now);
+  const Circle circle = circle_of(self(), peers_, now, silence_limit());
   for_each_host(peers_.heard_of, [&](HostId id) {
     Peer& peer = peers_[id];
-    const bool mutual = hear_each_other_now(self(), peer, now, silence_limit());
+    const bool mutual = (circle.mutual & bit_of(id)) != 0;
     if (!mutual) peer.mutual_since = 0;
     if (mutual && peer.mutual_since == 0) peer.mutual_since = now;
   });
   accuse(now);
-  const Circle circle = circle_of(self(), peers_, now, silence_limit());
   judge_refusal(now, circle);
   name_the_different(now, circle);
   judge_reception(now, circle);

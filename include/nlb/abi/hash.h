@@ -39,22 +39,33 @@
     c = NLB_ROTATE(c, 32);        \
   } while (0)
 
+/* Declares the state; the key's words as little-endian numbers, as in the paper. */
+#define NLB_SIP_START(k0, k1, a, b, c, d)                                   \
+  __u64 a = (k0) ^ 0x736f6d6570736575ULL, b = (k1) ^ 0x646f72616e646f6dULL; \
+  __u64 c = (k0) ^ 0x6c7967656e657261ULL, d = (k1) ^ 0x7465646279746573ULL
+
+#define NLB_SIP13_WORD(word, a, b, c, d) \
+  do {                                   \
+    d ^= (word);                         \
+    NLB_SIP_ROUND(a, b, c, d);           \
+    a ^= (word);                         \
+  } while (0)
+#define NLB_SIP13_END(a, b, c, d) \
+  do {                            \
+    c ^= 0xff;                    \
+    NLB_SIP_ROUND(a, b, c, d);    \
+    NLB_SIP_ROUND(a, b, c, d);    \
+    NLB_SIP_ROUND(a, b, c, d);    \
+  } while (0)
+
 /* SipHash-1-3 of one 8-byte message; message and key words as little-endian numbers, as in the paper. */
 static inline __attribute__((always_inline)) __u64 nlb_siphash13_8(__u64 k0, __u64 k1, __u64 message) {
   const __u64 length = (__u64)8 << 56;
-  __u64 a = k0 ^ 0x736f6d6570736575ULL, b = k1 ^ 0x646f72616e646f6dULL;
-  __u64 c = k0 ^ 0x6c7967656e657261ULL, d = k1 ^ 0x7465646279746573ULL;
+  NLB_SIP_START(k0, k1, a, b, c, d);
 
-  d ^= message;
-  NLB_SIP_ROUND(a, b, c, d);
-  a ^= message;
-  d ^= length;
-  NLB_SIP_ROUND(a, b, c, d);
-  a ^= length;
-  c ^= 0xff;
-  NLB_SIP_ROUND(a, b, c, d);
-  NLB_SIP_ROUND(a, b, c, d);
-  NLB_SIP_ROUND(a, b, c, d);
+  NLB_SIP13_WORD(message, a, b, c, d);
+  NLB_SIP13_WORD(length, a, b, c, d);
+  NLB_SIP13_END(a, b, c, d);
   return a ^ b ^ c ^ d;
 }
 
@@ -62,25 +73,13 @@ static inline __attribute__((always_inline)) __u64 nlb_siphash13_8(__u64 k0, __u
 static inline __attribute__((always_inline)) __u64 nlb_siphash13_24(__u64 k0, __u64 k1, __u64 first,
                                                                     __u64 second, __u64 third) {
   const __u64 length = (__u64)24 << 56;
-  __u64 a = k0 ^ 0x736f6d6570736575ULL, b = k1 ^ 0x646f72616e646f6dULL;
-  __u64 c = k0 ^ 0x6c7967656e657261ULL, d = k1 ^ 0x7465646279746573ULL;
+  NLB_SIP_START(k0, k1, a, b, c, d);
 
-  d ^= first;
-  NLB_SIP_ROUND(a, b, c, d);
-  a ^= first;
-  d ^= second;
-  NLB_SIP_ROUND(a, b, c, d);
-  a ^= second;
-  d ^= third;
-  NLB_SIP_ROUND(a, b, c, d);
-  a ^= third;
-  d ^= length;
-  NLB_SIP_ROUND(a, b, c, d);
-  a ^= length;
-  c ^= 0xff;
-  NLB_SIP_ROUND(a, b, c, d);
-  NLB_SIP_ROUND(a, b, c, d);
-  NLB_SIP_ROUND(a, b, c, d);
+  NLB_SIP13_WORD(first, a, b, c, d);
+  NLB_SIP13_WORD(second, a, b, c, d);
+  NLB_SIP13_WORD(third, a, b, c, d);
+  NLB_SIP13_WORD(length, a, b, c, d);
+  NLB_SIP13_END(a, b, c, d);
   return a ^ b ^ c ^ d;
 }
 

@@ -104,8 +104,7 @@ static inline __attribute__((always_inline)) __u64 nlb_big_endian_8(const __u8* 
 /* SipHash-2-4 of the 64 bytes. The tag on the wire is this number, lowest byte first. */
 static inline __attribute__((always_inline)) __u64 nlb_heartbeat_tag(const struct nlb_tag_key* key,
                                                                      const union nlb_tagged* tagged) {
-  __u64 a = key->words[0] ^ 0x736f6d6570736575ULL, b = key->words[1] ^ 0x646f72616e646f6dULL;
-  __u64 c = key->words[0] ^ 0x6c7967656e657261ULL, d = key->words[1] ^ 0x7465646279746573ULL;
+  NLB_SIP_START(key->words[0], key->words[1], a, b, c, d);
 
   for (int i = 0; i <= 8; ++i) {
     __u64 word = i < 8 ? nlb_little_endian(tagged->words[i]) : (__u64)sizeof(*tagged) << 56;
