@@ -379,6 +379,7 @@ void Host::note_departures(HostSet before, HostSet after, Nanos now) {
          restarting ? "restarts"
          : left     ? "left"
                     : "evicted");
+    peers_[id].removed_at = now;
     if (!left) not_heard_since_evicted_ |= bit_of(id);
     if (!left || restarting) remember_ghost(id, true, now);
   });

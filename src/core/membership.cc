@@ -167,6 +167,10 @@ HostSet wanted_members(const Self& self, const PeerTable& peers, const Circle& c
   for_each_host(base, [&](HostId id) {
     if (id != self.id && !peers[id].believed) return;  // never heard: its offers are not known here
     if (id != self.id && has_left(id, circle)) return;
+    // Others still have, or again, whom this host has just removed: taken up and removed with every frame, it
+    // would keep all from settling.
+    const Nanos removed_at = peers[id].removed_at;
+    if (!(self.view_members & bit_of(id)) && removed_at != 0 && now - removed_at < join_delay) return;
     if (!evicted(id, base, self, peers, circle)) wanted |= bit_of(id);
   });
   const HostSet possible = (circle.compatible & circle.mutual) | bit_of(self.id);
