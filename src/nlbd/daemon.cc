@@ -163,7 +163,8 @@ Result<void> Daemon::start() {
                       config_.interface,
                       own_mac_,
                       filter_of(config_).cluster_mac,
-                      macs.heartbeat_group};
+                      macs.heartbeat_group,
+                      state_to_start_in() == InitialState::started ? paths_.runtime_directory + "/resume" : ""};
   auto protocol = Protocol::start(
       setup, *datapath_, [this](const core::Notice& notice) { on_notice(notice); },
       [this](const core::MemberRequest& request) { administration_->take(request); });
