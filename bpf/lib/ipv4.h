@@ -118,7 +118,7 @@ static nlb_inline __u32 nlb_decide_ipv4(struct nlb_frame* frame, const struct nl
   __u32 verdict = nlb_parse_ipv4_payload(frame, view, &packet);
 
   if (verdict == NLB_UNDECIDED) verdict = nlb_judge_flow(frame, view, &packet);
-  if (packet.fragmented && nlb_action_of(verdict) == NLB_ACTION_ACCEPT) {
+  if (packet.fragmented && nlb_lets_in(verdict)) {
     nlb_fill_fragment_key(&scratch.fragment, &packet.flow, ip->id, ip->protocol);
     nlb_remember_fragment(&scratch.fragment);
   }

@@ -86,7 +86,7 @@ static nlb_inline __u32 nlb_judge_ipv6(struct nlb_frame* frame, const struct nlb
   packet->flow.slot = NLB_SLOT_DEFAULT;
   verdict = nlb_parse_ipv6_payload(frame, view, packet, upper->offset, &head);
   if (verdict == NLB_UNDECIDED) verdict = nlb_judge_flow(frame, view, packet);
-  if (upper->more && nlb_action_of(verdict) == NLB_ACTION_ACCEPT) {
+  if (upper->more && nlb_lets_in(verdict)) {
     nlb_fill_fragment_key(&packet->scratch->fragment, &packet->flow, upper->id, 0);
     nlb_remember_fragment(&packet->scratch->fragment);
   }

@@ -34,11 +34,11 @@ static nlb_inline __u32 nlb_judge_beginning(const struct nlb_view* view, __u32 s
   return nlb_lease_valid(view->control) ? NLB_VERDICT_owned : NLB_VERDICT_no_lease;
 }
 
-static nlb_inline __u32 nlb_judge_segment(struct nlb_frame* frame, const struct nlb_packet* packet,
-                                          __u32 state) {
+static nlb_inline __u32 nlb_judge_segment(struct nlb_frame* frame, const struct nlb_view* view,
+                                          const struct nlb_packet* packet, __u32 state) {
   if (state & NLB_BUCKET_CHECKED)
-    return nlb_find_connection(frame, &packet->flow, packet->ip, packet->ip_bytes, packet->segment,
-                               &packet->scratch->tuple);
+    return nlb_find_connection(frame, view->bank, packet->ip, packet->ip_bytes, packet->segment,
+                               &packet->flow, &packet->scratch->tuple);
   return state & NLB_BUCKET_OWNED ? NLB_VERDICT_owned : NLB_VERDICT_foreign;
 }
 
@@ -77,7 +77,7 @@ static nlb_inline __u32 nlb_judge_flow(struct nlb_frame* frame, const struct nlb
 
   __u32 state = nlb_bucket_state(view->bank, &packet->flow);
 
-  return packet->segment ? nlb_judge_segment(frame, packet, state) : nlb_judge_beginning(view, state);
+  return packet->segment ? nlb_judge_segment(frame, view, packet, state) : nlb_judge_beginning(view, state);
 }
 
 #endif

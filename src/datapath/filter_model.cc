@@ -45,6 +45,7 @@ bool FilterModel::accepts(nlb_verdict verdict) {
     case NLB_VERDICT_held:
     case NLB_VERDICT_cookie:
     case NLB_VERDICT_icmp_error:
+    case NLB_VERDICT_asked:
       return true;
     default:
       return false;
@@ -235,6 +236,11 @@ nlb_verdict FilterModel::judge_icmp(const Packet& packet) const {
   return judge_flow(packet, type == 8 ? kEchoSlot : kDefaultSlot, 0, nullptr);
 }
 
+nlb_verdict FilterModel::find_connection(const ModelSegment& segment) const {
+  const nlb_verdict found = find_ ? find_(segment) : NLB_VERDICT_stray;
+  return found == NLB_VERDICT_stray && config_.asks_tracking ? NLB_VERDICT_asked : found;
+}
+
 nlb_verdict FilterModel::judge_flow(const Packet& packet, std::size_t slot, uint16_t client_port,
                                     const ModelSegment* segment) const {
   Affinity affinity = Affinity::single;
@@ -250,9 +256,9 @@ nlb_verdict FilterModel::judge_flow(const Packet& packet, std::size_t slot, uint
       break;
     case BucketState::foreign_checked:
       if (segment == nullptr) return NLB_VERDICT_foreign;
-      return find_ ? find_(*segment) : NLB_VERDICT_stray;
+      return find_connection(*segment);
     case BucketState::owned_checked:
-      if (segment != nullptr) return find_ ? find_(*segment) : NLB_VERDICT_stray;
+      if (segment != nullptr) return find_connection(*segment);
       break;
   }
   return lease_valid() ? NLB_VERDICT_owned : NLB_VERDICT_no_lease;

@@ -136,11 +136,13 @@ Owned<rtnl_addr, rtnl_addr_put> host_address(int ifindex, const IpAddress& ip) {
 
 }  // namespace
 
-Result<Socket> Socket::open() {
+static_assert(NETLINK_ROUTE == 0);
+
+Result<Socket> Socket::open(int protocol) {
   Socket socket;
   socket.socket_.reset(nl_socket_alloc());
   if (!socket.socket_) return fail("netlink: out of memory", ENOMEM);
-  if (int code = nl_connect(socket.raw(), NETLINK_ROUTE); code < 0)
+  if (int code = nl_connect(socket.raw(), protocol); code < 0)
     return fail(std::string("netlink: ") + nl_geterror(code));
   const int on = 1;
   setsockopt(nl_socket_get_fd(socket.raw()), SOL_NETLINK, NETLINK_EXT_ACK, &on, sizeof on);
@@ -172,6 +174,13 @@ Result<void> Socket::dump(nl_msg* message, const std::function<void(nlmsghdr*)>&
     return {};
   }
   return fail("netlink: the kernel's tables change faster than they can be read", EAGAIN);
+}
+
+Result<void> Socket::stream(nl_msg* message, const std::function<void(nlmsghdr*)>& each) {
+  nlmsg_hdr(message)->nlmsg_flags |= NLM_F_DUMP;
+  Exchange exchange;
+  exchange.each = &each;
+  return run(raw(), message, exchange);
 }
 
 Address to_nl(const MacAddress& mac) {

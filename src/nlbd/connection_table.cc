@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "nlbd/connection_table.hh"
+
+#include <numeric>
+
+#include "linux/clock.hh"
+#include "linux/conntrack.hh"
+
+namespace nlb {
+namespace {
+
+// What was read in t is good for 10 t: a tenth of one processor at most while buckets are held.
+constexpr Nanos kReuse = 10;
+constexpr Nanos kLookReuse = 50;  // a fiftieth of one processor when nothing is asked
+
+Result<void> translated_connections(const std::function<void(const ClientConnection&)>& take) {
+  return each_translated([&](const TranslatedConnection& found) {
+    take({found.client, found.address, found.client_port, found.port});
+  });
+}
+
+}  // namespace
+
+Result<LiveConnections> ConnectionTable::read_translated(uint64_t states) {
+  const Nanos begin = boottime_now();
+  const bool fresh = translated_.begun_at != 0 && translated_.states == states &&
+                     begin - translated_.begun_at < kReuse * translated_.took;
+  if (fresh) return translated_.live;
+  auto live = datapath_.count(translated_connections);
+  if (!live) return live;
+  const Nanos end = boottime_now();
+  if (std::accumulate(live->connections.begin(), live->connections.end(), uint64_t{0}) != 0) seen_at_ = end;
+  translated_ = {*live, states, begin, end - begin};
+  return live;
+}
+
+Result<LiveConnections> ConnectionTable::read(uint64_t states) {
+  auto translated = read_translated(states);
+  if (!translated) return translated;
+  auto live = datapath_.live_connections();
+  if (live) live->add(*translated);
+  return live;
+}
+
+void ConnectionTable::look_around(uint64_t states) {
+  const Nanos since = boottime_now() - translated_.begun_at;
+  if (translated_.begun_at != 0 && since < kLookReuse * translated_.took) return;
+  (void)read_translated(states);  // what cannot be read is said by the scan that needs it
+}
+
+}  // namespace nlb

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+// The live connections of this host with a VIP: sockets, and connections that are translated (a container's), which
+// have an entry in connection tracking instead. Sockets are counted in the kernel; entries must be read, which takes
+// seconds where there are a million. So what was read serves again for a while, as long as no bucket was given up
+// or taken since: connections of a bucket that is not owned only become fewer.
+//
+// For the scanner's thread, but for what says otherwise.
+#pragma once
+
+#include <atomic>
+
+#include "datapath/datapath.hh"
+
+namespace nlb {
+
+class ConnectionTable {
+ public:
+  explicit ConnectionTable(Datapath& datapath) : datapath_(datapath) {}
+
+  // `states` changes with every change of a bucket's state. Fails when either cannot be read.
+  [[nodiscard]] Result<LiveConnections> read(uint64_t states);
+  // Whether there is a translated connection now; for start-up and for read() alone.
+  [[nodiscard]] Result<LiveConnections> read_translated(uint64_t states);
+  // Looks for translated connections when nobody has for a while, never for more than a few hundredths of the time.
+  void look_around(uint64_t states);
+  // CLOCK_BOOTTIME at which a translated connection was last seen; 0 = never. On any thread.
+  [[nodiscard]] Nanos translated_seen_at() const { return seen_at_; }
+
+ private:
+  struct Translated {
+    LiveConnections live;
+    uint64_t states = 0;
+    Nanos begun_at = 0, took = 0;  // 0 = never read
+  };
+  Datapath& datapath_;
+  Translated translated_;
+  std::atomic<Nanos> seen_at_{0};
+};
+
+}  // namespace nlb
