@@ -9,9 +9,9 @@
 namespace nlb {
 namespace {
 
-// What was read in t is good for 10 t: a tenth of one processor at most while buckets are held.
+// What cost t of a processor serves for 10 t: a tenth of one at most while buckets are held.
 constexpr Nanos kReuse = 10;
-constexpr Nanos kLookReuse = 50;  // a fiftieth of one processor when nothing is asked
+constexpr Nanos kLookReuse = 50;  // when nothing is asked
 
 Result<void> translated_connections(const std::function<void(const ClientConnection&)>& take) {
   return each_translated([&](const TranslatedConnection& found) {
@@ -22,15 +22,14 @@ Result<void> translated_connections(const std::function<void(const ClientConnect
 }  // namespace
 
 Result<LiveConnections> ConnectionTable::read_translated(uint64_t states) {
-  const Nanos begin = boottime_now();
+  const Nanos begin = boottime_now(), spent_before = thread_time();
   const bool fresh = translated_.begun_at != 0 && translated_.states == states &&
-                     begin - translated_.begun_at < kReuse * translated_.took;
+                     begin - translated_.begun_at < kReuse * translated_.cost;
   if (fresh) return translated_.live;
   auto live = datapath_.count(translated_connections);
   if (!live) return live;
-  const Nanos end = boottime_now();
-  if (std::accumulate(live->connections.begin(), live->connections.end(), uint64_t{0}) != 0) seen_at_ = end;
-  translated_ = {*live, states, begin, end - begin};
+  if (std::accumulate(live->connections.begin(), live->connections.end(), uint64_t{0}) != 0) seen_at_ = begin;
+  translated_ = {*live, states, begin, thread_time() - spent_before};
   return live;
 }
 
@@ -44,7 +43,7 @@ Result<LiveConnections> ConnectionTable::read(uint64_t states) {
 
 void ConnectionTable::look_around(uint64_t states) {
   const Nanos since = boottime_now() - translated_.begun_at;
-  if (translated_.begun_at != 0 && since < kLookReuse * translated_.took) return;
+  if (translated_.begun_at != 0 && since < kLookReuse * translated_.cost) return;
   (void)read_translated(states);  // what cannot be read is said by the scan that needs it
 }
 

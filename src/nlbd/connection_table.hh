@@ -30,7 +30,7 @@ class ConnectionTable {
   struct Translated {
     LiveConnections live;
     uint64_t states = 0;
-    Nanos begun_at = 0, took = 0;  // 0 = never read
+    Nanos begun_at = 0, cost = 0;  // 0 = never read; of a processor
   };
   Datapath& datapath_;
   Translated translated_;

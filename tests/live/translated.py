@@ -69,7 +69,7 @@ def moves(run, containers):
         need(all(len(container.asks()) == 2 for container in containers), "a guard does not ask")
         lab.host(3, "drainstop")
         wait_state(lab, 3, "draining", 1)
-        lab.wait_members([1, 2])
+        lab.wait_members([1, 2], draining=[3])
         figures = lab.load(300)
         need_no_failure(figures)
         need(3 not in shares(figures), f"the draining host takes new connections: {figures}")
