@@ -17,6 +17,7 @@
 union nlb_transport {
   struct tcphdr tcp;
   struct udphdr udp;
+  struct nlb_ports ports;
   __u8 icmp_type;
   __u32 inner_source[4];
 };
@@ -58,8 +59,11 @@ static nlb_inline __u32 nlb_parse_ipv6_payload(struct nlb_frame* frame, const st
       return nlb_read_udp(view, packet, &head->udp);
     case NLB_NEXT_ICMPV6:
       return nlb_parse_icmpv6(frame, view, packet, offset, head);
+    case NLB_PROTOCOL_SCTP:
+      if (nlb_load(frame->ctx, offset, &head->ports, sizeof(head->ports))) return NLB_VERDICT_bad_header;
+      return nlb_read_portless(view, packet, &head->ports);
     default:
-      return NLB_UNDECIDED; /* no ports: the default slot */
+      return nlb_read_portless(view, packet, 0);
   }
 }
 

@@ -8,6 +8,7 @@
 #include <linux/udp.h>
 
 #include "fragment.h"
+#include "portless.h"
 #include "socket.h"
 
 /* Keys that are never needed at the same time: the stack of a program is 512 octets. */
@@ -65,6 +66,20 @@ static nlb_inline __u32 nlb_read_udp(const struct nlb_view* view, struct nlb_pac
   packet->flow.client_port = udp->source;
   packet->flow.vip_port = udp->dest;
   packet->flow.slot = nlb_port_slot(view, packet->flow.vip_number, NLB_TABLE_UDP, udp->dest);
+  return NLB_UNDECIDED;
+}
+
+/* Source and destination port of SCTP. */
+struct nlb_ports {
+  __be16 source, target;
+};
+
+/* Neither TCP, UDP nor ICMP; `sctp` only for that protocol, and readable. */
+static nlb_inline __u32 nlb_read_portless(const struct nlb_view* view, struct nlb_packet* packet,
+                                          const struct nlb_ports* sctp) {
+  if (sctp && packet->payload_bytes < NLB_SCTP_HEADER_BYTES) return NLB_VERDICT_bad_header;
+  packet->flow.slot =
+      nlb_portless_slot(view, packet->flow.vip_number, packet->protocol, sctp ? sctp->target : 0);
   return NLB_UNDECIDED;
 }
 

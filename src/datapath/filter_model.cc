@@ -4,6 +4,7 @@
 #include <nlb/abi/filter.h>
 #include <nlb/abi/hash.h>
 #include <nlb/abi/heartbeat.h>
+#include <nlb/abi/portless.h>
 
 #include <algorithm>
 #include <cstring>
@@ -199,8 +200,31 @@ nlb_verdict FilterModel::judge_ported(const Packet& packet) const {
     case 17:
       return judge_udp(packet);
     default:
-      return judge_flow(packet, kDefaultSlot, 0, nullptr);
+      return judge_portless(packet);
   }
+}
+
+nlb_verdict FilterModel::judge_portless(const Packet& packet) const {
+  std::size_t slot = kDefaultSlot;
+  switch (packet.protocol) {
+    case NLB_PROTOCOL_GRE:
+      slot = slot_of(packet.vip, RuleProtocol::tcp, NLB_PORT_PPTP);
+      break;
+    case NLB_PROTOCOL_ESP:
+    case NLB_PROTOCOL_AH:
+      slot = slot_of(packet.vip, RuleProtocol::udp, NLB_PORT_IKE);
+      break;
+    case NLB_PROTOCOL_SCTP: {
+      if (packet.payload.size() < NLB_SCTP_HEADER_BYTES) return NLB_VERDICT_bad_header;
+      const uint16_t port = word(packet.payload, 2);
+      slot = slot_of(packet.vip, RuleProtocol::tcp, port);
+      if (slot != slot_of(packet.vip, RuleProtocol::udp, port)) slot = kDefaultSlot;
+      break;
+    }
+    default:
+      break;
+  }
+  return judge_flow(packet, slot, 0, nullptr);
 }
 
 nlb_verdict FilterModel::judge_tcp(const Packet& packet) const {

@@ -63,6 +63,7 @@ class FilterModel {
   [[nodiscard]] nlb_verdict judge_discovery(std::span<const uint8_t> ip, std::span<const uint8_t> message,
                                             std::span<const uint8_t> frame) const;
   [[nodiscard]] nlb_verdict judge_ported(const Packet& packet) const;  // TCP, UDP; else the default slot
+  [[nodiscard]] nlb_verdict judge_portless(const Packet& packet) const;
   [[nodiscard]] nlb_verdict judge_tcp(const Packet& packet) const;
   [[nodiscard]] nlb_verdict judge_udp(const Packet& packet) const;
   [[nodiscard]] nlb_verdict judge_icmp(const Packet& packet) const;
