@@ -82,7 +82,8 @@ static nlb_inline __u32 nlb_parse_ipv4_payload(struct nlb_frame* frame, const st
     case IPPROTO_ICMP:
       return nlb_parse_icmp(frame, view, packet);
     case NLB_PROTOCOL_SCTP:
-      return (void*)(ports + 1) > frame->end ? NLB_VERDICT_bad_header : nlb_read_portless(view, packet, ports);
+      return (void*)(ports + 1) > frame->end ? NLB_VERDICT_bad_header
+                                             : nlb_read_portless(view, packet, ports);
     default:
       return nlb_read_portless(view, packet, 0);
   }

@@ -20,8 +20,8 @@ static nlb_inline __u32 nlb_both_slot(const struct nlb_view* view, __u32 vip_num
   return slot == nlb_port_slot(view, vip_number, NLB_TABLE_UDP, port) ? slot : NLB_SLOT_DEFAULT;
 }
 
-/* `port`: an SCTP packet's destination port. A function of its own: the ways of TCP and UDP stay as short as they
- * were. */
+/* `port`: an SCTP packet's destination port. A function of its own: the ways of TCP and UDP stay as short as
+ * they were. */
 static __attribute__((noinline)) __u32 nlb_portless_slot(const struct nlb_view* view, __u32 vip_number,
                                                          __u32 protocol, __u32 port) {
   if (!view) return NLB_SLOT_DEFAULT;

@@ -47,7 +47,7 @@ struct FilterConfig {
   IpAddress dedicated_ip6;     // :: when the adapter has none
   uint64_t reset_wait_ns = 0;  // two heartbeat periods: how long a stack-made reset is held back
   bool asks_tracking = false;  // there may be translated connections: the guard asks connection tracking
-  bool bound = false;          // false: this host serves no VIP (refused, stopped): drop VIP traffic, answer no ARP
+  bool bound = false;  // false: this host serves no VIP (refused, stopped): drop VIP traffic, answer no ARP
 };
 
 // By which the filter knows a heartbeat of the cluster (wire/tag.hh).

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The clocks: what is decided rests on the first, what people read on the second, what work costs on the third.
+// The clocks: what is decided rests on the first, what people read on the second, what work costs on the
+// third.
 #pragma once
 
 #include <cstdint>

@@ -75,10 +75,10 @@ std::optional<TranslatedConnection> parse(nlmsghdr* header) {
                               ntohs(nla_get_u16((*proto)[CTA_PROTO_DST_PORT]))};
 }
 
-netlink::Message request_for(uint8_t family) {
+netlink::Message request_for_both_families() {
   netlink::Message message(nlmsg_alloc_simple(NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_GET, 0));
   nfgenmsg head{};
-  head.nfgen_family = family;
+  head.nfgen_family = AF_UNSPEC;
   head.version = NFNETLINK_V0;
   nlmsg_append(message.get(), &head, sizeof head, NLMSG_ALIGNTO);
   nla_put_u32(message.get(), CTA_STATUS, htonl(IPS_DST_NAT));  // Linux 6.0 and newer leave out the others
@@ -94,19 +94,18 @@ uint64_t tracked_connections() {
   return count;
 }
 
-Result<void> each_translated(const std::function<void(const TranslatedConnection&)>& each) {
+Result<void> each_translated(const std::function<bool(const TranslatedConnection&)>& each) {
   if (tracked_connections() == 0) return {};
   auto socket = netlink::Socket::open(NETLINK_NETFILTER);
   if (!socket) return tl::unexpected(socket.error());
   nl_socket_set_msg_buf_size(socket->raw(), kBufferBytes);
   nl_socket_disable_msg_peek(socket->raw());
-  for (const int family : {AF_INET, AF_INET6}) {
-    const auto message = request_for(static_cast<uint8_t>(family));
-    const auto done = socket->stream(message.get(), [&](nlmsghdr* header) {
-      if (const auto connection = parse(header)) each(*connection);
-    });
-    if (!done) return tl::unexpected(done.error().within("connection tracking"));
-  }
+  const auto message = request_for_both_families();
+  const auto done = socket->stream(message.get(), [&](nlmsghdr* header) {
+    const auto connection = parse(header);
+    return !connection || each(*connection);
+  });
+  if (!done) return tl::unexpected(done.error().within("connection tracking"));
   return {};
 }
 

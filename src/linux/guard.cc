@@ -68,7 +68,8 @@ bool has_egress_hook(const std::string& interface) {
       .has_value();
 }
 
-// Rules count in their order: an `accept` moved to the front would undo the rest. `chains`: of the whole table.
+// Rules count in their order: an `accept` moved to the front would undo the rest. `chains`: of the whole
+// table.
 bool matches(nft::Listing listing, const std::vector<guard::Chain>& chains,
              const std::vector<IpAddress>& vips) {
   std::vector<std::string> tags, hooks;

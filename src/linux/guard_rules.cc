@@ -35,9 +35,9 @@ Chain ingress(const GuardPlan& plan) {
        fmt::format("iifname != {} ip6 daddr @vips6 counter drop", in)}};
 }
 
-// A segment of a bucket in transition for which this host has no socket. Connection tracking has judged it by its
-// numbers: one that does not fit is invalid, one without an entry would be new, and is forgotten when it is
-// dropped here. Between -200 (tracking) and -100 (translation): the address is still the VIP.
+// A segment of a bucket in transition for which this host has no socket. Connection tracking has judged it by
+// its numbers: one that does not fit is invalid, one without an entry would be new, and is forgotten when it
+// is dropped here. Between -200 (tracking) and -100 (translation): the address is still the VIP.
 Chain tracking(const GuardPlan& plan) {
   const uint32_t ask = NLB_MARK_ASK, others = ~ask;
   return {"inet",

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "nlbd/connection_table.hh"
 
+#include <cerrno>
 #include <numeric>
 
 #include "linux/clock.hh"
@@ -16,6 +17,7 @@ constexpr Nanos kLookReuse = 50;  // when nothing is asked
 Result<void> translated_connections(const std::function<void(const ClientConnection&)>& take) {
   return each_translated([&](const TranslatedConnection& found) {
     take({found.client, found.address, found.client_port, found.port});
+    return true;
   });
 }
 
@@ -35,9 +37,9 @@ Result<LiveConnections> ConnectionTable::read_translated(uint64_t states) {
 
 Result<LiveConnections> ConnectionTable::read(uint64_t states) {
   auto translated = read_translated(states);
-  if (!translated) return translated;
+  if (!translated && translated.error().code == EAGAIN) return translated;
   auto live = datapath_.live_connections();
-  if (live) live->add(*translated);
+  if (live && translated) live->add(*translated);
   return live;
 }
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// The live connections of this host with a VIP: sockets, and connections that are translated (a container's), which
-// have an entry in connection tracking instead. Sockets are counted in the kernel; entries must be read, which takes
-// seconds where there are a million. So what was read serves again for a while, as long as no bucket was given up
-// or taken since: connections of a bucket that is not owned only become fewer.
+// The live connections of this host with a VIP: sockets, and connections that are translated (a container's),
+// which have an entry in connection tracking instead. Sockets are counted in the kernel; entries must be
+// read, which takes seconds where there are a million. So what was read serves again for a while, as long as
+// no bucket was given up or taken since: connections of a bucket that is not owned only become fewer.
 //
 // For the scanner's thread, but for what says otherwise.
 #pragma once
@@ -17,11 +17,11 @@ class ConnectionTable {
  public:
   explicit ConnectionTable(Datapath& datapath) : datapath_(datapath) {}
 
-  // `states` changes with every change of a bucket's state. Fails when either cannot be read.
+  // `states` changes with every change of a bucket's state. Where connection tracking cannot be read at all,
+  // sockets are all there is; `nlb doctor` says so (service.translation).
   [[nodiscard]] Result<LiveConnections> read(uint64_t states);
-  // Whether there is a translated connection now; for start-up and for read() alone.
-  [[nodiscard]] Result<LiveConnections> read_translated(uint64_t states);
-  // Looks for translated connections when nobody has for a while, never for more than a few hundredths of the time.
+  // Looks for translated connections when nobody has for a while, never for more than a few hundredths of the
+  // time.
   void look_around(uint64_t states);
   // CLOCK_BOOTTIME at which a translated connection was last seen; 0 = never. On any thread.
   [[nodiscard]] Nanos translated_seen_at() const { return seen_at_; }
@@ -32,6 +32,8 @@ class ConnectionTable {
     uint64_t states = 0;
     Nanos begun_at = 0, cost = 0;  // 0 = never read; of a processor
   };
+  [[nodiscard]] Result<LiveConnections> read_translated(uint64_t states);
+
   Datapath& datapath_;
   Translated translated_;
   std::atomic<Nanos> seen_at_{0};

@@ -130,9 +130,8 @@ BindPlan Daemon::bind_plan_of(const Config& config) const {
 
 GuardPlan Daemon::guard_plan_of(const Config& config) const {
   const auto filter = filter_of(config);
-  return {config.interface, filter.vips,   filter.cluster_mac, filter.masked_mac,
-          own_mac_,         dedicated_ip_, dedicated_ip6_,     replace_,
-          translates_};
+  return {config.interface, filter.vips,    filter.cluster_mac, filter.masked_mac, own_mac_,
+          dedicated_ip_,    dedicated_ip6_, replace_,           translates_};
 }
 
 Result<void> Daemon::attach() {

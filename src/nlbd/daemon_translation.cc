@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Services behind DNAT, in containers say: while there are translated connections with a VIP, the filter leaves
-// segments of buckets in transition to the guard, which asks connection tracking
-// (docs/decisions/0012-translated-connections.md). Where there are none nothing of that is in force: the guard's
-// rule would make the kernel track every connection.
+// Services behind DNAT, in containers say: while there are translated connections with a VIP, the filter
+// leaves segments of buckets in transition to the guard, which asks connection tracking
+// (docs/decisions/0012-translated-connections.md). Where there are none nothing of that is in force: the
+// guard's rule would make the kernel track every connection.
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
@@ -22,7 +22,8 @@ constexpr Nanos kRemembered = 60 * kSecond;  // after the last translated connec
 void Daemon::find_translations() {
   const auto found = each_translated([&](const TranslatedConnection& connection) {
     const auto is_its = [&](const Vip& vip) { return vip.address == connection.address; };
-    translates_ = translates_ || std::any_of(config_.vips.begin(), config_.vips.end(), is_its);
+    translates_ = std::any_of(config_.vips.begin(), config_.vips.end(), is_its);
+    return !translates_;
   });
   if (!found) spdlog::warn("{}", found.error().message);
 }

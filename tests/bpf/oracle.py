@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """A naive second opinion on every verdict, written from the description of the filter, not from its code.
 
-Reads lines: "world <bound> <replace> <lease> <spent> <asks> <state seed>" or "<verdict> <frame in hex>"; exits 1 at
-the first verdict that it does not share. The cluster is that of example_config() in harness.cc."""
+Reads lines: "world <bound> <replace> <lease> <spent> <asks> <state seed>" or "<verdict> <frame in hex>";
+exits 1 at the first verdict that it does not share. The cluster is that of example_config() in harness.cc."""
 import sys
 from struct import unpack
 
@@ -77,7 +77,8 @@ def bucket(affinity, client, port):
 
 class World:
     def __init__(self, bound, replace, lease, spent, asks, seed):
-        self.bound, self.replace, self.lease, self.spent, self.seed = bound, replace, lease, spent, seed
+        self.bound, self.replace, self.lease = bound, replace, lease
+        self.spent, self.seed = spent, seed
         self.checked = "asked" if asks else "stray"
         self.newest = {(3, 0x1122334455667788): 100}
         self.fragments = set()

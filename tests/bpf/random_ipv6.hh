@@ -14,8 +14,8 @@ class RandomIpv6 {
   [[nodiscard]] Frame packet(std::mt19937_64& random) const {
     Draw draw{random};
     if (draw.chance(3)) return discovery_packet(draw);
-    const uint8_t protocol =
-        draw.chance(12) ? static_cast<uint8_t>(draw.below(256)) : draw.pick<uint8_t>({6, 6, 6, 17, 17, 58, 58, 47, 50, 132});
+    const uint8_t protocol = draw.chance(12) ? static_cast<uint8_t>(draw.below(256))
+                                             : draw.pick<uint8_t>({6, 6, 6, 17, 17, 58, 58, 47, 50, 132});
     Frame payload = transport(draw, protocol);
     uint8_t next = protocol;
     IpAddress from = draw.chance(30) ? ip6("::ffff:10.0.0.99") : client(draw.below(4096));

@@ -80,8 +80,9 @@ class Generator {
       header.id = static_cast<uint16_t>(below(4));
       header.fragment = static_cast<uint16_t>((chance(2) ? 0x2000 : 0) | (chance(2) ? below(4) : 0));
     }
-    const uint8_t protocol = chance(12) ? static_cast<uint8_t>(below(256))
-                                        : pick({uint8_t{6}, uint8_t{6}, uint8_t{17}, uint8_t{1}, kPortless[below(4)]});
+    const uint8_t protocol =
+        chance(12) ? static_cast<uint8_t>(below(256))
+                   : pick({uint8_t{6}, uint8_t{6}, uint8_t{17}, uint8_t{1}, kPortless[below(4)]});
     return header.wrap(protocol, payload(protocol));
   }
   Frame payload(uint8_t protocol) {
@@ -137,8 +138,8 @@ class Trial {
       harness().set_buckets(slot, states);
       model_.set_buckets(slot, states);
     }
-    std::fprintf(oracle_, "world %d %d %d %d %d %llu\n", world.bound, world.replace, world.lease,
-                 world.spent, world.asks, static_cast<unsigned long long>(world.state_seed));
+    std::fprintf(oracle_, "world %d %d %d %d %d %llu\n", world.bound, world.replace, world.lease, world.spent,
+                 world.asks, static_cast<unsigned long long>(world.state_seed));
   }
   // True when all agree; the oracle's answer comes with its exit code.
   bool agrees(const Frame& frame) {
@@ -185,8 +186,8 @@ TEST(RandomPackets, kernel_model_and_oracle_agree) {
   ASSERT_NE(oracle, nullptr);
   uint64_t done = 0;
   while (done < packets) {
-    const World world{!generator.chance(12), generator.chance(2), !generator.chance(6), generator.chance(2),
-                      generator.chance(2),   generator.below(1000)};
+    const World world{!generator.chance(12), generator.chance(2), !generator.chance(6),
+                      generator.chance(2),   generator.chance(2), generator.below(1000)};
     Trial trial(world, oracle);
     for (uint64_t i = 0; i < kPerWorld && done < packets; ++i, ++done) {
       const Frame frame = generator.frame();

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Connection tracking's entries by real connections: one is translated, another has a socket at the address that
-// the client asked for.
+// Connection tracking's entries by real connections: one is translated, another has a socket at the address
+// that the client asked for.
 #include "linux/conntrack.hh"
 
 #include <netinet/in.h>
@@ -67,8 +67,9 @@ struct Connection {
 std::multiset<std::string> translated() {
   std::multiset<std::string> found;
   const auto read = each_translated([&](const TranslatedConnection& one) {
-    found.insert(one.client.text() + " " + std::to_string(one.client_port) + " > " + one.address.text() + " " +
-                 std::to_string(one.port));
+    found.insert(one.client.text() + " " + std::to_string(one.client_port) + " > " + one.address.text() +
+                 " " + std::to_string(one.port));
+    return true;
   });
   EXPECT_TRUE(read) << (read ? "" : read.error().message);
   return found;
@@ -102,6 +103,15 @@ TEST_F(ConntrackTest, ATranslatedConnectionIsFoundByWhatTheClientAskedFor) {
   const Connection other(kService6, 8080, kService6, 40002, kVip6, 80);
   EXPECT_EQ(translated(), (std::multiset<std::string>{"10.77.0.11 40001 > 10.77.0.100 80",
                                                       "2001:db8::8 40002 > 2001:db8::100 80"}));
+}
+
+TEST_F(ConntrackTest, WhoHasSeenEnoughIsToldNoMore) {
+  translate();
+  const Connection one(kDedicated, 8080, kDedicated, 40005, kVip, 80);
+  const Connection other(kService6, 8080, kService6, 40006, kVip6, 80);
+  int told = 0;
+  EXPECT_TRUE(each_translated([&](const TranslatedConnection&) { return ++told < 1; }));
+  EXPECT_EQ(told, 1);
 }
 
 TEST_F(ConntrackTest, AConnectionWithASocketIsLeftToItsSocket) {

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""keep-flow for services that have no socket on the host: in a namespace of their own behind DNAT, as containers.
+"""keep-flow for services without a socket on the host: behind DNAT, in a namespace of their own.
 
 On hosts 1 and 2 something else still listens at the port; host 3 has no listener."""
 import os
@@ -33,8 +33,9 @@ class Container:
                                         stdout=subprocess.DEVNULL, stdin=subprocess.DEVNULL)
         wait_for(f"the container of host {host}", self.is_apart, 3)
         enter = f"nsenter --net=/proc/{self.process.pid}/ns/net"
-        self.on_host("sysctl -qw net.ipv4.ip_forward=1 && ip link add inner0 type veth peer name eth0 netns "
-                     f"{self.process.pid} && ip address add 172.18.0.1/24 dev inner0 && ip link set inner0 up && "
+        self.on_host("sysctl -qw net.ipv4.ip_forward=1 && "
+                     f"ip link add inner0 type veth peer name eth0 netns {self.process.pid} && "
+                     "ip address add 172.18.0.1/24 dev inner0 && ip link set inner0 up && "
                      f"{enter} ip address add {INSIDE}/24 dev eth0 && {enter} ip link set eth0 up && "
                      f"{enter} ip route add default via 172.18.0.1")
         rules = Path(lab.root, f"host{host}", "published.nft")
@@ -53,7 +54,8 @@ class Container:
     def asks(self):
         """Segments that connection tracking was asked about: [known there, dropped]."""
         listing = self.on_host("nft list chain inet nlb_eth0 tracking 2>/dev/null || true")
-        return [int(line.split("packets ")[1].split()[0]) for line in listing.splitlines() if "packets " in line]
+        counters = [line.split("packets ")[1] for line in listing.splitlines() if "packets " in line]
+        return [int(counter.split()[0]) for counter in counters]
 
 
 def end(containers):

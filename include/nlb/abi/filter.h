@@ -53,7 +53,8 @@
 #define NLB_BANK_BOUND 1   /* this host serves the virtual IP addresses */
 #define NLB_BANK_REPLACE 2 /* the adapter's MAC is the cluster MAC */
 #define NLB_BANK_HAS_MAC 4 /* cluster_mac is set */
-#define NLB_BANK_ASKS 8    /* connections are translated here: the guard asks connection tracking (decisions/0012) */
+#define NLB_BANK_ASKS \
+  8 /* connections are translated here: the guard asks connection tracking (decisions/0012) */
 
 struct nlb_control {
   __u32 abi_version;

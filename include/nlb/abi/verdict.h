@@ -61,7 +61,7 @@ enum nlb_action {
   NLB_ACTION_PASS,   /* goes on untouched */
   NLB_ACTION_HOST,   /* packet type := HOST */
   NLB_ACTION_ACCEPT, /* packet type := HOST, mark |= NLB_MARK */
-  NLB_ACTION_ASK,    /* as ACCEPT, and mark |= NLB_MARK_ASK: the guard drops what is no translated connection */
+  NLB_ACTION_ASK, /* as ACCEPT, and mark |= NLB_MARK_ASK: the guard drops what is no translated connection */
   NLB_ACTION_ANSWER, /* turned into its answer and sent back; XDP leaves that to tc */
   NLB_ACTION_DROP,
   NLB_ACTION_DROP_LATE, /* tc drops it; XDP passes it on, so that packet sockets (conflict detection) hear it
