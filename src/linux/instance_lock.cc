@@ -47,8 +47,8 @@ int with_abstract_name(const std::string& name) {
   const auto length = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + 1 + name.size());
   const int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
   if (fd < 0) return -errno;
-  const int error = try_for_a_second(
-      EADDRINUSE, [&] { return bind(fd, reinterpret_cast<sockaddr*>(&address), length); });
+  const int error =
+      try_for_a_second(EADDRINUSE, [&] { return bind(fd, reinterpret_cast<sockaddr*>(&address), length); });
   if (error == 0) return fd;
   close(fd);
   return -error;
@@ -74,11 +74,12 @@ Result<InstanceLock> InstanceLock::take_cluster(const std::string& cluster) {
   const int fd = with_abstract_name(name);
   if (fd >= 0) return InstanceLock(fd);
   if (fd != -EADDRINUSE) return not_taken("cluster " + cluster, -fd);
-  return fail("a cluster named " + cluster +
-                  " is already served in this network namespace; clusters of one host have names of their own "
-                  "(`ss -xlp` shows the holder of @" +
-                  name + ")",
-              EADDRINUSE);
+  return fail(
+      "a cluster named " + cluster +
+          " is already served in this network namespace; clusters of one host have names of their own "
+          "(`ss -xlp` shows the holder of @" +
+          name + ")",
+      EADDRINUSE);
 }
 
 Result<InstanceLock> InstanceLock::take_directory(const std::string& runtime_directory) {
@@ -88,7 +89,8 @@ Result<InstanceLock> InstanceLock::take_directory(const std::string& runtime_dir
   const int error = try_for_a_second(EWOULDBLOCK, [&] { return flock(fd, LOCK_EX | LOCK_NB); });
   if (error == 0) return lock;
   if (error != EWOULDBLOCK) return not_taken(runtime_directory, error);
-  return fail(runtime_directory + " is the runtime directory of another nlbd; each instance has its own (--runtime-dir)",
+  return fail(runtime_directory +
+                  " is the runtime directory of another nlbd; each instance has its own (--runtime-dir)",
               error);
 }
 

@@ -93,7 +93,8 @@ class World:
 
     def other_segment(self, slot, affinity, client, port):
         # No socket exists in the test's namespace, so whatever is checked has none.
-        return ("foreign", "owned", self.checked, self.checked)[self.state(slot, bucket(affinity, client, port))]
+        state = self.state(slot, bucket(affinity, client, port))
+        return ("foreign", "owned", self.checked, self.checked)[state]
 
 
 def find_rule(vip, port, protocol):

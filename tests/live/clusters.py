@@ -18,7 +18,7 @@ def on(lab, node, line, **options):
 
 
 def vip_change(run):
-    """All members at once, by `nlb vip`; then by one host's file and a reload, as administrators do host by host."""
+    """All members at once, by `nlb vip`; then by files and reloads, as administrators do host by host."""
     lab = run.lab
 
     def change(notes):
@@ -37,8 +37,8 @@ def vip_change(run):
         need_no_failure(figures)
         notes.append(f"slowest new connection meanwhile {figures['latency_ms']['max']:.0f} ms")
 
-    while_streaming(run, "a VIP is added and removed: the other VIP's connections go on, new ones too", change,
-                    seconds=5)
+    title = "a VIP is added and removed: the other VIP's connections go on, new ones too"
+    while_streaming(run, title, change, seconds=5)
 
     def reload(notes):
         for vips in (f'"{VIP}/24", "{SECOND_VIP}/24"', f'"{VIP}/24"'):
@@ -97,7 +97,8 @@ ports = "80"
 protocol = "tcp"
 affinity = "none"
 """, encoding="utf-8")
-        command = [self.nlbd, "--config", path / "mail.toml", "--runtime-dir", path, "--state-dir", path / "state"]
+        command = [self.nlbd, "--config", path / "mail.toml", "--runtime-dir", path,
+                   "--state-dir", path / "state"]
         with open(path / "nlbd.log", "a", encoding="utf-8") as log:
             process = subprocess.Popen(["ip", "netns", "exec", f"nlb-host{host}", *map(str, command)],
                                        stdout=log, stderr=log, stdin=subprocess.DEVNULL)
@@ -106,7 +107,8 @@ affinity = "none"
         return process
 
     def query(self, host):
-        done = self.lab.command("--socket", self.directory(host) / "control.sock", "--json", "query", check=False)
+        socket = self.directory(host) / "control.sock"
+        done = self.lab.command("--socket", socket, "--json", "query", check=False)
         return json.loads(done.stdout) if done.returncode == 0 else {}
 
     def refused(self, host, *parts, **how):

@@ -122,6 +122,7 @@ def scenario(run):
 
 def without_ports(run, addresses):
     lab = run.lab
+    on_host = lambda host, *words: lab.lab("exec", f"host{host}", "--", "nft", *words)
     with run.case("GRE, ESP, AH and SCTP are where the rule of their control channel is") as notes:
         lab.host(1, "rule", "add", "1723", "--protocol", "tcp", "--affinity", "single")
         lab.host(1, "rule", "add", "500-4500", "--protocol", "udp", "--affinity", "single")
@@ -130,11 +131,11 @@ def without_ports(run, addresses):
         for host in (1, 2, 3):
             path = Path(lab.root, f"host{host}", "seen.nft")
             path.write_text(SEEN, encoding="utf-8")
-            lab.lab("exec", f"host{host}", "--", "nft", "-f", path)
+            on_host(host, "-f", path)
         lab.lab("exec", "client1", "--", "python3", "-c", OTHERS, *addresses)
         met = {}  # (address, protocol): hosts
         for host in (1, 2, 3):
-            listing = lab.lab("exec", f"host{host}", "--", "nft", "list", "set", "ip", "seen", "packets").stdout
+            listing = on_host(host, "list", "set", "ip", "seen", "packets").stdout
             for address, protocol in re.findall(r"([0-9.]+) \. (gre|esp|ah|sctp)", listing):
                 met.setdefault((address, protocol), []).append(host)
         need(len(met) == 4 * len(addresses), f"{len(met)} of {4 * len(addresses)} packets were served")
@@ -142,7 +143,8 @@ def without_ports(run, addresses):
             by, port = RULE_OF[protocol]
             done = lab.host(1, "--json", "filter", "--client", f"{address}:9", "--to", f"{VIP}:{port}",
                             "--protocol", by)
-            need(hosts == [json.loads(done.stdout)["host"]], f"{protocol} of {address}: hosts {hosts}: {done}")
+            foretold = json.loads(done.stdout)["host"]
+            need(hosts == [foretold], f"{protocol} of {address}: hosts {hosts}, foretold {foretold}")
         served = [hosts[0] for hosts in met.values()]
         need(set(served) == {1, 2, 3}, "not all serve")
         notes.append(f"{len(served)} packets: {[(h, served.count(h)) for h in (1, 2, 3)]}")
