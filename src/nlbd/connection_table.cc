@@ -31,6 +31,7 @@ Result<LiveConnections> ConnectionTable::read_translated(uint64_t states) {
   auto live = datapath_.count(translated_connections);
   if (!live) return live;
   if (std::accumulate(live->connections.begin(), live->connections.end(), uint64_t{0}) != 0) seen_at_ = begin;
+  const std::lock_guard lock(mutex_);
   translated_ = {*live, states, begin, thread_time() - spent_before};
   return live;
 }
@@ -41,6 +42,11 @@ Result<LiveConnections> ConnectionTable::read(uint64_t states) {
   auto live = datapath_.live_connections();
   if (live && translated) live->add(*translated);
   return live;
+}
+
+LiveConnections ConnectionTable::translated() const {
+  const std::lock_guard lock(mutex_);
+  return translated_.live;
 }
 
 void ConnectionTable::look_around(uint64_t states) {

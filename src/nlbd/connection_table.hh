@@ -8,6 +8,7 @@
 #pragma once
 
 #include <atomic>
+#include <mutex>
 
 #include "datapath/datapath.hh"
 
@@ -23,6 +24,8 @@ class ConnectionTable {
   // Looks for translated connections when nobody has for a while, never for more than a few hundredths of the
   // time.
   void look_around(uint64_t states);
+  // The newest reading of translated connections. On any thread.
+  [[nodiscard]] LiveConnections translated() const;
   // CLOCK_BOOTTIME at which a translated connection was last seen; 0 = never. On any thread.
   [[nodiscard]] Nanos translated_seen_at() const { return seen_at_; }
 
@@ -35,6 +38,7 @@ class ConnectionTable {
   [[nodiscard]] Result<LiveConnections> read_translated(uint64_t states);
 
   Datapath& datapath_;
+  mutable std::mutex mutex_;  // for what other threads read of translated_
   Translated translated_;
   std::atomic<Nanos> seen_at_{0};
 };

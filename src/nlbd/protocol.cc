@@ -142,6 +142,8 @@ class AsioProtocol final : public Protocol {
     return last_scan_;
   }
 
+  LiveConnections translated_connections() override { return connections_.translated(); }
+
   Nanos translated_seen_at() const override { return connections_.translated_seen_at(); }
 
   std::vector<std::string> not_realtime_because() const override { return not_realtime_; }

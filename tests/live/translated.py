@@ -3,6 +3,7 @@
 """keep-flow for services without a socket on the host: behind DNAT, in a namespace of their own.
 
 On hosts 1 and 2 something else still listens at the port; host 3 has no listener."""
+import json
 import os
 import signal
 import subprocess
@@ -69,6 +70,8 @@ def moves(run, containers):
 
     def drain(notes):
         need(all(len(container.asks()) == 2 for container in containers), "a guard does not ask")
+        total = json.loads(lab.host(3, "--json", "connections").stdout)["total"]
+        need(total > 5, f"`nlb connections` at host 3 counts {total}")
         lab.host(3, "drainstop")
         wait_state(lab, 3, "draining", 1)
         lab.wait_members([1, 2], draining=[3])
@@ -83,7 +86,7 @@ def moves(run, containers):
         notes.append(f"host 3 knew {known} segments")
         wait_state(lab, 3, "stopped", 15)
 
-    while_streaming(run, "a drain: connections of the container go on", drain, drained, seconds=5)
+    while_streaming(run, "a drain: connections of the container go on", drain, drained, seconds=4)
 
     def join(notes):
         lab.host(3, "start")
@@ -97,7 +100,16 @@ def moves(run, containers):
         need(dropped > 50, f"host 3 met {dropped} segments of others' connections")
         notes.append(f"host 3 dropped {dropped} segments of connections that are others'")
 
-    while_streaming(run, "a join: connections stay where they are", join, joined, seconds=5)
+    while_streaming(run, "a join: connections stay where they are", join, joined, seconds=4)
+
+    def restart(_):
+        lab.lab("restart", "host2")
+        lab.lab("fault", "kill", "host1")
+        lab.lab("start", "host1")
+        lab.wait_members(HOSTS)
+        need_no_failure(lab.load(200))
+
+    while_streaming(run, "nlbd of host 2 restarts as planned, that of host 1 crashes", restart, seconds=4)
 
 
 def scenario(run):
