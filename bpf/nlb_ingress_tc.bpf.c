@@ -110,6 +110,10 @@ int nlb_ingress_tc(struct __sk_buff* skb) {
       skb->mark |= NLB_MARK;
       bpf_skb_change_type(skb, NLB_PACKET_HOST);
       return TC_ACT_UNSPEC;
+    case NLB_ACTION_ASK:
+      skb->mark |= NLB_MARK | NLB_MARK_ASK;
+      bpf_skb_change_type(skb, NLB_PACKET_HOST);
+      return TC_ACT_UNSPEC;
     case NLB_ACTION_HOST:
       bpf_skb_change_type(skb, NLB_PACKET_HOST);
       return TC_ACT_UNSPEC;

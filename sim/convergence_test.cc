@@ -368,6 +368,20 @@ TEST_F(Convergence, OtherRulesAreRefusedAndTheLargerGroupServes) {
   full_cover();
 }
 
+TEST_F(Convergence, OfTwoThatDifferOneServesWithoutAskingTheGateway) {
+  world.add_gateway();
+  world.add(1);
+  world.add(2);
+  world.run_for(4 * kD);
+  auto other = world.settings(1);
+  other.digests.vips = 99;
+  world.perform(1, world.host(1).reconfigure(other, world.now()));
+  world.run_for(4 * kD);
+  EXPECT_EQ(world.host(2).state(), core::HostState::refused);
+  EXPECT_EQ(world.host(1).state(), core::HostState::converged);
+  full_cover();
+}
+
 // A change for the whole cluster reaches the hosts one after the other, and takes its time on each.
 TEST_F(Convergence, ExpectedNewRulesAreNoDisagreementAndCostNoConnection) {
   three_hosts();

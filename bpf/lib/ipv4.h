@@ -72,6 +72,7 @@ static nlb_inline __u32 nlb_parse_ipv4_payload(struct nlb_frame* frame, const st
                                                struct nlb_packet* packet) {
   struct tcphdr* tcp = packet->payload;
   struct udphdr* udp = packet->payload;
+  struct nlb_ports* ports = packet->payload;
 
   switch (packet->protocol) {
     case IPPROTO_TCP:
@@ -80,8 +81,11 @@ static nlb_inline __u32 nlb_parse_ipv4_payload(struct nlb_frame* frame, const st
       return (void*)(udp + 1) > frame->end ? NLB_VERDICT_bad_header : nlb_read_udp(view, packet, udp);
     case IPPROTO_ICMP:
       return nlb_parse_icmp(frame, view, packet);
+    case NLB_PROTOCOL_SCTP:
+      return (void*)(ports + 1) > frame->end ? NLB_VERDICT_bad_header
+                                             : nlb_read_portless(view, packet, ports);
     default:
-      return NLB_UNDECIDED; /* no ports: the default slot */
+      return nlb_read_portless(view, packet, 0);
   }
 }
 
@@ -118,7 +122,7 @@ static nlb_inline __u32 nlb_decide_ipv4(struct nlb_frame* frame, const struct nl
   __u32 verdict = nlb_parse_ipv4_payload(frame, view, &packet);
 
   if (verdict == NLB_UNDECIDED) verdict = nlb_judge_flow(frame, view, &packet);
-  if (packet.fragmented && nlb_action_of(verdict) == NLB_ACTION_ACCEPT) {
+  if (packet.fragmented && nlb_lets_in(verdict)) {
     nlb_fill_fragment_key(&scratch.fragment, &packet.flow, ip->id, ip->protocol);
     nlb_remember_fragment(&scratch.fragment);
   }

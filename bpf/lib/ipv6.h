@@ -17,6 +17,7 @@
 union nlb_transport {
   struct tcphdr tcp;
   struct udphdr udp;
+  struct nlb_ports ports;
   __u8 icmp_type;
   __u32 inner_source[4];
 };
@@ -58,8 +59,11 @@ static nlb_inline __u32 nlb_parse_ipv6_payload(struct nlb_frame* frame, const st
       return nlb_read_udp(view, packet, &head->udp);
     case NLB_NEXT_ICMPV6:
       return nlb_parse_icmpv6(frame, view, packet, offset, head);
+    case NLB_PROTOCOL_SCTP:
+      if (nlb_load(frame->ctx, offset, &head->ports, sizeof(head->ports))) return NLB_VERDICT_bad_header;
+      return nlb_read_portless(view, packet, &head->ports);
     default:
-      return NLB_UNDECIDED; /* no ports: the default slot */
+      return nlb_read_portless(view, packet, 0);
   }
 }
 
@@ -86,7 +90,7 @@ static nlb_inline __u32 nlb_judge_ipv6(struct nlb_frame* frame, const struct nlb
   packet->flow.slot = NLB_SLOT_DEFAULT;
   verdict = nlb_parse_ipv6_payload(frame, view, packet, upper->offset, &head);
   if (verdict == NLB_UNDECIDED) verdict = nlb_judge_flow(frame, view, packet);
-  if (upper->more && nlb_action_of(verdict) == NLB_ACTION_ACCEPT) {
+  if (upper->more && nlb_lets_in(verdict)) {
     nlb_fill_fragment_key(&packet->scratch->fragment, &packet->flow, upper->id, 0);
     nlb_remember_fragment(&packet->scratch->fragment);
   }

@@ -11,6 +11,10 @@
  * - TIME_WAIT: the acknowledgement is exact, the sequence number near.
  * - Listener: a SYN cookie that this listener made; a listener alone proves nothing.
  *
+ * A translated connection (DNAT, a container) has no socket here. Where such connections are known to be, a
+ * segment for which there is no socket, or a listener alone, is left to the guard, which asks connection
+ * tracking (NLB_MARK_ASK).
+ *
  * A segment without ACK (an old-style reset) is judged by its sequence number against the receive window. */
 #ifndef NLB_BPF_SOCKET_H
 #define NLB_BPF_SOCKET_H
@@ -61,13 +65,18 @@ static nlb_inline int nlb_fits_time_wait(struct bpf_sock* sk, const struct tcphd
   return !tcp->ack || bpf_ntohl(tcp->ack_seq) == closed->tw_sk.__tw_common.skc_tw_snd_nxt;
 }
 
+static nlb_inline __u32 nlb_no_socket(const struct nlb_bank* bank) {
+  return bank->flags & NLB_BANK_ASKS ? NLB_VERDICT_asked : NLB_VERDICT_stray;
+}
+
 /* `ip` is the IP header without options, `ip_bytes` long. */
-static nlb_inline __u32 nlb_judge_socket(struct bpf_sock* sk, void* ip, __u32 ip_bytes, struct tcphdr* tcp) {
+static nlb_inline __u32 nlb_judge_socket(struct bpf_sock* sk, const struct nlb_bank* bank, void* ip,
+                                         __u32 ip_bytes, struct tcphdr* tcp) {
   switch (sk->state) {
     case BPF_TCP_LISTEN:
       if (tcp->ack && bpf_tcp_check_syncookie(sk, ip, ip_bytes, tcp, sizeof(*tcp)) == 0)
         return NLB_VERDICT_cookie;
-      return NLB_VERDICT_stray;
+      return nlb_no_socket(bank);
     case BPF_TCP_NEW_SYN_RECV:
       return nlb_fits_request(sk, tcp) ? NLB_VERDICT_held : NLB_VERDICT_stray;
     case BPF_TCP_TIME_WAIT:
@@ -95,15 +104,15 @@ static nlb_inline struct bpf_sock* nlb_find_socket(struct nlb_context* ctx, cons
   return bpf_skc_lookup_tcp(ctx, tuple, sizeof(tuple->ipv6), BPF_F_CURRENT_NETNS, 0);
 }
 
-/* held, cookie or stray; `tuple` is room for the question */
-static nlb_inline __u32 nlb_find_connection(struct nlb_frame* frame, const struct nlb_flow* flow, void* ip,
-                                            __u32 ip_bytes, struct tcphdr* tcp,
+/* held, cookie, stray or asked; `tuple` is room for the question */
+static nlb_inline __u32 nlb_find_connection(struct nlb_frame* frame, const struct nlb_bank* bank, void* ip,
+                                            __u32 ip_bytes, struct tcphdr* tcp, const struct nlb_flow* flow,
                                             struct bpf_sock_tuple* tuple) {
   struct bpf_sock* sk = nlb_find_socket(frame->ctx, flow, tuple);
   __u32 verdict;
 
-  if (!sk) return NLB_VERDICT_stray;
-  verdict = nlb_judge_socket(sk, ip, ip_bytes, tcp);
+  if (!sk) return nlb_no_socket(bank);
+  verdict = nlb_judge_socket(sk, bank, ip, ip_bytes, tcp);
   bpf_sk_release(sk);
   return verdict;
 }

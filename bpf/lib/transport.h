@@ -8,6 +8,7 @@
 #include <linux/udp.h>
 
 #include "fragment.h"
+#include "portless.h"
 #include "socket.h"
 
 /* Keys that are never needed at the same time: the stack of a program is 512 octets. */
@@ -34,11 +35,11 @@ static nlb_inline __u32 nlb_judge_beginning(const struct nlb_view* view, __u32 s
   return nlb_lease_valid(view->control) ? NLB_VERDICT_owned : NLB_VERDICT_no_lease;
 }
 
-static nlb_inline __u32 nlb_judge_segment(struct nlb_frame* frame, const struct nlb_packet* packet,
-                                          __u32 state) {
+static nlb_inline __u32 nlb_judge_segment(struct nlb_frame* frame, const struct nlb_view* view,
+                                          const struct nlb_packet* packet, __u32 state) {
   if (state & NLB_BUCKET_CHECKED)
-    return nlb_find_connection(frame, &packet->flow, packet->ip, packet->ip_bytes, packet->segment,
-                               &packet->scratch->tuple);
+    return nlb_find_connection(frame, view->bank, packet->ip, packet->ip_bytes, packet->segment,
+                               &packet->flow, &packet->scratch->tuple);
   return state & NLB_BUCKET_OWNED ? NLB_VERDICT_owned : NLB_VERDICT_foreign;
 }
 
@@ -68,6 +69,20 @@ static nlb_inline __u32 nlb_read_udp(const struct nlb_view* view, struct nlb_pac
   return NLB_UNDECIDED;
 }
 
+/* Source and destination port of SCTP. */
+struct nlb_ports {
+  __be16 source, target;
+};
+
+/* Neither TCP, UDP nor ICMP; `sctp` only for that protocol, and readable. */
+static nlb_inline __u32 nlb_read_portless(const struct nlb_view* view, struct nlb_packet* packet,
+                                          const struct nlb_ports* sctp) {
+  if (sctp && packet->payload_bytes < NLB_SCTP_HEADER_BYTES) return NLB_VERDICT_bad_header;
+  packet->flow.slot =
+      nlb_portless_slot(view, packet->flow.vip_number, packet->protocol, sctp ? sctp->target : 0);
+  return NLB_UNDECIDED;
+}
+
 /* Client, port and slot are known. */
 static nlb_inline __u32 nlb_judge_flow(struct nlb_frame* frame, const struct nlb_view* view,
                                        const struct nlb_packet* packet) {
@@ -77,7 +92,7 @@ static nlb_inline __u32 nlb_judge_flow(struct nlb_frame* frame, const struct nlb
 
   __u32 state = nlb_bucket_state(view->bank, &packet->flow);
 
-  return packet->segment ? nlb_judge_segment(frame, packet, state) : nlb_judge_beginning(view, state);
+  return packet->segment ? nlb_judge_segment(frame, view, packet, state) : nlb_judge_beginning(view, state);
 }
 
 #endif

@@ -16,6 +16,13 @@ static nlb_inline enum nlb_action nlb_action_of(__u32 verdict) {
   return NLB_ACTION_DROP;
 }
 
+/* The packet may reach the stack: further fragments of it may, too. */
+static nlb_inline int nlb_lets_in(__u32 verdict) {
+  enum nlb_action action = nlb_action_of(verdict);
+
+  return action == NLB_ACTION_ACCEPT || action == NLB_ACTION_ASK;
+}
+
 static nlb_inline void nlb_count(__u32 verdict, __u32 bytes) {
   struct nlb_counter* counter = bpf_map_lookup_elem(&nlb_counters, &verdict);
 

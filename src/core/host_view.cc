@@ -168,8 +168,11 @@ bool Host::gateway_answers(Nanos now) const {
          (gateway_answered_at_ != 0 && now - gateway_answered_at_ < silence_limit());
 }
 
+// Whoever hears somebody mutually is not cut off, and asks no gateway: that one may be refused, because it
+// has another configuration, and then nobody else serves.
 bool Host::may_serve_alone(Nanos now, const Circle& circle) const {
-  if (!carrier_ || !bound_ || now - listening_since_ < silence_limit() || !gateway_answers(now)) return false;
+  if (!carrier_ || !bound_ || now - listening_since_ < silence_limit()) return false;
+  if (circle.mutual == 0 && !gateway_answers(now)) return false;
   bool company = false;  // somebody who is in a view is heard: first form a common one
   for_each_host(circle.heard & circle.compatible,
                 [&](HostId id) { company = company || peers_[id].heartbeat.phase != 0; });

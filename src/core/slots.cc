@@ -3,8 +3,12 @@
 // weight, `single` and the default slot give all buckets to one host, `disabled` to nobody.
 #include "core/slots.hh"
 
+#include <nlb/abi/portless.h>
+
 namespace nlb::core {
 namespace {
+
+constexpr uint8_t kTcp = 6, kUdp = 17;
 
 OwnerTable all_to(HostId owner) {
   OwnerTable table;
@@ -24,6 +28,19 @@ HostId single_host(std::size_t slot, std::span<const MemberOffer> members) {
       best = &member;  // ties: lower id stands first
   }
   return best == nullptr ? HostId{0} : best->id;
+}
+
+std::size_t slot_of_port(std::span<const PortRule> rules, const IpAddress& vip, RuleProtocol protocol,
+                         uint16_t port) {
+  std::size_t found = kDefaultSlot;
+  for (std::size_t i = rules.size(); i-- > 0;) {
+    const PortRule& rule = rules[i];
+    const bool fits = (rule.protocol == RuleProtocol::both || rule.protocol == protocol) &&
+                      port >= rule.first_port && port <= rule.last_port;
+    if (fits && rule.vip && *rule.vip == vip) return i;
+    if (fits && !rule.vip) found = i;
+  }
+  return found;
 }
 
 }  // namespace
@@ -61,17 +78,26 @@ OwnerTable owners_of_slot(std::size_t slot, std::span<const PortRule> rules,
   return assign_buckets(shares);
 }
 
-std::size_t slot_of_port(std::span<const PortRule> rules, const IpAddress& vip, uint8_t protocol,
-                         uint16_t port) {
-  constexpr uint8_t kTcp = 6, kUdp = 17;
-  for (std::size_t i = 0; i < rules.size(); ++i) {
-    const PortRule& rule = rules[i];
-    const bool protocol_fits = (protocol == kTcp && rule.protocol != RuleProtocol::udp) ||
-                               (protocol == kUdp && rule.protocol != RuleProtocol::tcp);
-    if (protocol_fits && (!rule.vip || *rule.vip == vip) && port >= rule.first_port && port <= rule.last_port)
-      return i;
+std::size_t slot_of_packet(std::span<const PortRule> rules, const IpAddress& vip, uint8_t protocol,
+                           uint16_t port) {
+  const auto of = [&](RuleProtocol ports, uint16_t number) {
+    return slot_of_port(rules, vip, ports, number);
+  };
+  const std::size_t tcp = of(RuleProtocol::tcp, protocol == NLB_PROTOCOL_GRE ? NLB_PORT_PPTP : port);
+  switch (protocol) {
+    case kTcp:
+    case NLB_PROTOCOL_GRE:
+      return tcp;
+    case kUdp:
+      return of(RuleProtocol::udp, port);
+    case NLB_PROTOCOL_ESP:
+    case NLB_PROTOCOL_AH:
+      return of(RuleProtocol::udp, NLB_PORT_IKE);
+    case NLB_PROTOCOL_SCTP:
+      return tcp == of(RuleProtocol::udp, port) ? tcp : kDefaultSlot;
+    default:
+      return kDefaultSlot;
   }
-  return kDefaultSlot;
 }
 
 }  // namespace nlb::core

@@ -33,8 +33,9 @@ struct MemberOffer {
 // Load weight that an offer byte of a `multiple` rule stands for.
 [[nodiscard]] uint32_t weight_of_offer(uint8_t offer);
 
-// Which slot a packet falls into. protocol: 6 TCP, 17 UDP; anything else has no rule.
-[[nodiscard]] std::size_t slot_of_port(std::span<const PortRule> rules, const IpAddress& vip,
-                                       uint8_t protocol, uint16_t port);
+// Which slot a packet falls into; a rule that names the VIP goes before one for all. `protocol` is IP's
+// number, but for ICMP; `port` the destination's, where the protocol has ports (docs/operating/protocols.md).
+[[nodiscard]] std::size_t slot_of_packet(std::span<const PortRule> rules, const IpAddress& vip,
+                                         uint8_t protocol, uint16_t port);
 
 }  // namespace nlb::core

@@ -124,7 +124,8 @@ Result<nlb_bank> make_bank(const FilterConfig& config) {
   nlb_bank bank{};
   bank.abi_version = NLB_ABI_VERSION;
   bank.flags = (config.bound ? NLB_BANK_BOUND : 0U) | (config.replace ? NLB_BANK_REPLACE : 0U) |
-               (config.cluster_mac.is_zero() ? 0U : NLB_BANK_HAS_MAC);
+               (config.cluster_mac.is_zero() ? 0U : NLB_BANK_HAS_MAC) |
+               (config.asks_tracking ? NLB_BANK_ASKS : 0U);
   const std::span<const uint8_t, 16> seed(config.seed);
   bank.seed[0] = little_endian(seed.first<8>());
   bank.seed[1] = little_endian(seed.last<8>());

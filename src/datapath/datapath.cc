@@ -20,6 +20,7 @@
 #include <mutex>
 
 #include "datapath/bank.hh"
+#include "datapath/connection_place.hh"
 #include "datapath/heartbeat_gate.hh"
 #include "datapath/hooks.hh"
 #include "datapath/maps.hh"
@@ -67,6 +68,7 @@ class KernelDatapath final : public Datapath {
     heartbeats_.believe(id, incarnation, sequence);
   }
   [[nodiscard]] Result<LiveConnections> live_connections() override;
+  [[nodiscard]] Result<LiveConnections> count(const Connections& connections) override;
   [[nodiscard]] std::vector<Counter> counters() const override;
   [[nodiscard]] DatapathKind attached_kind() const override { return hooks_.kind(); }
   [[nodiscard]] bool yields_xdp() const override { return hooks_.has_foreign_xdp(); }
@@ -83,6 +85,7 @@ class KernelDatapath final : public Datapath {
   SharedState state_;
   HeartbeatGate heartbeats_;
   std::mutex walking_;
+  std::atomic<uint64_t> configured_{0};  // how often
   bool adopted_ = false;
   bool in_force_ = false;  // false: an older version's programs still do the work
 };
@@ -128,6 +131,7 @@ Result<void> KernelDatapath::configure(const FilterConfig& config) {
   if (!bank) return tl::unexpected(bank.error());
   nlb_control& control = state_.control.all()[0];
   const uint32_t next = 1 - (load(control.active_bank) & 1);
+  ++configured_;
   wait_for_readers();
   state_.banks[next] = *bank;
   fill_port_blocks(config, state_.ports.all().subspan(next * kBlocksPerBank, kBlocksPerBank));
@@ -171,6 +175,23 @@ Result<LiveConnections> KernelDatapath::live_connections() {
       live.connections[slot] += count;
     }
   }
+  return live;
+}
+
+Result<LiveConnections> KernelDatapath::count(const Connections& connections) {
+  const uint64_t before = configured_;
+  const uint32_t active = load(state_.control.all()[0].active_bank) & 1;
+  const nlb_bank& bank = state_.banks[active];
+  const auto blocks = state_.ports.all().subspan(active * kBlocksPerBank, kBlocksPerBank);
+  LiveConnections live;
+  const auto handed = connections([&](const ClientConnection& connection) {
+    const auto place = place_of(bank, blocks, connection);
+    if (!place) return;
+    live.buckets[place->slot].set(place->bucket);
+    ++live.connections[place->slot];
+  });
+  if (!handed) return tl::unexpected(handed.error());
+  if (configured_ != before) return fail("the configuration changed while connections were counted", EAGAIN);
   return live;
 }
 
@@ -220,6 +241,13 @@ Found find_maps(const DatapathOptions& options, const Hooks& hooks) {
 }
 
 }  // namespace
+
+void LiveConnections::add(const LiveConnections& others) {
+  for (std::size_t slot = 0; slot < kMaxSlots; ++slot) {
+    buckets[slot] |= others.buckets[slot];
+    connections[slot] += others.connections[slot];
+  }
+}
 
 Result<std::unique_ptr<Datapath>> Datapath::attach(const DatapathOptions& options) {
   const bool can_pin = make_pin_directory(options.pin_directory);

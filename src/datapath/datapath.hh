@@ -11,6 +11,7 @@
 
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -45,6 +46,7 @@ struct FilterConfig {
   IpAddress dedicated_ip;      // IPv4; 0.0.0.0 when the adapter has none
   IpAddress dedicated_ip6;     // :: when the adapter has none
   uint64_t reset_wait_ns = 0;  // two heartbeat periods: how long a stack-made reset is held back
+  bool asks_tracking = false;  // there may be translated connections: the guard asks connection tracking
   bool bound = false;  // false: this host serves no VIP (refused, stopped): drop VIP traffic, answer no ARP
 };
 
@@ -61,10 +63,17 @@ struct Counter {
   bool expected = true;  // false: should be zero in production
 };
 
+// A TCP connection of a client with a virtual IP address.
+struct ClientConnection {
+  IpAddress client, vip;
+  uint16_t client_port = 0, vip_port = 0;
+};
+
 struct LiveConnections {                                               // by slot; TIME_WAIT does not count
   std::vector<BucketSet> buckets = std::vector<BucketSet>(kMaxSlots);  // {kMaxSlots} would be one set
   std::vector<uint32_t> connections = std::vector<uint32_t>(kMaxSlots, 0);
   // connections per bucket of one slot are asked for separately
+  void add(const LiveConnections& others);
 };
 
 class Datapath {
@@ -96,6 +105,11 @@ class Datapath {
 
   // Walks the socket table of the network namespace this was called in (a BPF iterator).
   [[nodiscard]] virtual Result<LiveConnections> live_connections() = 0;
+
+  // Hands out connections that are in no socket table; what belongs to no virtual IP address is passed over.
+  using Connections = std::function<Result<void>(const std::function<void(const ClientConnection&)>& take)>;
+  // Counts them as the programs would. Fails when another configuration came into force meanwhile.
+  [[nodiscard]] virtual Result<LiveConnections> count(const Connections& connections) = 0;
 
   [[nodiscard]] virtual std::vector<Counter> counters() const = 0;
   // Read back from the kernel, not from memory.

@@ -4,6 +4,7 @@
 #include <nlb/abi/filter.h>
 #include <nlb/abi/hash.h>
 #include <nlb/abi/heartbeat.h>
+#include <nlb/abi/portless.h>
 
 #include <algorithm>
 #include <cstring>
@@ -45,6 +46,7 @@ bool FilterModel::accepts(nlb_verdict verdict) {
     case NLB_VERDICT_held:
     case NLB_VERDICT_cookie:
     case NLB_VERDICT_icmp_error:
+    case NLB_VERDICT_asked:
       return true;
     default:
       return false;
@@ -198,8 +200,31 @@ nlb_verdict FilterModel::judge_ported(const Packet& packet) const {
     case 17:
       return judge_udp(packet);
     default:
-      return judge_flow(packet, kDefaultSlot, 0, nullptr);
+      return judge_portless(packet);
   }
+}
+
+nlb_verdict FilterModel::judge_portless(const Packet& packet) const {
+  std::size_t slot = kDefaultSlot;
+  switch (packet.protocol) {
+    case NLB_PROTOCOL_GRE:
+      slot = slot_of(packet.vip, RuleProtocol::tcp, NLB_PORT_PPTP);
+      break;
+    case NLB_PROTOCOL_ESP:
+    case NLB_PROTOCOL_AH:
+      slot = slot_of(packet.vip, RuleProtocol::udp, NLB_PORT_IKE);
+      break;
+    case NLB_PROTOCOL_SCTP: {
+      if (packet.payload.size() < NLB_SCTP_HEADER_BYTES) return NLB_VERDICT_bad_header;
+      const uint16_t port = word(packet.payload, 2);
+      slot = slot_of(packet.vip, RuleProtocol::tcp, port);
+      if (slot != slot_of(packet.vip, RuleProtocol::udp, port)) slot = kDefaultSlot;
+      break;
+    }
+    default:
+      break;
+  }
+  return judge_flow(packet, slot, 0, nullptr);
 }
 
 nlb_verdict FilterModel::judge_tcp(const Packet& packet) const {
@@ -235,6 +260,11 @@ nlb_verdict FilterModel::judge_icmp(const Packet& packet) const {
   return judge_flow(packet, type == 8 ? kEchoSlot : kDefaultSlot, 0, nullptr);
 }
 
+nlb_verdict FilterModel::find_connection(const ModelSegment& segment) const {
+  const nlb_verdict found = find_ ? find_(segment) : NLB_VERDICT_stray;
+  return found == NLB_VERDICT_stray && config_.asks_tracking ? NLB_VERDICT_asked : found;
+}
+
 nlb_verdict FilterModel::judge_flow(const Packet& packet, std::size_t slot, uint16_t client_port,
                                     const ModelSegment* segment) const {
   Affinity affinity = Affinity::single;
@@ -250,9 +280,9 @@ nlb_verdict FilterModel::judge_flow(const Packet& packet, std::size_t slot, uint
       break;
     case BucketState::foreign_checked:
       if (segment == nullptr) return NLB_VERDICT_foreign;
-      return find_ ? find_(*segment) : NLB_VERDICT_stray;
+      return find_connection(*segment);
     case BucketState::owned_checked:
-      if (segment != nullptr) return find_ ? find_(*segment) : NLB_VERDICT_stray;
+      if (segment != nullptr) return find_connection(*segment);
       break;
   }
   return lease_valid() ? NLB_VERDICT_owned : NLB_VERDICT_no_lease;

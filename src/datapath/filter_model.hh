@@ -27,7 +27,7 @@ struct ModelSegment {  // a TCP segment that cannot begin a flow
 
 class FilterModel {
  public:
-  // What the local socket table says of a segment: NLB_VERDICT_held, _cookie or _stray.
+  // What the local socket table says of a segment: NLB_VERDICT_held, _cookie or _stray (no socket).
   using FindConnection = std::function<nlb_verdict(const ModelSegment&)>;
 
   explicit FilterModel(FilterConfig config) : config_(std::move(config)), states_(kMaxSlots) {}
@@ -63,10 +63,12 @@ class FilterModel {
   [[nodiscard]] nlb_verdict judge_discovery(std::span<const uint8_t> ip, std::span<const uint8_t> message,
                                             std::span<const uint8_t> frame) const;
   [[nodiscard]] nlb_verdict judge_ported(const Packet& packet) const;  // TCP, UDP; else the default slot
+  [[nodiscard]] nlb_verdict judge_portless(const Packet& packet) const;
   [[nodiscard]] nlb_verdict judge_tcp(const Packet& packet) const;
   [[nodiscard]] nlb_verdict judge_udp(const Packet& packet) const;
   [[nodiscard]] nlb_verdict judge_icmp(const Packet& packet) const;
   [[nodiscard]] nlb_verdict judge_icmpv6(const Packet& packet) const;
+  [[nodiscard]] nlb_verdict find_connection(const ModelSegment& segment) const;
   [[nodiscard]] nlb_verdict judge_flow(const Packet& packet, std::size_t slot, uint16_t client_port,
                                        const ModelSegment* segment) const;
   [[nodiscard]] nlb_verdict judge_heartbeat(std::span<const uint8_t> payload,

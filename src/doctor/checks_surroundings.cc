@@ -145,12 +145,15 @@ void check_translation(const Subject& subject, Report& report) {
     if (ours && std::find(found.begin(), found.end(), translation.where) == found.end())
       found.push_back(translation.where);
   }
-  report.judge(
-      "service.translation", Status::warn,
-      found.empty() ? "" : "connections are translated (DNAT): " + joined(found),
-      "a connection without a socket of this host is reset when its bucket moves: let the service listen on "
-      "the host itself (Docker: --network host), or drain before every change",
-      "no rule translates the ports of a port rule");
+  const std::string where = "connections are translated (DNAT): " + joined(found);
+  const std::string& trouble = subject.on.firewall.tracking_trouble;
+  report.judge("service.translation", Status::warn,
+               found.empty() || trouble.empty() ? "" : where + "; their state cannot be read: " + trouble,
+               "they are reset when their bucket moves: make the kernel module nf_conntrack_netlink "
+               "available, or let the "
+               "service listen on the host itself (Docker: --network host), or drain before every change",
+               found.empty() ? "no rule translates the ports of a port rule"
+                             : where + "; connection tracking holds those of TCP when buckets move");
 }
 
 }  // namespace

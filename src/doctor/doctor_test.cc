@@ -379,6 +379,7 @@ const Fault kFaults[] = {
     {"Docker",
      [](Facts& f) {
        on(f).firewall.translations = {{"table ip nat, chain DOCKER", {80}}};
+       on(f).firewall.tracking_trouble = "connection tracking: Invalid argument";
      },
      {{"service.translation", Status::warn}},
      "--network host"},
@@ -407,7 +408,7 @@ TEST(Doctor, WhatIsHarmlessIsNoComplaint) {
       [](Facts& f) { on(f).sysctls["rp_filter"] = "1"; },                 // the default route leads through
       [](Facts& f) { on(f).answers->at(kVip) = {masked_mac(kVip, 2)}; },  // a member
       [](Facts& f) {
-        on(f).firewall.translations = {{"table ip nat, chain DOCKER", {8080}}};
+        on(f).firewall.translations = {{"table ip nat, chain DOCKER", {80}}};
       },
       [](Facts& f) {
         f.sockets.push_back({true, false, true, kVip, kGateway, 80, 51000});

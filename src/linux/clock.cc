@@ -18,6 +18,10 @@ Nanos boottime_now() {
   return read_clock(CLOCK_BOOTTIME);
 }
 
+Nanos thread_time() {
+  return read_clock(CLOCK_THREAD_CPUTIME_ID);
+}
+
 int64_t unix_ms() {
   return read_clock(CLOCK_REALTIME) / kMillisecond;
 }

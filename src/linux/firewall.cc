@@ -10,6 +10,8 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
+#include "linux/conntrack.hh"
+
 namespace nlb {
 namespace {
 
@@ -173,7 +175,11 @@ Result<FirewallFacts> read_firewall(const std::string& interface) {
     return fail("nftables: " + words.substr(0, words.find('\n')));
   }
   const char* printed = nft_ctx_get_output_buffer(nft.get());
-  return judge_ruleset(printed ? printed : "", interface);
+  auto facts = judge_ruleset(printed ? printed : "", interface);
+  if (!facts || facts->translations.empty()) return facts;
+  if (auto read = each_translated([](const TranslatedConnection&) { return false; }); !read)
+    facts->tracking_trouble = read.error().message;
+  return facts;
 }
 
 }  // namespace nlb

@@ -21,6 +21,7 @@ struct FirewallFacts {
   };
   std::vector<std::string> dropped;         // one sentence each
   std::vector<Translation> translations;    // to another address or port
+  std::string tracking_trouble;             // why translated connections cannot be read; "" = they can
   std::vector<std::string> guard_families;  // in which our own guard has its table
 };
 [[nodiscard]] Result<FirewallFacts> judge_ruleset(const std::string& json, const std::string& interface);

@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <map>
 
 #include "linux/guard_rules.hh"
 #include "linux/nft.hh"
@@ -67,17 +68,22 @@ bool has_egress_hook(const std::string& interface) {
       .has_value();
 }
 
-// Rules count in their order: an `accept` moved to the front would undo the rest.
-bool matches(nft::Listing listing, const guard::Chain& chain, const std::vector<IpAddress>& vips) {
-  std::vector<std::string> tags;
-  for (const auto& rule : chain.rules) tags.push_back(nft::tag(rule));
+// Rules count in their order: an `accept` moved to the front would undo the rest. `chains`: of the whole
+// table.
+bool matches(nft::Listing listing, const std::vector<guard::Chain>& chains,
+             const std::vector<IpAddress>& vips) {
+  std::vector<std::string> tags, hooks;
+  for (const auto& chain : chains) {
+    hooks.push_back(chain.hook);
+    for (const auto& rule : chain.rules) tags.push_back(nft::tag(rule));
+  }
   const auto has = [&](const char* set, std::vector<std::string> wanted) {
     auto& elements = listing.elements[set];
     std::sort(wanted.begin(), wanted.end());
     std::sort(elements.begin(), elements.end());
     return elements == wanted;
   };
-  return !listing.dormant && listing.hooks == std::vector{chain.hook} && listing.rule_tags == tags &&
+  return !listing.dormant && listing.hooks == hooks && listing.rule_tags == tags &&
          has("vips", guard::texts_of(vips, true)) && has("vips6", guard::texts_of(vips, false));
 }
 
@@ -88,11 +94,13 @@ Result<bool> guard_in_force(const GuardPlan& plan) {
   // Newer kernels keep the chain of a vanished adapter, for one that comes by the same name.
   if (if_nametoindex(plan.interface.c_str()) == 0) return false;
   const std::string table = guard::table_name(plan.interface);
-  for (const auto& chain : guard::chains(plan)) {
-    auto listed = nft::run(fmt::format("list table {} {}\n", chain.family, table));
+  std::map<std::string, std::vector<guard::Chain>> tables;  // by family
+  for (const auto& chain : guard::chains(plan)) tables[chain.family].push_back(chain);
+  for (const auto& [family, chains] : tables) {
+    auto listed = nft::run(fmt::format("list table {} {}\n", family, table));
     if (!listed && nft::says(listed.error(), "No such file or directory")) return false;
     if (!listed) return tl::unexpected(listed.error().within(plan.interface));
-    if (!matches(nft::parse_listing(*listed), chain, plan.vips)) return false;
+    if (!matches(nft::parse_listing(*listed), chains, plan.vips)) return false;
   }
   return true;
 }

@@ -2,6 +2,10 @@
 // The second guard, by nftables (libnftables): holds when a BPF program was detached by hand.
 //  - ingress (inet prerouting): a packet for a VIP that came in on the cluster interface without the filter's
 //    mark, or on any other interface (never lo or a local bridge), is dropped; the mark bit is cleared.
+//  - tracking (inet prerouting, behind connection tracking; only while connections are translated): of what
+//  the
+//    filter marked with NLB_MARK_ASK, segments of translated connections go on, the rest is dropped. The rule
+//    makes the kernel track connections, which translation does already.
 //  - egress (netdev egress of the cluster interface; it runs before tc): the cluster MAC as Ethernet source
 //  is
 //    rewritten to the MAC that the strategy sends from (`replace`: masked, else the adapter's own); ARP that
@@ -31,6 +35,8 @@ struct GuardPlan {
   IpAddress dedicated_ip;   // IPv4; 0.0.0.0 = none
   IpAddress dedicated_ip6;  // :: = none
   bool replace = false;
+  bool asks_tracking =
+      false;  // there are translated connections: what the filter left to connection tracking is judged
 };
 
 // One table per cluster interface and family, "nlb_<interface>". Replaces atomically, and reads back.

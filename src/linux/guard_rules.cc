@@ -35,6 +35,22 @@ Chain ingress(const GuardPlan& plan) {
        fmt::format("iifname != {} ip6 daddr @vips6 counter drop", in)}};
 }
 
+// A segment of a bucket in transition for which this host has no socket. Connection tracking has judged it by
+// its numbers: one that does not fit is invalid, one without an entry would be new, and is forgotten when it
+// is dropped here. Between -200 (tracking) and -100 (translation): the address is still the VIP.
+Chain tracking(const GuardPlan& plan) {
+  const uint32_t ask = NLB_MARK_ASK, others = ~ask;
+  return {"inet",
+          "tracking",
+          "type filter hook prerouting priority -190; policy accept;",
+          {fmt::format("meta mark & {:#x} == 0x0 accept", ask),
+           fmt::format("iifname != {} accept", quoted(plan.interface)),
+           fmt::format("ct state established ct direction original ct status dnat "
+                       "meta mark set meta mark & {:#x} counter accept",
+                       others),
+           "counter drop"}};
+}
+
 // Linux answers ARP for any of its addresses on any interface (arp_ignore 0).
 Chain foreign_arp(const GuardPlan& plan) {
   return {"arp",
@@ -114,7 +130,9 @@ std::string table_name(const std::string& interface) {
 }
 
 std::vector<Chain> chains(const GuardPlan& plan) {
-  return {ingress(plan), foreign_arp(plan), egress(plan)};
+  std::vector<Chain> all = {ingress(plan), foreign_arp(plan), egress(plan)};
+  if (plan.asks_tracking) all.insert(all.begin() + 1, tracking(plan));  // a table's chains lie together
+  return all;
 }
 
 std::vector<std::string> texts_of(const std::vector<IpAddress>& vips, bool v4) {

@@ -23,8 +23,8 @@ struct Exchange {
   int error = 0;  // errno
   std::string words;
   bool done = false;
-  bool interrupted = false;  // the kernel's tables changed while they were dumped
-  const std::function<void(nlmsghdr*)>* each = nullptr;
+  bool interrupted = false;                              // the kernel's tables changed while they were dumped
+  const std::function<bool(nlmsghdr*)>* each = nullptr;  // false: no more
 };
 
 // The kernel's own words (extended acknowledgement) follow the error message when it has any.
@@ -58,8 +58,9 @@ int on_interrupted(nl_msg*, void* argument) {
 
 int on_object(nl_msg* message, void* argument) {
   auto* exchange = static_cast<Exchange*>(argument);
-  if (exchange->each) (*exchange->each)(nlmsg_hdr(message));
-  return NL_OK;
+  if (!exchange->each || (*exchange->each)(nlmsg_hdr(message))) return NL_OK;
+  exchange->done = true;
+  return NL_STOP;
 }
 
 // While it lives the kernel filters dumps by what the request names: a router may have a million routes.
@@ -136,11 +137,13 @@ Owned<rtnl_addr, rtnl_addr_put> host_address(int ifindex, const IpAddress& ip) {
 
 }  // namespace
 
-Result<Socket> Socket::open() {
+static_assert(NETLINK_ROUTE == 0);
+
+Result<Socket> Socket::open(int protocol) {
   Socket socket;
   socket.socket_.reset(nl_socket_alloc());
   if (!socket.socket_) return fail("netlink: out of memory", ENOMEM);
-  if (int code = nl_connect(socket.raw(), NETLINK_ROUTE); code < 0)
+  if (int code = nl_connect(socket.raw(), protocol); code < 0)
     return fail(std::string("netlink: ") + nl_geterror(code));
   const int on = 1;
   setsockopt(nl_socket_get_fd(socket.raw()), SOL_NETLINK, NETLINK_EXT_ACK, &on, sizeof on);
@@ -155,9 +158,10 @@ Result<void> Socket::request(nl_msg* message) {
 
 Result<void> Socket::dump(nl_msg* message, const std::function<void(nlmsghdr*)>& each) {
   std::vector<std::vector<char>> answers;
-  const std::function<void(nlmsghdr*)> keep = [&](nlmsghdr* header) {
+  const std::function<bool(nlmsghdr*)> keep = [&](nlmsghdr* header) {
     const auto* octets = reinterpret_cast<const char*>(header);
     answers.emplace_back(octets, octets + header->nlmsg_len);
+    return true;
   };
   const StrictDump strict(raw());
   nlmsg_hdr(message)->nlmsg_flags |= NLM_F_DUMP;
@@ -172,6 +176,13 @@ Result<void> Socket::dump(nl_msg* message, const std::function<void(nlmsghdr*)>&
     return {};
   }
   return fail("netlink: the kernel's tables change faster than they can be read", EAGAIN);
+}
+
+Result<void> Socket::stream(nl_msg* message, const std::function<bool(nlmsghdr*)>& each) {
+  nlmsg_hdr(message)->nlmsg_flags |= NLM_F_DUMP;
+  Exchange exchange;
+  exchange.each = &each;
+  return run(raw(), message, exchange);
 }
 
 Address to_nl(const MacAddress& mac) {

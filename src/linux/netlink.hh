@@ -40,11 +40,14 @@ using Address = Owned<nl_addr, nl_addr_put>;
 
 class Socket {
  public:
-  [[nodiscard]] static Result<Socket> open();
+  [[nodiscard]] static Result<Socket> open(int protocol = 0);  // NETLINK_ROUTE
   // Sends a request and waits for its acknowledgement.
   [[nodiscard]] Result<void> request(nl_msg* message);
   // Sends a dump request and hands every answer to `each`; a dump that was overtaken by a change is repeated.
   [[nodiscard]] Result<void> dump(nl_msg* message, const std::function<void(nlmsghdr*)>& each);
+  // Hands every answer to `each` as it comes, until that returns false: for tables that are too large to
+  // keep, and whose readers bear that they change meanwhile. After a false, this socket is of no further use.
+  [[nodiscard]] Result<void> stream(nl_msg* message, const std::function<bool(nlmsghdr*)>& each);
   [[nodiscard]] nl_sock* raw() const { return socket_.get(); }
 
  private:

@@ -190,10 +190,10 @@ class OptionTree {
     request("params", "parameters in force and configured");
     auto* filter = request("filter", "which host takes a client's traffic, and why");
     filter->add_option("--client", given_.client, "IP, IP:PORT or [IPV6]:PORT")->required();
-    filter->add_option("--to", given_.to, "VIP:PORT (VIP alone for icmp)")->required();
-    filter->add_option("--protocol", given_.protocol, "tcp, udp or icmp")
+    filter->add_option("--to", given_.to, "VIP:PORT (VIP alone where the protocol has no ports)")->required();
+    filter->add_option("--protocol", given_.protocol, "tcp, udp, icmp, gre, esp, ah or sctp")
         ->required()
-        ->check(CLI::IsMember({"tcp", "udp", "icmp"}));
+        ->check(CLI::IsMember({"tcp", "udp", "icmp", "gre", "esp", "ah", "sctp"}));
     filter->add_option("--flags", given_.flags, "TCP flags with commas: syn (the default), ack, fin, rst");
     request("history", "convergences: when, who, why, how long");
     request("connections", "live TCP connections by port rule");
@@ -436,11 +436,11 @@ class OptionTree {
     const auto client = parse_address_port(given_.client), to = parse_address_port(given_.to);
     if (!client) return tl::unexpected(client.error().within("--client"));
     if (!to) return tl::unexpected(to.error().within("--to"));
-    const bool icmp = given_.protocol == "icmp";
-    if (!icmp && !to->port)
+    const bool has_ports = given_.protocol == "tcp" || given_.protocol == "udp" || given_.protocol == "sctp";
+    if (has_ports && !to->port)
       return fail("--to " + given_.to + ": the port is missing; allowed: VIP:PORT or [IPV6]:PORT", kUsage);
-    if (icmp && (to->port || client->port))
-      return fail("--protocol icmp has no ports; allowed: addresses alone", kUsage);
+    if (!has_ports && (to->port || client->port))
+      return fail("--protocol " + given_.protocol + " has no ports; allowed: addresses alone", kUsage);
     auto& request = result_.request;
     request.update({{"client", client->address}, {"vip", to->address}, {"protocol", given_.protocol}});
     if (client->port) request["client_port"] = *client->port;

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the daemon answers about port rules: connections, queryport, filter, and enable/disable/drain.
+#include <nlb/abi/portless.h>
+
 #include <algorithm>
+#include <array>
 #include <nlohmann/json.hpp>
 
 #include "control/config_json.hh"
@@ -15,6 +18,19 @@ namespace {
 using Json = nlohmann::json;
 constexpr uint8_t kIcmp = 1, kTcp = 6, kUdp = 17;
 
+struct ProtocolName {
+  const char* name;
+  uint8_t number;
+  bool has_ports;
+};
+constexpr std::array kProtocolName = {ProtocolName{"tcp", kTcp, true},
+                                      ProtocolName{"udp", kUdp, true},
+                                      ProtocolName{"icmp", kIcmp, false},
+                                      ProtocolName{"gre", NLB_PROTOCOL_GRE, false},
+                                      ProtocolName{"esp", NLB_PROTOCOL_ESP, false},
+                                      ProtocolName{"ah", NLB_PROTOCOL_AH, false},
+                                      ProtocolName{"sctp", NLB_PROTOCOL_SCTP, true}};
+
 const char* name_of_switch(uint8_t offer) {
   return offer == wire::kOfferDrained ? "draining" : offer == wire::kOfferDisabled ? "disabled" : "enabled";
 }
@@ -28,8 +44,9 @@ const char* Daemon::switch_name(std::size_t slot) const {
 
 Json Daemon::connections() {
   Json answer = common();
-  const auto live = datapath_->live_connections();
+  auto live = datapath_->live_connections();
   if (!live) return failure(live.error().message, 1);
+  live->add(protocol_->translated_connections());
   answer["rules"] = Json::array();
   uint64_t total = 0;
   protocol_->inspect([&](const core::Host& host, Nanos) {
@@ -135,12 +152,11 @@ Json Daemon::filter(const Json& request) {
   const auto client = IpAddress::parse(request.value("client", ""));
   const auto vip = IpAddress::parse(request.value("vip", ""));
   const std::string protocol_name = request.value("protocol", "tcp");
-  const uint8_t protocol = protocol_name == "tcp"    ? kTcp
-                           : protocol_name == "udp"  ? kUdp
-                           : protocol_name == "icmp" ? kIcmp
-                                                     : uint8_t{0};
+  const auto named = std::find_if(kProtocolName.begin(), kProtocolName.end(),
+                                  [&](const ProtocolName& one) { return protocol_name == one.name; });
   if (!client || !vip) return failure("client and vip are IP addresses", 2);
-  if (protocol == 0) return failure("protocol is tcp, udp or icmp", 2);
+  if (named == kProtocolName.end()) return failure("protocol is tcp, udp, icmp, gre, esp, ah or sctp", 2);
+  const uint8_t protocol = named->number;
   const bool is_vip =
       std::any_of(config_.vips.begin(), config_.vips.end(), [&](const Vip& v) { return v.address == *vip; });
   if (!is_vip) return failure(vip->text() + " is no VIP of this cluster", 1);
@@ -148,10 +164,10 @@ Json Daemon::filter(const Json& request) {
     return failure(client->text() + " and " + vip->text() + " are of different address families", 2);
   const bool group = client->is_v4() ? client->v4_host_order() >> 28 == 14 : client->octets[0] == 0xff;
   if (group || client->is_unspecified()) return failure(client->text() + " is the address of no client", 2);
-  if (protocol != kIcmp && !request.contains("port")) return failure("a port is needed: --to VIP:PORT", 2);
+  if (named->has_ports && !request.contains("port")) return failure("a port is needed: --to VIP:PORT", 2);
   const auto port = static_cast<uint16_t>(request.value("port", 0));
   const std::size_t slot =
-      protocol == kIcmp ? kEchoSlot : core::slot_of_port(config_.rules, *vip, protocol, port);
+      protocol == kIcmp ? kEchoSlot : core::slot_of_packet(config_.rules, *vip, protocol, port);
   const bool configured = slot < config_.rules.size();
   Json answer = common();
   answer["rule"] = rule_text(config_, slot);
@@ -163,10 +179,11 @@ Json Daemon::filter(const Json& request) {
   const Affinity affinity = configured && config_.rules[slot].mode == FilteringMode::multiple
                                 ? config_.rules[slot].affinity
                                 : Affinity::single;
-  if (affinity == Affinity::none && !request.contains("client_port"))
+  const bool by_port = protocol == kTcp || protocol == kUdp;  // of the others, no port of the client counts
+  if (affinity == Affinity::none && by_port && !request.contains("client_port"))
     return failure("affinity none spreads by client port: name one, --client IP:PORT", 2);
-  const uint32_t bucket = client_bucket(config_.keys.seed, affinity, *client,
-                                        static_cast<uint16_t>(request.value("client_port", 0)));
+  const auto client_port = static_cast<uint16_t>(by_port ? request.value("client_port", 0) : 0);
+  const uint32_t bucket = client_bucket(config_.keys.seed, affinity, *client, client_port);
   answer["bucket"] = bucket;
   protocol_->inspect([&](const core::Host& host, Nanos now) {
     const HostId owner = host.phase() == core::Phase::acquired ? host.tables()[slot][bucket] : HostId{0};

@@ -109,6 +109,7 @@ FilterConfig Daemon::filter_of(const Config& config) const {
   filter.dedicated_ip = dedicated_ip_;
   filter.dedicated_ip6 = dedicated_ip6_;
   filter.reset_wait_ns = uint64_t{config.period_ms} * 2 * static_cast<uint64_t>(kMillisecond);
+  filter.asks_tracking = translates_;
   filter.bound = false;
   return filter;
 }
@@ -129,8 +130,8 @@ BindPlan Daemon::bind_plan_of(const Config& config) const {
 
 GuardPlan Daemon::guard_plan_of(const Config& config) const {
   const auto filter = filter_of(config);
-  return {config.interface, filter.vips,   filter.cluster_mac, filter.masked_mac,
-          own_mac_,         dedicated_ip_, dedicated_ip6_,     replace_};
+  return {config.interface, filter.vips,    filter.cluster_mac, filter.masked_mac, own_mac_,
+          dedicated_ip_,    dedicated_ip6_, replace_,           translates_};
 }
 
 Result<void> Daemon::attach() {
@@ -185,6 +186,7 @@ Result<void> Daemon::start() {
 
   events_.add(EventId::started,
               "nlbd " NLB_VERSION " runs host " + std::to_string(config_.id) + " of cluster " + config_.name);
+  find_translations();
   begin_bind();
   const InitialState initial = state_to_start_in();
   if (initial == InitialState::started) apply_command(core::HostEvent::start, 0);
@@ -353,6 +355,7 @@ void Daemon::tick() {
   if (!missing) spdlog::error("filter: {}", missing.error().message);
   for (const std::string& hook : missing.value_or(std::vector<std::string>{}))
     events_.add(EventId::filter_detached, hook + " was detached from " + config_.interface);
+  follow_translations();
   const auto guarded = guard_in_force(guard_plan_of(config_));
   if (guarded && !*guarded) {
     events_.add(EventId::guard_removed, "the table of " + config_.interface);

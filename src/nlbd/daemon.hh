@@ -136,6 +136,10 @@ class Daemon {
   [[nodiscard]] BindOutcome bind_trouble() const;
   [[nodiscard]] std::string remedy_of(BindReason reason) const;
 
+  // daemon_translation.cc
+  void find_translations();
+  void follow_translations();
+
   // daemon_switch.cc
   using Json = nlohmann::json;
   void follow_switch();
@@ -169,6 +173,7 @@ class Daemon {
   MacAddress own_mac_;  // the adapter's before anything was changed
   IpAddress dedicated_ip_, dedicated_ip6_;
   bool replace_ = false;
+  bool translates_ = false;  // there are translated connections: filter and guard ask connection tracking
   BindState bind_ = BindState::unbound;
   BindOutcome bind_outcome_;
   struct SaidRefusal {

@@ -190,8 +190,12 @@ int main(int argc, char** argv) {
   const auto found = obstacles(options.paths, *config);
   for (const std::string& obstacle : found) std::fprintf(stderr, "nlbd: %s\n", obstacle.c_str());
   if (!found.empty()) return kFailed;
-  auto lock = nlb::InstanceLock::take(config->interface);
+  const auto lock = nlb::InstanceLock::take(config->interface);
   if (!lock) return complain(lock.error());
+  const auto name_lock = nlb::InstanceLock::take_cluster(config->name);
+  if (!name_lock) return complain(name_lock.error());
+  const auto directory_lock = nlb::InstanceLock::take_directory(options.paths.runtime_directory);
+  if (!directory_lock) return complain(directory_lock.error());
 
   std::signal(SIGPIPE, SIG_IGN);
   spdlog::set_pattern("[%l] %v");  // events carry the time at which they happened

@@ -6,9 +6,11 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <chrono>
 #include <future>
 #include <map>
@@ -18,6 +20,7 @@
 
 #include "linux/realtime.hh"
 #include "nlbd/resume_file.hh"
+#include "nlbd/connection_table.hh"
 #include "wire/arp.hh"
 #include "wire/tag.hh"
 
@@ -34,12 +37,14 @@ constexpr int kFramesAtOnce = 4096;  // bounds the time between two looks at the
 constexpr uint64_t kFloodFrames = 50;
 constexpr Nanos kFloodWindow = 10 * kMillisecond;
 constexpr auto kFloodPause = std::chrono::milliseconds(1);
+constexpr auto kLookPeriod = std::chrono::milliseconds(500);
 
 class AsioProtocol final : public Protocol {
  public:
   AsioProtocol(const ProtocolSetup& setup, Datapath& datapath, NoticeSink sink, RequestSink requests)
       : setup_(setup),
         datapath_(datapath),
+        connections_(datapath),
         sink_(std::move(sink)),
         requests_(std::move(requests)),
         codec_(setup.keys, setup.cluster_name, setup.primary_vip),
@@ -140,6 +145,10 @@ class AsioProtocol final : public Protocol {
     return last_scan_;
   }
 
+  LiveConnections translated_connections() override { return connections_.translated(); }
+
+  Nanos translated_seen_at() const override { return connections_.translated_seen_at(); }
+
   std::vector<std::string> not_realtime_because() const override { return not_realtime_; }
   bool resumed() const override { return resumed_; }
 
@@ -155,8 +164,18 @@ class AsioProtocol final : public Protocol {
   }
 
   void run_scanner() {
+    look_around();
     auto guard = asio::make_work_guard(scan_io_);
     scan_io_.run();
+  }
+
+  // Between scans, which are rare: the guard must know of translated connections before buckets move.
+  void look_around() {
+    connections_.look_around(states_written_);
+    look_timer_.expires_after(kLookPeriod);
+    look_timer_.async_wait([this](const boost::system::error_code& error) {
+      if (!error) look_around();
+    });
   }
 
   void wait_for_frames() {
@@ -340,6 +359,7 @@ class AsioProtocol final : public Protocol {
       if (written_[slot] && *written_[slot] == states) continue;
       datapath_.set_buckets(slot, states);
       written_[slot] = states;
+      ++states_written_;
     }
   }
 
@@ -353,8 +373,8 @@ class AsioProtocol final : public Protocol {
   }
 
   void scan(uint32_t token) {
-    asio::post(scan_io_, [this, token] {
-      auto live = datapath_.live_connections();
+    asio::post(scan_io_, [this, token, states = states_written_.load()] {
+      auto live = connections_.read(states);
       if (!live) {
         asio::post(io_, [this, token] { perform(host_.on_scan_failed(token, boottime_now())); });
         return;
@@ -375,6 +395,7 @@ class AsioProtocol final : public Protocol {
 
   ProtocolSetup setup_;
   Datapath& datapath_;
+  ConnectionTable connections_;
   NoticeSink sink_;
   RequestSink requests_;
   wire::Codec codec_;
@@ -389,12 +410,14 @@ class AsioProtocol final : public Protocol {
   std::map<uint64_t, Answered> asked_;
   std::unique_ptr<FrameSocket> frames_, arp_;
   asio::io_context io_{1}, scan_io_{1};
+  asio::steady_timer look_timer_{scan_io_};
   asio::posix::stream_descriptor frames_fd_{io_}, arp_fd_{io_}, timer_fd_{io_};
   uint64_t refused_before_ = 0;  // when the window began
   Nanos flood_window_ = 0;       // its beginning
   bool flooded_ = false;         // the window before it was
   Nanos armed_for_ = 0;
   std::array<std::optional<SlotStates>, kMaxSlots> written_;
+  std::atomic<uint64_t> states_written_{0};
   ProtocolCounters counters_;
   std::mutex scan_mutex_;
   LiveConnections last_scan_;

@@ -60,8 +60,12 @@ class Protocol {
   virtual void use_keys(const KeySet& keys) = 0;
   virtual void use_source(const MacAddress& source) = 0;
   [[nodiscard]] virtual ProtocolCounters counters() = 0;
-  // The newest scan of the socket table.
+  // The newest scan of the live connections.
   [[nodiscard]] virtual LiveConnections last_scan() = 0;
+  // Of last_scan(), or newer: those that are translated and have no socket here.
+  [[nodiscard]] virtual LiveConnections translated_connections() = 0;
+  // When a translated connection with a VIP was last seen; 0 = never.
+  [[nodiscard]] virtual Nanos translated_seen_at() const = 0;
   [[nodiscard]] virtual std::vector<std::string> not_realtime_because() const = 0;
 };
 

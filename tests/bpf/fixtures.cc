@@ -54,7 +54,9 @@ void check(const Fixture& fixture, Hook hook) {
     EXPECT_EQ(outcome.handed, uint32_t{fixture.verdict});
   }
   if (hook == Hook::ingress) {
-    EXPECT_EQ(outcome.mark, action == NLB_ACTION_ACCEPT ? NLB_MARK : 0U);
+    EXPECT_EQ(outcome.mark, action == NLB_ACTION_ASK      ? NLB_MARK | NLB_MARK_ASK
+                            : action == NLB_ACTION_ACCEPT ? NLB_MARK
+                                                          : 0U);
   }
   const bool rewritten = hook == Hook::ingress && action == NLB_ACTION_ANSWER;
   if (!rewritten) {

@@ -66,7 +66,22 @@ const Fixture kRules[] = {
     {"beside a rule for one VIP the one for all goes on", to_other(8082), NLB_VERDICT_owned, only(5)},
     {"port 0 has a slot", syn(0), NLB_VERDICT_owned, only(kDefaultSlot)},
     {"port 65535 has a slot", syn(65535), NLB_VERDICT_owned, only(kDefaultSlot)},
-    {"GRE goes to the default slot", to_vip(47, Frame(8, 0)), NLB_VERDICT_owned, only(kDefaultSlot)},
+    {"GRE goes by the rule of TCP 1723", to_vip(47, Frame(8, 0)), NLB_VERDICT_owned, only(7)},
+    {"GRE for a VIP without that rule goes to the default slot",
+     kToCluster.wrap(0x0800, Ipv4{kClient, kVip}.wrap(47, Frame(8, 0))), NLB_VERDICT_owned,
+     [](Arrangement& a) {
+       only(kDefaultSlot)(a);
+       a.config.rules.resize(7);
+     }},
+    {"ESP goes by the rule of UDP 500", to_vip(50, Frame(8, 0)), NLB_VERDICT_owned, only(8)},
+    {"AH goes by the rule of UDP 500", to_vip(51, Frame(12, 0)), NLB_VERDICT_owned, only(8)},
+    {"GRE of a disabled rule is dropped", to_vip(47, Frame(8, 0)), NLB_VERDICT_rule_disabled,
+     [](Arrangement& a) { a.config.rules[7].mode = FilteringMode::disabled; }},
+    {"SCTP goes by a rule of both protocols", to_vip(132, sctp(443)), NLB_VERDICT_owned, only(1)},
+    {"SCTP does not go by a rule of TCP alone", to_vip(132, sctp(80)), NLB_VERDICT_owned, only(kDefaultSlot)},
+    {"SCTP cut off within its header is dropped", to_vip(132, Frame(11, 0)), NLB_VERDICT_bad_header},
+    {"another protocol goes to the default slot", to_vip(4, Frame(20, 0)), NLB_VERDICT_owned,
+     only(kDefaultSlot)},
     {"ESP of a foreign bucket is dropped", to_vip(50, Frame(8, 0)), NLB_VERDICT_foreign, foreign},
     {"SCTP goes to the default slot", to_vip(132, Frame(12, 0)), NLB_VERDICT_owned, only(kDefaultSlot)},
 };
@@ -107,6 +122,40 @@ const Fixture kStates[] = {
      owned_checked},
 };
 NLB_FIXTURES(StateFixtures, kStates);
+
+Frame part(uint16_t fragment) {  // offset in eights, 0x2000: more follow
+  Ipv4 header{kClient, kVip};
+  header.fragment = fragment;
+  return kToCluster.wrap(0x0800, header.wrap(6, tcp(40000, 443, kAck)));
+}
+void asks(Arrangement& a) {
+  state(a, BucketState::owned_checked);
+  a.config.asks_tracking = true;
+}
+
+const Fixture kTranslated[] = {
+    {"a segment without a socket is left to connection tracking", segment(kAck), NLB_VERDICT_asked, asks},
+    {"a bare reset without a socket is left to connection tracking", segment(kRst), NLB_VERDICT_asked, asks},
+    {"in a bucket that is another's as well", segment(kAck), NLB_VERDICT_asked,
+     [](Arrangement& a) {
+       asks(a);
+       foreign_checked(a);
+     }},
+    {"a SYN is judged by ownership", syn(80), NLB_VERDICT_foreign,
+     [](Arrangement& a) {
+       asks(a);
+       foreign_checked(a);
+     }},
+    {"a settled bucket asks nobody", segment(kAck), NLB_VERDICT_owned,
+     [](Arrangement& a) { a.config.asks_tracking = true; }},
+    {"a foreign bucket asks nobody", segment(kAck), NLB_VERDICT_foreign,
+     [](Arrangement& a) {
+       a.config.asks_tracking = true;
+       foreign(a);
+     }},
+    {"further fragments follow their first", part(100), NLB_VERDICT_fragment, asks, {part(0x2000)}},
+};
+NLB_FIXTURES(TranslatedFixtures, kTranslated);
 
 const Fixture kLease[] = {
     {"without a lease a SYN is dropped", syn(80), NLB_VERDICT_no_lease, no_lease},

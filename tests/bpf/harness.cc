@@ -236,6 +236,8 @@ FilterConfig example_config() {
   rule(8080, 8081, RuleProtocol::tcp, Affinity::single)->vip = IpAddress::v4(kOtherVip);  // 4
   rule(8000, 8100, RuleProtocol::tcp, Affinity::network);                                 // 5
   rule(8090, 8090, RuleProtocol::both, Affinity::none)->vip = kOtherVip6;                 // 6
+  rule(1723, 1723, RuleProtocol::tcp, Affinity::single);                                  // 7
+  rule(500, 500, RuleProtocol::udp, Affinity::network);                                   // 8
   for (std::size_t i = 0; i < config.seed.size(); ++i) config.seed[i] = static_cast<uint8_t>(i);
   config.adapter_mac = kAdapterMac;
   config.cluster_mac = kClusterMac;

@@ -43,6 +43,25 @@ const Fixture kIpv6[] = {
     {"UDP is accepted", to_vip6(17, udp(40000, 1000)), NLB_VERDICT_owned},
     {"a segment of a bucket in transition is a stray", to_vip6(6, tcp(1, 443, kAck)), NLB_VERDICT_stray,
      [](Arrangement& a) { state(a, BucketState::owned_checked); }},
+    {"a segment without a socket is left to connection tracking", to_vip6(6, tcp(1, 443, kAck)),
+     NLB_VERDICT_asked,
+     [](Arrangement& a) {
+       state(a, BucketState::owned_checked);
+       a.config.asks_tracking = true;
+     }},
+    {"GRE goes by the rule of TCP 1723", to_vip6(47, Frame(8, 0)), NLB_VERDICT_foreign,
+     [](Arrangement& a) {
+       a.slots = {{7, BucketState::foreign}};
+     }},
+    {"ESP goes by the rule of UDP 500", to_vip6(50, Frame(8, 0)), NLB_VERDICT_foreign,
+     [](Arrangement& a) {
+       a.slots = {{8, BucketState::foreign}};
+     }},
+    {"SCTP goes by a rule of both protocols", to_vip6(132, sctp(443)), NLB_VERDICT_foreign,
+     [](Arrangement& a) {
+       a.slots = {{1, BucketState::foreign}};
+     }},
+    {"SCTP cut off within its ports is dropped", to_vip6(132, Frame(3, 0)), NLB_VERDICT_bad_header},
     {"another address passes", framed(ipv6(kClient6, kDedicated6, 6, kSyn443), kAdapterMac),
      NLB_VERDICT_passed},
     {"another address by the cluster MAC is dropped", framed(ipv6(kClient6, kDedicated6, 6, kSyn443)),

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """A naive second opinion on every verdict, written from the description of the filter, not from its code.
 
-Reads lines: "world <bound> <replace> <lease> <spent> <state seed>" or "<verdict> <frame in hex>"; exits 1 at
-the first verdict that it does not share. The cluster is that of example_config() in harness.cc."""
+Reads lines: "world <bound> <replace> <lease> <spent> <asks> <state seed>" or "<verdict> <frame in hex>";
+exits 1 at the first verdict that it does not share. The cluster is that of example_config() in harness.cc."""
 import sys
 from struct import unpack
 
@@ -22,6 +22,8 @@ RULES = [
     (bytes([10, 0, 0, 11]), 8080, 8081, {6}, SINGLE, True),
     (None, 8000, 8100, {6}, NETWORK, True),
     (OTHER6, 8090, 8090, {6, 17}, NONE, True),
+    (None, 1723, 1723, {6}, SINGLE, True),
+    (None, 500, 500, {17}, NETWORK, True),
 ]
 DEFAULT, ECHO = 64, 65
 MASK = (1 << 64) - 1
@@ -74,8 +76,10 @@ def bucket(affinity, client, port):
 
 
 class World:
-    def __init__(self, bound, replace, lease, spent, seed):
-        self.bound, self.replace, self.lease, self.spent, self.seed = bound, replace, lease, spent, seed
+    def __init__(self, bound, replace, lease, spent, asks, seed):
+        self.bound, self.replace, self.lease = bound, replace, lease
+        self.spent, self.seed = spent, seed
+        self.checked = "asked" if asks else "stray"
         self.newest = {(3, 0x1122334455667788): 100}
         self.fragments = set()
 
@@ -88,8 +92,9 @@ class World:
         return "owned" if self.lease else "no_lease"
 
     def other_segment(self, slot, affinity, client, port):
-        # No socket exists in the test's namespace, so whatever is checked is a stray.
-        return ("foreign", "owned", "stray", "stray")[self.state(slot, bucket(affinity, client, port))]
+        # No socket exists in the test's namespace, so whatever is checked has none.
+        state = self.state(slot, bucket(affinity, client, port))
+        return ("foreign", "owned", self.checked, self.checked)[state]
 
 
 def find_rule(vip, port, protocol):
@@ -110,7 +115,24 @@ def by_port(world, client, vip, protocol, source, target, begins):
     return judge(slot, affinity, client, source)
 
 
+def without_port(world, client, vip, rule):
+    """By the rule of another protocol's port, or the default rule; the client's port does not count."""
+    if rule is None:
+        return world.new_flow(DEFAULT, SINGLE, client, b"\0\0")
+    return world.new_flow(rule, RULES[rule][4], client, b"\0\0") if RULES[rule][5] else "rule_disabled"
+
+
 def transport(world, protocol, client, vip, data, more):
+    if protocol == 47:
+        return without_port(world, client, vip, find_rule(vip, 1723, 6))
+    if protocol in (50, 51):
+        return without_port(world, client, vip, find_rule(vip, 500, 17))
+    if protocol == 132:
+        if len(data) < 12:
+            return "bad_header"
+        port = int.from_bytes(data[2:4], "big")
+        rules = {find_rule(vip, port, 6), find_rule(vip, port, 17)}
+        return without_port(world, client, vip, rules.pop() if len(rules) == 1 else None)
     if protocol == 6:
         if len(data) < 20 or (data[12] >> 4) < 5 or (data[12] >> 4) * 4 > len(data):
             return "bad_header"
@@ -151,7 +173,7 @@ def ipv4(world, p):
     if offset:
         return "fragment" if key in world.fragments else "fragment_unknown"
     verdict = transport(world, protocol, client, vip, p[header:total], more)
-    if more and verdict in ("owned", "icmp_error"):
+    if more and verdict in ("owned", "icmp_error", "asked"):
         world.fragments.add(key)
     return verdict
 
@@ -251,7 +273,7 @@ def ipv6(world, p, to_cluster):
         verdict = icmpv6(world, client, m)
     else:
         verdict = transport(world, None if protocol == 1 else protocol, client, vip, m, more)
-    if more and verdict in ("owned", "icmp_error"):
+    if more and verdict in ("owned", "icmp_error", "asked"):
         world.fragments.add(key)
     return verdict
 

@@ -101,6 +101,14 @@ inline Frame udp(uint16_t from, uint16_t to, std::size_t data_bytes = 4) {
   return datagram;
 }
 
+inline Frame sctp(uint16_t to) {  // the common header alone
+  Frame packet;
+  put16(packet, 40000);
+  put16(packet, to);
+  packet.resize(12);
+  return packet;
+}
+
 inline Frame icmp(uint8_t type, const Frame& rest = {}) {
   Frame message(8 + rest.size());
   message[0] = type;

@@ -14,8 +14,8 @@ class RandomIpv6 {
   [[nodiscard]] Frame packet(std::mt19937_64& random) const {
     Draw draw{random};
     if (draw.chance(3)) return discovery_packet(draw);
-    const uint8_t protocol =
-        draw.chance(12) ? static_cast<uint8_t>(draw.below(256)) : draw.pick<uint8_t>({6, 6, 17, 58});
+    const uint8_t protocol = draw.chance(12) ? static_cast<uint8_t>(draw.below(256))
+                                             : draw.pick<uint8_t>({6, 6, 6, 17, 17, 58, 58, 47, 50, 132});
     Frame payload = transport(draw, protocol);
     uint8_t next = protocol;
     IpAddress from = draw.chance(30) ? ip6("::ffff:10.0.0.99") : client(draw.below(4096));
@@ -67,6 +67,7 @@ class RandomIpv6 {
     const auto from = static_cast<uint16_t>(draw.below(65536));
     if (protocol == 6) return tcp(from, port(draw), static_cast<uint8_t>(draw.below(64)), 1, 2);
     if (protocol == 17) return udp(from, port(draw), draw.below(40));
+    if (protocol == 132) return sctp(port(draw));
     if (protocol != 58) return Frame(draw.below(40), 3);
     const auto type = draw.pick<uint8_t>({128, 129, 1, 2, 3, 4, 100, 130, 143, 135});
     return icmp(type, ipv6(draw.chance(4) ? other(draw) : vip(draw), client(1), 6, Frame(8, 0)));

@@ -45,7 +45,7 @@ class Generator {
     const Speaker speaker{chance(3) ? static_cast<HostId>(below(80)) : kBelieved.id,
                           chance(3) ? uint64_t{below(3)} : kBelieved.incarnation, 95 + below(1000)};
     Frame payload = heartbeat(speaker, chance(6) ? other_tag_key() : tag_key(), below(200));
-    if (chance(4)) payload.resize(payload.size() - below(70));
+    if (chance(4)) payload.resize(payload.size() - below(60));  // the shortest has 68
     if (chance(4)) payload.resize(payload.size() + below(9), 0);
     if (chance(3))
       payload[below(static_cast<uint32_t>(payload.size()))] ^= static_cast<uint8_t>(1 << below(8));
@@ -80,20 +80,23 @@ class Generator {
       header.id = static_cast<uint16_t>(below(4));
       header.fragment = static_cast<uint16_t>((chance(2) ? 0x2000 : 0) | (chance(2) ? below(4) : 0));
     }
-    const uint8_t protocol = chance(12) ? static_cast<uint8_t>(below(256))
-                                        : pick({uint8_t{6}, uint8_t{6}, uint8_t{17}, uint8_t{1}});
+    const uint8_t protocol =
+        chance(12) ? static_cast<uint8_t>(below(256))
+                   : pick({uint8_t{6}, uint8_t{6}, uint8_t{17}, uint8_t{1}, kPortless[below(4)]});
     return header.wrap(protocol, payload(protocol));
   }
   Frame payload(uint8_t protocol) {
     if (protocol == 6)
       return tcp(static_cast<uint16_t>(below(65536)), port(), static_cast<uint8_t>(below(64)), 1, 2);
     if (protocol == 17) return udp(static_cast<uint16_t>(below(65536)), port(), below(40));
+    if (protocol == 132) return sctp(port());
     if (protocol != 1) return Frame(below(40), 3);
     const uint8_t kind = pick(
         {uint8_t{8}, uint8_t{0}, uint8_t{3}, uint8_t{4}, uint8_t{5}, uint8_t{11}, uint8_t{12}, uint8_t{13}});
     return icmp(kind, Ipv4{destination(), client()}.wrap(6, Frame(8, 0)));
   }
   RandomIpv6 ipv6;
+  const uint8_t kPortless[4] = {47, 50, 51, 132};
   const MacAddress kTo[6] = {kClusterMac, kClusterMac, kAdapterMac, kMaskedMac, kBroadcast, kNobody};
   const MacAddress kFrom[3] = {kClientMac, kClusterMac, kMaskedMac};
   std::mt19937_64 random_;
@@ -113,7 +116,7 @@ std::string hex(const Frame& frame) {
 
 // One world: a configuration and states that the three share. The oracle is told by one line.
 struct World {
-  bool bound, replace, lease, spent;  // spent: nothing is left of the heartbeats' budgets
+  bool bound, replace, lease, spent, asks;  // spent: nothing is left of the heartbeats' budgets
   uint64_t state_seed;
   [[nodiscard]] BucketState state(std::size_t slot, std::size_t bucket) const {  // repeated in oracle.py
     return static_cast<BucketState>((state_seed + slot * 7 + bucket * 2654435761U % 1000003) % 4);
@@ -135,8 +138,8 @@ class Trial {
       harness().set_buckets(slot, states);
       model_.set_buckets(slot, states);
     }
-    std::fprintf(oracle_, "world %d %d %d %d %llu\n", world.bound, world.replace, world.lease, world.spent,
-                 static_cast<unsigned long long>(world.state_seed));
+    std::fprintf(oracle_, "world %d %d %d %d %d %llu\n", world.bound, world.replace, world.lease, world.spent,
+                 world.asks, static_cast<unsigned long long>(world.state_seed));
   }
   // True when all agree; the oracle's answer comes with its exit code.
   bool agrees(const Frame& frame) {
@@ -165,6 +168,7 @@ class Trial {
     FilterConfig config = example_config();
     config.bound = world.bound;
     config.replace = world.replace;
+    config.asks_tracking = world.asks;
     return config;
   }
   FILE* oracle_;
@@ -182,8 +186,8 @@ TEST(RandomPackets, kernel_model_and_oracle_agree) {
   ASSERT_NE(oracle, nullptr);
   uint64_t done = 0;
   while (done < packets) {
-    const World world{!generator.chance(12), generator.chance(2), !generator.chance(6), generator.chance(2),
-                      generator.below(1000)};
+    const World world{!generator.chance(12), generator.chance(2), !generator.chance(6),
+                      generator.chance(2),   generator.chance(2), generator.below(1000)};
     Trial trial(world, oracle);
     for (uint64_t i = 0; i < kPerWorld && done < packets; ++i, ++done) {
       const Frame frame = generator.frame();

@@ -157,6 +157,34 @@ TEST_F(GuardTest, OtherMarksAreNoFilter) {
   EXPECT_FALSE(delivered(kVip));
 }
 
+// That a translated connection goes on: tests/live/translated.py.
+TEST_F(GuardTest, WhatConnectionTrackingDoesNotKnowIsDropped) {
+  plan_.asks_tracking = true;
+  install();
+  mark_everything(std::to_string(NLB_MARK | NLB_MARK_ASK));
+  EXPECT_FALSE(delivered(kVip));
+  EXPECT_EQ(sh("cat /proc/sys/net/netfilter/nf_conntrack_count"), "0\n") << "and leaves no entry";
+}
+
+TEST_F(GuardTest, WhatNobodyAskedAboutIsLeftAloneByTheTrackingRules) {
+  plan_.asks_tracking = true;
+  install();
+  mark_everything(kMarkText);
+  EXPECT_TRUE(delivered(kVip));
+}
+
+TEST_F(GuardTest, TheTrackingRulesAreReadBackAsTheOthers) {
+  plan_.asks_tracking = true;
+  install();
+  EXPECT_TRUE(guard_in_force(plan_).value_or(false));
+  sh("nft flush chain inet nlb_veth0 tracking");
+  EXPECT_FALSE(guard_in_force(plan_).value_or(true));
+  plan_.asks_tracking = false;
+  EXPECT_FALSE(guard_in_force(plan_).value_or(true)) << "a chain that is no longer wanted is noticed";
+  install();
+  EXPECT_TRUE(guard_in_force(plan_).value_or(false));
+}
+
 class OtherInterface : public GuardTest {
  protected:
   void SetUp() override {

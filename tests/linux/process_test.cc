@@ -78,6 +78,27 @@ TEST_F(ProcessTest, WhatCannotBeHadIsNamed) {
   setrlimit(RLIMIT_MEMLOCK, &before);
 }
 
+TEST_F(ProcessTest, OneInstancePerClusterNameAndPerDirectory) {
+  {
+    const auto name = InstanceLock::take_cluster("web"),
+               directory = InstanceLock::take_directory(::testing::TempDir());
+    ASSERT_TRUE(name) << name.error().message;
+    ASSERT_TRUE(directory) << directory.error().message;
+    const auto same_name = InstanceLock::take_cluster("web");
+    ASSERT_FALSE(same_name);
+    EXPECT_NE(same_name.error().message.find("a cluster named web is already served"), std::string::npos);
+    const auto same_directory = InstanceLock::take_directory(::testing::TempDir());
+    ASSERT_FALSE(same_directory);
+    EXPECT_NE(same_directory.error().message.find("the runtime directory of another nlbd"),
+              std::string::npos);
+    EXPECT_TRUE(InstanceLock::take_cluster("mail"));
+    EXPECT_TRUE(InstanceLock::take("web")) << "an interface may be called like a cluster";
+    EXPECT_FALSE(InstanceLock::take_directory("/nowhere"));
+  }
+  EXPECT_TRUE(InstanceLock::take_cluster("web"));
+  EXPECT_TRUE(InstanceLock::take_directory(::testing::TempDir()));
+}
+
 TEST_F(ProcessTest, OneInstancePerInterface) {
   {
     auto first = InstanceLock::take("veth0");

@@ -201,10 +201,6 @@ def with_nlbd(run, host):
          "nft add table netdev dcx; nft add chain netdev dcx in \"{ type filter hook ingress device eth0 "
          "priority 0; }\"; nft add rule netdev dcx in ether type 0x88b5 ether saddr 02:00:00:00:00:77 drop",
          "nft delete table netdev dcx", {"net.firewall": "warn"}, "ether type { 0x88b5, arp } accept"),
-        ("a DNAT rule is in the way",
-         "nft add table ip dcn; nft add chain ip dcn pre \"{ type nat hook prerouting priority -100; }\"; "
-         "nft add rule ip dcn pre tcp dport 80 redirect to :8080", "nft delete table ip dcn",
-         {"service.translation": "warn"}, "--network host"),
         ("arp_ignore hides the host", "sysctl -qw net.ipv4.conf.eth0.arp_ignore=8",
          "sysctl -qw net.ipv4.conf.eth0.arp_ignore=0", {"net.arp-sysctl": "warn"}, "arp_ignore=0"),
         ("strict rp_filter without a route",

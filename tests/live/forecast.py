@@ -3,7 +3,9 @@
 """`nlb filter` foretells which host serves a client, and every member says the same."""
 import json
 import random
+import re
 import subprocess
+from pathlib import Path
 
 from capture import Capture
 from live import UDP, VIP, main, need
@@ -42,6 +44,28 @@ for address in sys.argv[1:]:
     s.sendto(struct.pack("!BBHHH", 8, 0, 0xf7fe, 0, 1), ("10.77.0.100", 0))  # 0xf7fe: the checksum of this
     time.sleep(0.002)
 '''
+
+
+# One packet of each protocol from each address; ports as SCTP has them.
+OTHERS = r'''
+import socket, struct, sys
+for address in sys.argv[1:]:
+    for protocol in (47, 50, 51, 132):
+        s = socket.socket(socket.AF_INET, socket.SOCK_RAW, protocol)
+        s.bind((address, 0))
+        s.sendto(struct.pack("!HHQ", 5060, 5060, 0), ("10.77.0.100", 0))
+'''
+# The rule by which each goes: docs/operating/protocols.md.
+RULE_OF = {"gre": ("tcp", 1723), "esp": ("udp", 500), "ah": ("udp", 500), "sctp": ("tcp", 5060)}
+SEEN = """
+table ip seen {
+  set packets { typeof ip saddr . ip protocol; size 4096; flags dynamic; }
+  chain input {
+    type filter hook input priority 0;
+    ip daddr 10.77.0.100 ip protocol { gre, esp, ah, sctp } add @packets { ip saddr . ip protocol }
+  }
+}
+"""
 
 
 def foretell(lab, host, protocol, address, port):
@@ -93,6 +117,37 @@ def scenario(run):
         for question in questions[:20] + questions[-20:]:
             answers = {foretell(lab, host, *question) for host in (1, 2, 3)}
             need(len(answers) == 1, f"members do not agree about {question}: {answers}")
+    without_ports(run, [address for protocol, address, _ in questions if protocol == "icmp"][:30])
+
+
+def without_ports(run, addresses):
+    lab = run.lab
+    on_host = lambda host, *words: lab.lab("exec", f"host{host}", "--", "nft", *words)
+    with run.case("GRE, ESP, AH and SCTP are where the rule of their control channel is") as notes:
+        lab.host(1, "rule", "add", "1723", "--protocol", "tcp", "--affinity", "single")
+        lab.host(1, "rule", "add", "500-4500", "--protocol", "udp", "--affinity", "single")
+        lab.host(1, "rule", "add", "5060", "--protocol", "both", "--affinity", "single")
+        lab.wait_members([1, 2, 3])
+        for host in (1, 2, 3):
+            path = Path(lab.root, f"host{host}", "seen.nft")
+            path.write_text(SEEN, encoding="utf-8")
+            on_host(host, "-f", path)
+        lab.lab("exec", "client1", "--", "python3", "-c", OTHERS, *addresses)
+        met = {}  # (address, protocol): hosts
+        for host in (1, 2, 3):
+            listing = on_host(host, "list", "set", "ip", "seen", "packets").stdout
+            for address, protocol in re.findall(r"([0-9.]+) \. (gre|esp|ah|sctp)", listing):
+                met.setdefault((address, protocol), []).append(host)
+        need(len(met) == 4 * len(addresses), f"{len(met)} of {4 * len(addresses)} packets were served")
+        for (address, protocol), hosts in met.items():
+            whose = lambda by, port: json.loads(lab.host(
+                1, "--json", "filter", "--client", address, "--to", f"{VIP}:{port}" if port else VIP,
+                "--protocol", by).stdout)["host"]
+            foretold = {whose(*RULE_OF[protocol]), whose(protocol, 5060 if protocol == "sctp" else 0)}
+            need(foretold == set(hosts), f"{protocol} of {address}: hosts {hosts}, foretold {foretold}")
+        served = [hosts[0] for hosts in met.values()]
+        need(set(served) == {1, 2, 3}, "not all serve")
+        notes.append(f"{len(served)} packets: {[(h, served.count(h)) for h in (1, 2, 3)]}")
 
 
 if __name__ == "__main__":

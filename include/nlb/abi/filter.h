@@ -14,9 +14,10 @@
 #include <linux/types.h>
 
 #include "limits.h"
+#include "mark.h"
 
 #ifndef NLB_ABI_VERSION
-#define NLB_ABI_VERSION 2
+#define NLB_ABI_VERSION 3
 #endif
 
 #ifdef __cplusplus
@@ -25,7 +26,6 @@
 #define NLB_ASSERT(what) _Static_assert(what, #what)
 #endif
 
-#define NLB_MARK 0x40000000U           /* bit of skb->mark: accepted by the filter; the guard demands it */
 #define NLB_ETHERTYPE_HEARTBEAT 0x88b5 /* IEEE 802 local experimental */
 
 #define NLB_PORTS_PER_BLOCK 64
@@ -53,6 +53,8 @@
 #define NLB_BANK_BOUND 1   /* this host serves the virtual IP addresses */
 #define NLB_BANK_REPLACE 2 /* the adapter's MAC is the cluster MAC */
 #define NLB_BANK_HAS_MAC 4 /* cluster_mac is set */
+#define NLB_BANK_ASKS \
+  8 /* connections are translated here: the guard asks connection tracking (decisions/0012) */
 
 struct nlb_control {
   __u32 abi_version;

@@ -39,7 +39,7 @@
 #endif
 
 /* Bit of skb->mark that `transmit` sets on every frame it lets through. The bridge's nftables chain drops
- * frames of guarded ports without it. Not NLB_MARK (0x40000000): a frame may carry both. */
+ * frames of guarded ports without it. Not NLB_MARK or NLB_MARK_ASK: a frame may carry them, too. */
 #define NLB_GUARD_MARK 0x20000000U
 
 #define NLB_ETHERTYPE_POLICY 0x88b6        /* IEEE 802 local experimental 2: a guest is told its policy */

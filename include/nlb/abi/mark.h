@@ -5,6 +5,9 @@
 #ifndef NLB_ABI_MARK_H
 #define NLB_ABI_MARK_H
 
-#define NLB_MARK 0x40000000
+#define NLB_MARK 0x40000000U
+/* "Only if connection tracking knows a translated connection of this segment": judged and cleared by the
+ * guard, behind connection tracking and before any translation (decisions/0012). */
+#define NLB_MARK_ASK 0x10000000U
 
 #endif

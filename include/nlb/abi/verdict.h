@@ -53,12 +53,15 @@
   X(nd_blocked, DROP, 0, "not sent: neighbour discovery that would bind a virtual IP address wrongly") \
   /* heartbeats, ingress */                                                                            \
   X(heartbeat_excess, DROP, 0, "dropped: heartbeats that no member sent, beyond their budget")         \
-  X(heartbeat_replayed, DROP, 0, "dropped: old heartbeats of a member, beyond their budget")
+  X(heartbeat_replayed, DROP, 0, "dropped: old heartbeats of a member, beyond their budget")           \
+  /* translated connections, ingress */                                                                \
+  X(asked, ASK, 1, "to connection tracking: bucket in transition, no socket; a translated connection goes on")
 
 enum nlb_action {
   NLB_ACTION_PASS,   /* goes on untouched */
   NLB_ACTION_HOST,   /* packet type := HOST */
   NLB_ACTION_ACCEPT, /* packet type := HOST, mark |= NLB_MARK */
+  NLB_ACTION_ASK, /* as ACCEPT, and mark |= NLB_MARK_ASK: the guard drops what is no translated connection */
   NLB_ACTION_ANSWER, /* turned into its answer and sent back; XDP leaves that to tc */
   NLB_ACTION_DROP,
   NLB_ACTION_DROP_LATE, /* tc drops it; XDP passes it on, so that packet sockets (conflict detection) hear it

@@ -1,0 +1,138 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""keep-flow for services without a socket on the host: behind DNAT, in a namespace of their own.
+
+On hosts 1 and 2 something else still listens at the port; host 3 has no listener."""
+import json
+import os
+import signal
+import subprocess
+from pathlib import Path
+
+from live import VIP, main, need, need_no_failure, shares, wait_for
+from streams import wait_state, while_streaming
+
+HOSTS = (1, 2, 3)
+INSIDE = "172.18.0.2"
+DNAT = f"""
+table ip published {{
+  chain prerouting {{
+    type nat hook prerouting priority -100;
+    ip daddr {VIP} tcp dport 80 dnat to {INSIDE}:80
+  }}
+}}
+"""
+
+
+class Container:
+    """The lab's service once more, in a network namespace that lasts as long as the process."""
+
+    def __init__(self, lab, host):
+        self.lab, self.host = lab, host
+        inside = ["unshare", "--net", lab.nlb_path, "lab", "service", "--host-id", str(host)]
+        self.process = subprocess.Popen(["ip", "netns", "exec", f"nlb-host{host}", *inside],
+                                        stdout=subprocess.DEVNULL, stdin=subprocess.DEVNULL)
+        wait_for(f"the container of host {host}", self.is_apart, 3)
+        enter = f"nsenter --net=/proc/{self.process.pid}/ns/net"
+        self.on_host("sysctl -qw net.ipv4.ip_forward=1 && "
+                     f"ip link add inner0 type veth peer name eth0 netns {self.process.pid} && "
+                     "ip address add 172.18.0.1/24 dev inner0 && ip link set inner0 up && "
+                     f"{enter} ip address add {INSIDE}/24 dev eth0 && {enter} ip link set eth0 up && "
+                     f"{enter} ip route add default via 172.18.0.1")
+        rules = Path(lab.root, f"host{host}", "published.nft")
+        rules.write_text(DNAT, encoding="utf-8")
+        self.on_host(f"nft -f {rules}")
+
+    def is_apart(self):
+        pid = self.process.pid
+        mine = os.readlink(f"/proc/{pid}/ns/net")
+        hosts = self.on_host("readlink /proc/self/ns/net").strip()
+        return mine not in (hosts, os.readlink("/proc/self/ns/net"))
+
+    def on_host(self, line):
+        return self.lab.lab("exec", f"host{self.host}", "--", "sh", "-c", line).stdout
+
+    def asks(self):
+        """Segments that connection tracking was asked about: [known there, dropped]."""
+        listing = self.on_host("nft list chain inet nlb_eth0 tracking 2>/dev/null || true")
+        counters = [line.split("packets ")[1] for line in listing.splitlines() if "packets " in line]
+        return [int(counter.split()[0]) for counter in counters]
+
+
+def end(containers):
+    for container in containers:
+        container.process.send_signal(signal.SIGKILL)
+        container.process.wait()
+
+
+def moves(run, containers):
+    lab = run.lab
+
+    def drain(notes):
+        need(all(len(container.asks()) == 2 for container in containers), "a guard does not ask")
+        total = json.loads(lab.host(3, "--json", "connections").stdout)["total"]
+        need(total > 5, f"`nlb connections` at host 3 counts {total}")
+        lab.host(3, "drainstop")
+        wait_state(lab, 3, "draining", 1)
+        lab.wait_members([1, 2], draining=[3])
+        figures = lab.load(300)
+        need_no_failure(figures)
+        need(3 not in shares(figures), f"the draining host takes new connections: {figures}")
+        need(lab.state(3) == "draining", "its connections were not counted")
+
+    def drained(notes):
+        known, dropped = containers[2].asks()
+        need(known > 50, f"host 3 asked about {known + dropped} segments, and knew {known}")
+        notes.append(f"host 3 knew {known} segments")
+        wait_state(lab, 3, "stopped", 15)
+
+    while_streaming(run, "a drain: connections of the container go on", drain, drained, seconds=4)
+
+    def join(notes):
+        lab.host(3, "start")
+        lab.wait_members(HOSTS)
+        figures = lab.load(300)
+        need_no_failure(figures)
+        need(shares(figures).get(3, 0) > 15, f"the joiner serves too little: {figures}")
+
+    def joined(notes):
+        dropped = containers[2].asks()[1]
+        need(dropped > 50, f"host 3 met {dropped} segments of others' connections")
+        notes.append(f"host 3 dropped {dropped} segments of connections that are others'")
+
+    while_streaming(run, "a join: connections stay where they are", join, joined, seconds=4)
+
+    def restart(_):
+        lab.lab("restart", "host2")
+        lab.lab("fault", "kill", "host1")
+        lab.lab("start", "host1")
+        lab.wait_members(HOSTS)
+        need_no_failure(lab.load(200))
+
+    while_streaming(run, "nlbd of host 2 restarts as planned, that of host 1 crashes", restart, seconds=4)
+
+
+def scenario(run):
+    lab = run.lab
+    lab.up("--client-addresses", 4)
+    pid = Path(lab.root, "host3", "service.pid").read_text(encoding="utf-8").split()[0]
+    os.kill(int(pid), signal.SIGKILL)
+    containers = []
+    try:
+        containers += [Container(lab, host) for host in HOSTS]
+        with run.case("the containers serve, and that is noticed") as notes:
+            figures = lab.load(200, "--source", "all")
+            need_no_failure(figures)
+            need(set(shares(figures)) == set(HOSTS), figures)
+            process = lab.start_streams(30, 3)
+            took = wait_for("all guards ask connection tracking",
+                            lambda: all(len(container.asks()) == 2 for container in containers), 2.5)
+            need(lab.finish(process)["ok"] == 30, "streams broke while the guards were changed")
+            notes.append(f"within {took:.1f} s")
+        moves(run, containers)
+    finally:
+        end(containers)
+
+
+if __name__ == "__main__":
+    main(scenario)
