@@ -44,6 +44,9 @@ class World {
   // Clients.
   bool connect(std::size_t slot = 0);  // a random client, wherever it is accepted; false: nobody accepts
   void close_flows(Port port);
+  void let_visitors_come(std::size_t count);  // the same clients again and again, to slot 0
+  [[nodiscard]] Port meet(std::size_t slot, uint64_t client);  // who answers this client now; 0 = nobody
+  bool remember_visit(Node& node, std::size_t slot, uint64_t client);
   void let_clients_come(bool come);  // and send, from now on, by themselves
   // Faults with a beginning and an end.
   void plan(const FaultPlan& faults);
@@ -72,6 +75,7 @@ class World {
   void tell_story() { scene_.trace.told = true; }
   void perform(Port port, core::Actions actions);
   std::vector<PortRule> rules{PortRule{}};
+  uint32_t max_hold_s = 0;
 
  private:
   // world.cc: time, frames
@@ -113,6 +117,14 @@ class World {
   void intrude(uint32_t index);
   void record(const Packet& packet);
   void bury(uint64_t incarnation);
+  // world_visits.cc
+  [[nodiscard]] Nanos timeout_of(std::size_t slot) const;
+  void write_kept(Node& node);
+  void answer_visits(Node& node);
+  void note_standing(Node& node);
+  void plan_visit(uint32_t index);
+  void newcomer_knocks();
+  void visit(uint32_t index);
   // world_clients.cc
   void client_comes();
   uint32_t open_flow(Port home, std::size_t slot, uint64_t client);
@@ -130,6 +142,7 @@ class World {
   Counters counters_;
   FaultPlan faults_;
   std::vector<uint32_t> free_flows_;
+  std::vector<Visitor> visitors_;
   std::vector<Event> clogged_;
   std::vector<Packet> recorded_;  // what a stranger may replay
   std::vector<Packet> buried_;    // the same, of daemons that have ended

@@ -24,6 +24,7 @@ Host::Host(Settings settings, Nanos now)
       tables_(kMaxSlots),
       next_tables_(kMaxSlots),
       held_published_(kMaxSlots),
+      keeper_(settings_.rules, kSecond * settings_.max_hold_s),
       next_tick_(now) {
   view_.members = bit_of(settings_.id);
 }
@@ -155,6 +156,7 @@ Actions Host::on_tick(Nanos now) {
   if (say_soon_ && copy_to_cluster_mac) say(Send::To::cluster_mac, {}, wire::kToClusterMac, now);
   ask_the_quiet(now);
   if (ticks_ % 2 == 0) say_held(now);
+  if (ticks_ % 2 == 0 || phase_ == Phase::released) say_kept(now);
   return finish(now);
 }
 
@@ -220,6 +222,7 @@ Actions Host::reconfigure(const Settings& settings, Nanos now) {
   digest_known_ = false;
   settings_.incarnation = incarnation;
   ownership_ = Ownership(slots_in_use(settings_.rules.size()));
+  keeper_ = Keeper(settings_.rules, kSecond * settings_.max_hold_s);
   ghosts_.clear();
   listening_since_ = now;
   out_.states_changed = true;
@@ -268,13 +271,16 @@ void Host::evaluate(Nanos now) {
   if (self().active) {
     settle_view(now, circle);
     advance_phase(now, circle);
+    settle_kept();
   }
   tend_ghosts(now);
   look_for_outsiders(now, circle);
   renew_lease(now, circle);
   const bool unanswered = release_begun_ && held_generation_ == 0;
-  const bool look = unanswered || state_ == HostState::draining || ownership_.holds_anything();
-  if (look && !scan_pending_ && now >= next_scan_) {
+  const bool look = unanswered || held_is_renewed_ || state_ == HostState::draining ||
+                    ownership_.holds_anything();
+  const bool look_for_idle = look_for_clients(now);
+  if ((look && !scan_pending_ && now >= next_scan_) || look_for_idle) {
     out_.scan = ++scan_token_;
     scan_pending_ = true;
   }
@@ -475,6 +481,7 @@ Actions Host::on_kernel_answer(const IpAddress& address, Nanos now) {
 Actions Host::finish(Nanos now) {
   if (say_soon_) say(Send::To::group, {}, 0, now);
   say_soon_ = false;
+  if (kept_is_new_) say_kept(now);
   Actions actions = std::move(out_);
   out_ = {};
   return actions;
