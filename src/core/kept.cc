@@ -17,8 +17,7 @@ constexpr Nanos kNever = std::numeric_limits<Nanos>::max();
 Keeper::Keeper(std::span<const PortRule> rules, Nanos longest) : longest_(longest), kept_(kMaxSlots) {
   for (std::size_t slot = 0; slot < rules.size(); ++slot) {
     const PortRule& rule = rules[slot];
-    if (rule.mode != FilteringMode::multiple || rule.affinity == Affinity::none || rule.timeout_s == 0)
-      continue;
+    if (!has_extended_affinity(rule)) continue;
     rules_.emplace_back();
     rules_.back().slot = slot;
     rules_.back().timeout = kSecond * rule.timeout_s;
@@ -29,6 +28,12 @@ Nanos Keeper::shortest_timeout() const {
   Nanos shortest = kNever;
   for (const Rule& rule : rules_) shortest = std::min(shortest, rule.timeout);
   return shortest;
+}
+
+Nanos Keeper::longest_timeout() const {
+  Nanos longest = 0;
+  for (const Rule& rule : rules_) longest = std::max(longest, rule.timeout);
+  return longest;
 }
 
 std::vector<std::size_t> Keeper::slots() const {

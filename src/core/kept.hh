@@ -29,6 +29,7 @@ class Keeper {
 
   [[nodiscard]] bool any() const { return !rules_.empty(); }  // does some rule have a timeout?
   [[nodiscard]] Nanos shortest_timeout() const;
+  [[nodiscard]] Nanos longest_timeout() const;
   [[nodiscard]] std::vector<std::size_t> slots() const;
 
   // Buckets in which, since the last call, a client came that counts: any one where the bucket is not kept,

@@ -26,6 +26,7 @@
 #include "datapath/pins.hh"
 #include "datapath/program_pins.hh"
 #include "datapath/programs.hh"
+#include "datapath/visit_memory.hh"
 
 namespace nlb {
 namespace {
@@ -66,6 +67,14 @@ class KernelDatapath final : public Datapath {
   void believe_sender(HostId id, uint64_t incarnation, uint64_t sequence) override {
     heartbeats_.believe(id, incarnation, sequence);
   }
+  void set_kept(std::size_t slot, const BucketSet& kept) override {
+    visits_.set_kept(state_.visits[slot], kept);
+  }
+  [[nodiscard]] std::vector<BucketSet> take_visits(std::span<const std::size_t> slots, Nanos longest_timeout,
+                                                   Nanos now) override {
+    visits_.grow_older(state_, longest_timeout, now);
+    return visits_.take(state_, slots);
+  }
   [[nodiscard]] Result<LiveConnections> live_connections() override;
   [[nodiscard]] std::vector<Counter> counters() const override;
   [[nodiscard]] DatapathKind attached_kind() const override { return hooks_.kind(); }
@@ -82,6 +91,7 @@ class KernelDatapath final : public Datapath {
   std::unique_ptr<Programs> programs_;
   SharedState state_;
   HeartbeatGate heartbeats_;
+  VisitMemory visits_;
   std::mutex walking_;
   bool adopted_ = false;
   bool in_force_ = false;  // false: an older version's programs still do the work
