@@ -33,6 +33,7 @@ class World {
   void stall(Port port);  // the daemon stands still
   void go_on(Port port);
   void command(Port port, core::HostEvent event);
+  void knows_no_kept_lists(Port port) { older_ |= bit_of(port); }  // as before extended affinity; from its next boot
   // The network.
   void cut(Port from, Port to);  // one way; 0 = the gateway
   void cut_both(Port a, Port b);
@@ -150,6 +151,7 @@ class World {
   std::vector<Nanos> ends_;  // of faults_, in the world's time
   IpAddress gateway_;        // unspecified = there is none
   bool clients_come_ = false;
+  HostSet older_ = 0;  // versions
   HostSet demanded_ = 0;
 };
 

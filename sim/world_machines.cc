@@ -31,6 +31,7 @@ core::Settings World::settings(Port port) {
   settings.adapter_mac = node.mac;
   settings.gateway = gateway_;
   settings.max_hold_s = max_hold_s;
+  settings.keeps = (older_ & bit_of(port)) == 0;
   constexpr uint32_t kOther = 99;
   if (node.changed_item == 0) settings.digests.rules = kOther;
   if (node.changed_item == 1) settings.digests.seed = kOther;

@@ -95,8 +95,10 @@ Actions Host::on_gateway(const IpAddress& address, Nanos now) {
   return finish(now);
 }
 
-Actions Host::on_restart_hold(uint16_t seconds, Nanos now) {
-  settings_.restart_hold_s = seconds;
+Actions Host::on_holds(uint16_t restart_hold_s, uint32_t max_hold_s, Nanos now) {
+  settings_.restart_hold_s = restart_hold_s;
+  settings_.max_hold_s = max_hold_s;
+  keeper_.keep_at_most(kSecond * max_hold_s);
   return finish(now);
 }
 

@@ -122,7 +122,7 @@ class Host {
                   Nanos now);  // cluster MAC and VIPs are (not) in force
   Actions on_dedicated_address(const IpAddress& address, Nanos now);
   Actions on_gateway(const IpAddress& address, Nanos now);
-  Actions on_restart_hold(uint16_t seconds, Nanos now);
+  Actions on_holds(uint16_t restart_hold_s, uint32_t max_hold_s, Nanos now);
   Actions on_adapter_mac(const MacAddress& mac, Nanos now);  // where peers ask our kernel
   Actions on_carrier(bool carrier, Nanos now);
   Actions on_frame(const wire::Frame& frame, Nanos now);  // counts refusals itself: refusals()
@@ -229,6 +229,8 @@ class Host {
 
   // host_kept.cc: extended affinity
   [[nodiscard]] bool all_members_keep() const;
+  [[nodiscard]] bool waits_for_newcomers(HostSet wanted) const;
+  [[nodiscard]] bool merely_invites(HostId id, const Circle& circle) const;
   [[nodiscard]] std::vector<bool> slots_that_may_keep() const;
   bool awaits_visits();
   void begin_keeping(Nanos now);

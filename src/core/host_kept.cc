@@ -30,6 +30,29 @@ bool Host::all_members_keep() const {
   return all;
 }
 
+// A joiner that has moved on to the common view before us states a better view than ours. If whoever is new in
+// it owns nothing, and it names us, nobody acquires anything before we have released: there is no reason to
+// give up what we own, and with it what we would keep.
+bool Host::merely_invites(HostId id, const Circle& circle) const {
+  const HostSet theirs = peers_[id].heartbeat.view_members;
+  if (!keeper_.any() || !(theirs & bit_of(settings_.id))) return false;
+  bool own_nothing = true;
+  for_each_host(theirs & ~view_.members, [&](HostId other) {
+    const bool says_so = (peers_[other].heartbeat.flags & wire::kOwnsNothing) != 0;
+    own_nothing = own_nothing && (circle.heard & bit_of(other)) != 0 && says_so;
+  });
+  return own_nothing;
+}
+
+// Whom we are to stay outside of are newcomers, in no view yet: they own nothing, and will take us in when we
+// have heard each other for long enough. Until then what we own is nobody else's, and we would keep it.
+bool Host::waits_for_newcomers(HostSet wanted) const {
+  if (!keeper_.any() || phase_ != Phase::acquired) return false;
+  bool newcomers = true;
+  for_each_host(wanted, [&](HostId id) { newcomers = newcomers && peers_[id].heartbeat.phase == 0; });
+  return newcomers;
+}
+
 // The filter's memory of visits is read at the moment of the release: the newest client counts.
 bool Host::awaits_visits() {
   if (visits_known_ || !keeper_.any() || !ownership_.owns_anything()) return false;

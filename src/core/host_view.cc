@@ -111,7 +111,8 @@ bool Host::yields_to_a_better_view(const Circle& circle) const {
   bool yields = false;
   for_each_host(circle.mutual & circle.compatible & ~view_.members, [&](HostId id) {
     const auto& heartbeat = peers_[id].heartbeat;
-    yields = yields || (in_a_view(heartbeat) && is_better_than_ours(heartbeat.view_members));
+    yields = yields || (in_a_view(heartbeat) && is_better_than_ours(heartbeat.view_members) &&
+                        !merely_invites(id, circle));
   });
   return yields;
 }
@@ -190,6 +191,7 @@ void Host::settle_view(Nanos now, const Circle& circle) {
     out_.states_changed = true;
   }
   const HostSet wanted = wanted_members(self(), peers_, circle, now, period());
+  if (!(wanted & bit_of(settings_.id)) && waits_for_newcomers(wanted)) return;
   if (!(wanted & bit_of(settings_.id)))
     return fall_out("the others do not hear this host, or not all of them do", now);
   if (phase_ == Phase::none && now < stays_out_until_) return;

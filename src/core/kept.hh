@@ -27,6 +27,7 @@ class Keeper {
   // `longest` bounds how long a bucket is kept; 0 = no bound.
   Keeper(std::span<const PortRule> rules, Nanos longest);
 
+  void keep_at_most(Nanos longest) { longest_ = longest; }
   [[nodiscard]] bool any() const { return !rules_.empty(); }  // does some rule have a timeout?
   [[nodiscard]] Nanos shortest_timeout() const;
   [[nodiscard]] Nanos longest_timeout() const;

@@ -59,8 +59,9 @@ enum HeartbeatFlag : uint16_t {
   kUnhealthy = 1 << 5,
   kAlone = 1 << 6,  // mutually hears nobody
   kKeeps = 1 << 7,  // understands kept lists; a view with a member that does not keeps nothing
+  kOwnsNothing = 1 << 8,  // said where a rule has extended affinity: no bucket is this host's at the moment
 };
-inline constexpr uint16_t kKnownFlags = 0xff;  // others are sent as 0 and ignored when received
+inline constexpr uint16_t kKnownFlags = 0x1ff;  // others are sent as 0 and ignored when received
 
 // Digests of what hosts of one view must share, apart, so that the differing item can be named.
 struct ConfigDigests {

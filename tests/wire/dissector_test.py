@@ -36,7 +36,8 @@ MESSAGE_FIELDS = {"type": 3, "sender": "sender", "incarnation": "incarnation", "
 PEER_FIELDS = {"id": "id", "phase": "phase", "accused": "accused", "held_generation": "held_generation",
                "incarnation": "incarnation", "sequence": "sequence", "view": "view",
                "kept_generation": "kept_generation"}
-FLAG_FIELDS = ["fresh", "leaving", "restarting", "to_cluster_mac", "ask", "unhealthy", "alone", "keeps"]
+FLAG_FIELDS = ["fresh", "leaving", "restarting", "to_cluster_mac", "ask", "unhealthy", "alone", "keeps",
+               "owns_nothing"]
 OTHERS = ["magic", "version.major", "version.minor", "length", "key_id", "cluster_id", "signature", "tag",
           "peer_count", "adapter_mac", "dedicated_ip", "dedicated_ipv6", "offer", "held.slot",
           "held.slot_count", "held.bucket_count", "held.bitmap", "message.length", "message.data", "appended",

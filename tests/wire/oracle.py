@@ -140,7 +140,7 @@ def decode_heartbeat(body, minor, frame):
     require(count <= HOSTS, "bad_field")
     end = FIXED.size + count * PEER.size
     require(len(body) == end or (minor > 0 and len(body) > end), "bad_length")
-    frame["flags"] &= 0xff
+    frame["flags"] &= 0x1ff
     frame["peers"] = []
     for i in range(count):
         ident, bits, held, incarnation, sequence, view = PEER.unpack_from(body, FIXED.size + i * PEER.size)
@@ -281,13 +281,13 @@ def vector_frames():
         ("hears nobody", heartbeat(state=2, phase=0, view=0, view_members=0, view_digest=0, flags=0x41)),
         ("three hosts converged", heartbeat(peers=[peer(2), peer(3)])),
         ("understands kept lists, keeps something itself",
-         heartbeat(flags=0x80, kept_generation=2, kept_parts=1,
+         heartbeat(flags=0x180, kept_generation=2, kept_parts=1,
                    peers=[peer(2, kept_generation=1), peer(3, kept_generation=31, accused=1)])),
         ("IPv6, one peer accused", heartbeat(dedicated_ip=address16("2001:db8::b"), phase=1,
                                              peers=[peer(2), peer(3, accused=1, phase=0, view=0)])),
         ("planned restart, drained and disabled rules",
          heartbeat(flags=0x04, hold_s=10, offers=bytes([254, 255, 0, 100, 64]) + bytes(59))),
-        ("the largest", heartbeat(sender=64, incarnation=2**64 - 1, sequence=2**64 - 1, flags=0xff,
+        ("the largest", heartbeat(sender=64, incarnation=2**64 - 1, sequence=2**64 - 1, flags=0x1ff,
                                   view_members=2**64 - 1, mode=3, period_ms=10000, tolerance=100,
                                   hold_s=65535, held_generation=65535, held_parts=33,
                                   kept_generation=31, kept_parts=33,

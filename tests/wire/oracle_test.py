@@ -33,7 +33,7 @@ def any_heartbeat():
     kept = bits(5)
     peers = draw.sample(range(1, 65), draw.choice([0, 1, 2, 3, 64, draw.randrange(65)]))
     return oracle.heartbeat(
-        sender=draw.randint(1, 64), incarnation=bits(64), sequence=bits(64), flags=draw.randrange(256),
+        sender=draw.randint(1, 64), incarnation=bits(64), sequence=bits(64), flags=draw.randrange(512),
         state=draw.randrange(6), phase=draw.randrange(4), view=bits(32), view_members=bits(64),
         view_digest=bits(64), mode=draw.randint(1, 3), 
         period_ms=draw.choice([10, 10000, draw.randint(10, 10000)]),

@@ -42,6 +42,7 @@ local f = {
   unhealthy = ProtoField.bool("opennlb.flags.unhealthy", "Unhealthy", 16, nil, 0x20),
   alone = ProtoField.bool("opennlb.flags.alone", "Alone", 16, nil, 0x40),
   keeps = ProtoField.bool("opennlb.flags.keeps", "Understands kept lists", 16, nil, 0x80),
+  owns_nothing = ProtoField.bool("opennlb.flags.owns_nothing", "Owns nothing", 16, nil, 0x100),
   state = ProtoField.uint8("opennlb.state", "Host state", base.DEC, states),
   phase = ProtoField.uint8("opennlb.phase", "Phase", base.DEC, phases),
   view = ProtoField.uint32("opennlb.view", "View"),
@@ -115,7 +116,7 @@ end
 local function add_flags(tree, tvb)
   local flags = tree:add(f.flags, tvb)
   for _, bit in ipairs({f.fresh, f.leaving, f.restarting, f.to_cluster_mac, f.ask, f.unhealthy, f.alone,
-                         f.keeps}) do
+                         f.keeps, f.owns_nothing}) do
     flags:add(bit, tvb)
   end
 end
