@@ -65,7 +65,8 @@ int nlb_iter_tcp(struct bpf_iter__tcp* ctx) {
 
   if (row) row->connections[bucket & (NLB_BUCKET_COUNT - 1)] += 1;
   if (nlb_is_extended(view.bank, slot) && (nlb_bucket_state(view.bank, &flow) & NLB_BUCKET_OWNED))
-    nlb_note_visit(&view, slot, nlb_client_hash(view.bank, &flow)); /* an idle connection is its client's presence */
+    nlb_note_visit(&view, slot,
+                   nlb_client_hash(view.bank, &flow)); /* an idle connection is its client's presence */
   return 0;
 }
 

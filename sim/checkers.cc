@@ -112,8 +112,8 @@ void Checkers::judge_overlap(const Node& a, const Node& b) {
 }
 
 // full-cover: "a settled group has an owner for every bucket of every enabled rule for which some member has
-// weight and is neither draining nor unhealthy", and just now accepts there. A kept bucket moves within a view:
-// between its two owners is a message, which may have to be repeated.
+// weight and is neither draining nor unhealthy", and just now accepts there. A kept bucket moves within a
+// view: between its two owners is a message, which may have to be repeated.
 void Checkers::full_cover(HostSet group) {
   for (std::size_t slot : scene_.slots) {
     BucketWords covered{};

@@ -131,7 +131,7 @@ int run_each_plant(const Arguments& arguments) {
     for (uint64_t seed = arguments.first; seed <= arguments.last && !right; ++seed) {
       RunOptions options = arguments.options;
       options.seed = seed;
-      options.only = planted.invariant;   // it may violate others first
+      options.only = planted.invariant;  // it may violate others first
       if (planted.name.starts_with("keeps-") || planted.name.starts_with("kept-"))
         options.timeout_s = kPlantedTimeoutS;
       if (planted.invariant == "replay")  // of which the default mix has too few in so short a time

@@ -51,7 +51,7 @@ struct Node {
   Nanos lease = 0;                                       // by the machine's own clock
   uint64_t hash_seed = 0;                                // of the bucket hash
   Visits visits;
-  std::vector<uint32_t> flows;                           // connections that live here
+  std::vector<uint32_t> flows;  // connections that live here
 
   Nanos counted_second = 0;
   uint64_t sent_in_it = 0;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Clients that come again, and what a host's filter remembers of those who came (bpf/lib/visit.h): exact here,
-// where the kernel has a Bloom filter.
+// Clients that come again, and what a host's filter remembers of those who came (bpf/lib/visit.h): exact
+// here, where the kernel has a Bloom filter.
 #pragma once
 
 #include <map>
@@ -24,8 +24,8 @@ struct Visits {
   core::SlotBuckets seen = core::SlotBuckets(kMaxSlots);  // since the daemon has read it
   core::SlotBuckets kept = core::SlotBuckets(kMaxSlots);  // as the daemon says
   std::map<std::pair<std::size_t, uint64_t>, Nanos> clients;
-  // When a client that counts came last to a kept bucket, or when it became kept, by the host's clock; and when
-  // buckets ceased to be kept, by the world's. By slot and bucket.
+  // When a client that counts came last to a kept bucket, or when it became kept, by the host's clock; and
+  // when buckets ceased to be kept, by the world's. By slot and bucket.
   std::map<std::pair<std::size_t, std::size_t>, Nanos> counted_at, let_go_at;
   // Grows when the host gives up what it owned, or may no longer keep: from then on nobody can expect it to.
   uint64_t epoch = 0;

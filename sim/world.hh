@@ -33,7 +33,9 @@ class World {
   void stall(Port port);  // the daemon stands still
   void go_on(Port port);
   void command(Port port, core::HostEvent event);
-  void knows_no_kept_lists(Port port) { older_ |= bit_of(port); }  // as before extended affinity; from its next boot
+  void knows_no_kept_lists(Port port) {
+    older_ |= bit_of(port);
+  }  // as before extended affinity; from its next boot
   // The network.
   void cut(Port from, Port to);  // one way; 0 = the gateway
   void cut_both(Port a, Port b);
@@ -45,7 +47,7 @@ class World {
   // Clients.
   bool connect(std::size_t slot = 0);  // a random client, wherever it is accepted; false: nobody accepts
   void close_flows(Port port);
-  void let_visitors_come(std::size_t count);  // the same clients again and again, to slot 0
+  void let_visitors_come(std::size_t count);                   // the same clients again and again, to slot 0
   [[nodiscard]] Port meet(std::size_t slot, uint64_t client);  // who answers this client now; 0 = nobody
   bool remember_visit(Node& node, std::size_t slot, uint64_t client);
   void let_clients_come(bool come);  // and send, from now on, by themselves

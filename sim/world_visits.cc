@@ -11,9 +11,8 @@ constexpr int kOftenAbsentTooLong = 8;  // one absence in so many is longer than
 }  // namespace
 
 Nanos World::timeout_of(std::size_t slot) const {
-  return slot < rules.size() && rules[slot].mode == FilteringMode::multiple
-             ? kSecond * rules[slot].timeout_s
-             : 0;
+  return slot < rules.size() && rules[slot].mode == FilteringMode::multiple ? kSecond * rules[slot].timeout_s
+                                                                            : 0;
 }
 
 // A client's frame was accepted in an owned bucket. True: it is one of those for whom the bucket is kept, or
@@ -39,7 +38,8 @@ void World::write_kept(Node& node) {
     BucketSet& before = node.visits.kept[slot];
     if (kept == before) continue;
     for (std::size_t bucket = 0; bucket < kBucketCount; ++bucket) {
-      if (kept[bucket] && !before[bucket]) node.visits.counted_at[{slot, bucket}] = node.clock.local(scene_.now);
+      if (kept[bucket] && !before[bucket])
+        node.visits.counted_at[{slot, bucket}] = node.clock.local(scene_.now);
       if (kept[bucket] || !before[bucket]) continue;
       node.visits.counted_at.erase({slot, bucket});
       node.visits.let_go_at[{slot, bucket}] = scene_.now;
@@ -81,7 +81,8 @@ void World::let_visitors_come(std::size_t count) {
 void World::plan_visit(uint32_t index) {
   const Nanos timeout = timeout_of(0);
   const bool too_long = random_.below(kOftenAbsentTooLong) == 0;
-  const Nanos absence = too_long ? timeout + random_.between(0, timeout) : random_.between(0, timeout * 9 / 10);
+  const Nanos absence =
+      too_long ? timeout + random_.between(0, timeout) : random_.between(0, timeout * 9 / 10);
   queue_.push({scene_.now + absence, 0, index, EventKind::visit, 0, 0, 0});
 }
 

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""How long a joiner waits for its share of a rule with extended affinity: a third host joins two, clients return.
+"""How long a joiner waits for its share of a rule with extended affinity: a third host joins two.
 
-Each client is simulated visit by visit, and the rule is applied as it stands: a bucket that the table gives to
-the joiner stays where it is until none of the clients that came before the join has come for the timeout, or
-until max_hold_s. A client returns after a gap drawn evenly from zero to twice the mean, and goes for good after
-a session of exponential length; who goes is replaced by a newcomer, who does not count. Prints the table of
+Each client is simulated visit by visit, and the rule is applied as it stands: a bucket that the table gives
+to the joiner stays where it is until none of the clients that came before the join has come for the timeout.
+A client returns after a gap drawn evenly from zero to twice the mean, and goes for good after a session of
+exponential length; newcomers do not count, so they are left out. Prints the table of
 docs/operating/extended-affinity.md.
 
 Usage: affinity-share.py [--timeout S] [--gap S] [--session S] [--seed N]"""

@@ -79,7 +79,8 @@ static nlb_inline __u32 nlb_judge_flow(struct nlb_frame* frame, const struct nlb
                                        const struct nlb_packet* packet) {
   __u32 slot = packet->flow.slot;
 
-  if (slot >= NLB_MAX_SLOTS || !(view->bank->slots[slot].flags & NLB_SLOT_ENABLED)) return NLB_VERDICT_rule_disabled;
+  if (slot >= NLB_MAX_SLOTS || !(view->bank->slots[slot].flags & NLB_SLOT_ENABLED))
+    return NLB_VERDICT_rule_disabled;
 
   __u64 hash = nlb_client_hash(view->bank, &packet->flow);
   __u32 state = nlb_state_of(slot, nlb_bucket_of_hash(hash)), verdict;

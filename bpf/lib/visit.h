@@ -23,7 +23,9 @@ static nlb_inline void nlb_note_visit(const struct nlb_view* view, __u32 slot, _
 
   if (!row || !recall) return;
   if (!nlb_has_bits(recall->clients[current], bits)) {
-    if (*(const volatile __u8*)&row->kept[bucket] && !nlb_has_bits(recall->clients[(current + 1) & (NLB_RECALL_GENERATIONS - 1)], bits)) return;
+    if (*(const volatile __u8*)&row->kept[bucket] &&
+        !nlb_has_bits(recall->clients[(current + 1) & (NLB_RECALL_GENERATIONS - 1)], bits))
+      return;
     __sync_fetch_and_or(&recall->clients[current], bits);
   }
   if (!*(const volatile __u8*)&row->seen[bucket]) *(volatile __u8*)&row->seen[bucket] = 1;

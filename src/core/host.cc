@@ -279,8 +279,8 @@ void Host::evaluate(Nanos now) {
   look_for_outsiders(now, circle);
   renew_lease(now, circle);
   const bool unanswered = release_begun_ && held_generation_ == 0;
-  const bool look = unanswered || held_is_renewed_ || state_ == HostState::draining ||
-                    ownership_.holds_anything();
+  const bool look =
+      unanswered || held_is_renewed_ || state_ == HostState::draining || ownership_.holds_anything();
   const bool look_for_idle = look_for_clients(now);
   if ((look && !scan_pending_ && now >= next_scan_) || look_for_idle) {
     out_.scan = ++scan_token_;

@@ -83,7 +83,7 @@ struct Actions {
   std::optional<Nanos> lease;    // write this instant
   bool states_changed = false;   // states() of some slot may differ from what was written last
   std::optional<uint32_t> scan;  // walk the socket table, after the states are written; answer on_scan(token)
-  bool visits = false;  // read, and forget, who came to which bucket; answer at once on_visits()
+  bool visits = false;           // read, and forget, who came to which bucket; answer at once on_visits()
   std::vector<KernelProbe> probes;
   std::vector<Notice> notices;
 };
@@ -306,10 +306,10 @@ class Host {
   std::vector<wire::HeldPart> held_parts_;
   SlotBuckets held_published_;
   Keeper keeper_;
-  bool keeping_ = false;        // in this view
-  bool visits_known_ = false;   // just read
-  bool kept_changed_ = false;   // a list, since tables_ was computed
-  bool kept_is_new_ = false;    // our list, not said yet
+  bool keeping_ = false;          // in this view
+  bool visits_known_ = false;     // just read
+  bool kept_changed_ = false;     // a list, since tables_ was computed
+  bool kept_is_new_ = false;      // our list, not said yet
   bool held_is_renewed_ = false;  // the next held list is a new one even if nothing in it is
   uint8_t kept_generation_ = 0;
   std::vector<wire::HeldPart> kept_parts_;

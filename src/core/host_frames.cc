@@ -210,8 +210,8 @@ bool Host::held_complete(const Peer& peer) const {
   const auto says_enough = [&](uint16_t generation) {
     return generation != 0 && (from == 0 || static_cast<int16_t>(generation - from) >= 0);
   };
-  const bool none_held = heartbeat.view == view_.number && says_enough(heartbeat.held_generation) &&
-                         heartbeat.held_parts == 0;
+  const bool none_held =
+      heartbeat.view == view_.number && says_enough(heartbeat.held_generation) && heartbeat.held_parts == 0;
   return none_held || (peer.held.view == view_.number && says_enough(peer.held.generation));
 }
 

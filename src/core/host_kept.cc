@@ -30,9 +30,9 @@ bool Host::all_members_keep() const {
   return all;
 }
 
-// A joiner that has moved on to the common view before us states a better view than ours. If whoever is new in
-// it owns nothing, and it names us, nobody acquires anything before we have released: there is no reason to
-// give up what we own, and with it what we would keep.
+// A joiner that has moved on to the common view before us states a better view than ours. If whoever is new
+// in it owns nothing, and it names us, nobody acquires anything before we have released: there is no reason
+// to give up what we own, and with it what we would keep.
 bool Host::merely_invites(HostId id, const Circle& circle) const {
   const HostSet theirs = peers_[id].heartbeat.view_members;
   if (!keeper_.any() || !(theirs & bit_of(settings_.id))) return false;

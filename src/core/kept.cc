@@ -64,8 +64,8 @@ void Keeper::choose(const SlotBuckets& owned, const SlotTables& tables, HostId s
     BucketSet& kept = kept_[rule.slot];
     for (std::size_t bucket = 0; bucket < kBucketCount; ++bucket) {
       const bool lost = owned[rule.slot][bucket] && tables[rule.slot][bucket] != self;
-      const bool keep = lost && slots_that_may[rule.slot] && now < end_of(rule, bucket) &&
-                        !planted(Bug::keeps_nothing);
+      const bool keep =
+          lost && slots_that_may[rule.slot] && now < end_of(rule, bucket) && !planted(Bug::keeps_nothing);
       kept.set(bucket, keep);
       if (!keep) rule.kept_since[bucket] = 0;
       if (keep && rule.kept_since[bucket] == 0) rule.kept_since[bucket] = now;
@@ -97,8 +97,7 @@ void Keeper::let_go_of_all() {
 }
 
 bool Keeper::keeps_anything() const {
-  return std::any_of(rules_.begin(), rules_.end(),
-                     [&](const Rule& rule) { return kept_[rule.slot].any(); });
+  return std::any_of(rules_.begin(), rules_.end(), [&](const Rule& rule) { return kept_[rule.slot].any(); });
 }
 
 std::vector<KeptSummary> Keeper::summary() const {
@@ -136,8 +135,7 @@ uint8_t next_kept_generation(uint8_t generation) {
 }
 
 bool is_newer_kept(uint16_t generation, uint16_t than) {
-  const int ahead =
-      (generation + wire::kMaxKeptGeneration - than) % wire::kMaxKeptGeneration;
+  const int ahead = (generation + wire::kMaxKeptGeneration - than) % wire::kMaxKeptGeneration;
   return ahead != 0 && ahead <= wire::kMaxKeptGeneration / 2;
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a host keeps, and when it lets go: the rule of docs/decisions/0010-kept-buckets.md, case by case. Among
-// several hosts: sim/returning_test.cc.
+// What a host keeps, and when it lets go: the rule of docs/decisions/0010-kept-buckets.md, case by case.
+// Among several hosts: sim/returning_test.cc.
 #include "core/kept.hh"
 
 #include <gtest/gtest.h>

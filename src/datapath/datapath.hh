@@ -96,8 +96,8 @@ class Datapath {
 
   // Extended affinity (nlb/abi/visit.h). In a kept bucket only clients that the filter remembers count.
   virtual void set_kept(std::size_t slot, const BucketSet& kept) = 0;
-  // Where, since the last call, somebody came that counts, by slot; and forgets clients that have not come for
-  // the longest timeout. An open connection counts when the socket table is walked.
+  // Where, since the last call, somebody came that counts, by slot; and forgets clients that have not come
+  // for the longest timeout. An open connection counts when the socket table is walked.
   [[nodiscard]] virtual std::vector<BucketSet> take_visits(std::span<const std::size_t> slots,
                                                            Nanos longest_timeout, Nanos now) = 0;
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Reads and clears what the filter notes of visits, and lets its memory of clients grow old (nlb/abi/visit.h).
+// Reads and clears what the filter notes of visits, and lets its memory of clients grow old
+// (nlb/abi/visit.h).
 #pragma once
 
 #include <span>

@@ -67,7 +67,8 @@ TEST(RenderQuery, HasAWordForEveryState) {
 TEST(RenderQuery, SaysWhatIsKeptAndUntilWhen) {
   json answer = kQuery;
   const auto without = render_query(answer, kPlain);
-  answer["kept"] = json::parse(R"([{"slot":0,"rule":"all:80 tcp","host":2,"buckets":1365,"since_s":61,"first_move_s":0,"last_move_s":1138},
+  answer["kept"] = json::parse(
+      R"([{"slot":0,"rule":"all:80 tcp","host":2,"buckets":1365,"since_s":61,"first_move_s":0,"last_move_s":1138},
     {"slot":0,"rule":"all:80 tcp","host":1,"buckets":7}])");
   EXPECT_EQ(render_query(answer, kPlain),
             without +

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the daemon answers about extended affinity: which buckets are kept back for returning clients, by whom,
-// and until when.
+// What the daemon answers about extended affinity: which buckets are kept back for returning clients, by
+// whom, and until when.
 #include <nlohmann/json.hpp>
 
 #include "control/config_json.hh"

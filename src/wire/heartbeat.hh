@@ -57,8 +57,8 @@ enum HeartbeatFlag : uint16_t {
   kToClusterMac = 1 << 3,  // this copy was sent to the cluster MAC (proves the receiver's data path)
   kAsk = 1 << 4,           // asked by unicast before an eviction: answer at once
   kUnhealthy = 1 << 5,
-  kAlone = 1 << 6,  // mutually hears nobody
-  kKeeps = 1 << 7,  // understands kept lists; a view with a member that does not keeps nothing
+  kAlone = 1 << 6,        // mutually hears nobody
+  kKeeps = 1 << 7,        // understands kept lists; a view with a member that does not keeps nothing
   kOwnsNothing = 1 << 8,  // said where a rule has extended affinity: no bucket is this host's at the moment
 };
 inline constexpr uint16_t kKnownFlags = 0x1ff;  // others are sent as 0 and ignored when received
@@ -108,8 +108,8 @@ struct Heartbeat {
   bool operator==(const Heartbeat&) const = default;
 };
 
-// Part n of m of a held list (a missing part means "held"), or, where it has an owner, of a kept list: at most
-// two slots a frame.
+// Part n of m of a held list (a missing part means "held"), or, where it has an owner, of a kept list: at
+// most two slots a frame.
 struct HeldPart {
   struct Slot {
     uint8_t slot = 0;
@@ -120,7 +120,7 @@ struct HeldPart {
   uint32_t view = 0;
   uint16_t generation = 0;       // of a kept list: 1..kMaxKeptGeneration
   uint16_t part = 0, parts = 0;  // part 0..parts-1
-  HostId owner = 0;              // whose kept list it is, the sender's or one that it passes on; 0 = held list
+  HostId owner = 0;        // whose kept list it is, the sender's or one that it passes on; 0 = held list
   uint16_t held_from = 0;  // of a kept list: the owner's held lists before this generation say too little
   std::vector<Slot> slots;
   bool operator==(const HeldPart&) const = default;

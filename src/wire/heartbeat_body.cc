@@ -29,7 +29,8 @@ bool are_peers(const std::vector<PeerReport>& peers) {
   HostSet seen = 0;
   for (const PeerReport& peer : peers) {
     if (!is_host(peer.id) || peer.phase > kMaxPhase || peer.kept_generation > kMaxKeptGeneration ||
-        (seen & bit_of(peer.id)) != 0) return false;
+        (seen & bit_of(peer.id)) != 0)
+      return false;
     seen |= bit_of(peer.id);
   }
   return true;

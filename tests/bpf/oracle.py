@@ -4,7 +4,8 @@
 
 Reads lines: "world <bound> <replace> <lease> <spent> <state seed>" or "<verdict> <frame in hex>"; and, of
 extended affinity, "keep <odd>" (the buckets of this parity are kept), "generation" (clients grow older) and
-"visits <slot>:<bucket> …" (seen since the last time). Exits 1 at the first answer that it does not share. The cluster is that of example_config() in harness.cc."""
+"visits <slot>:<bucket> …" (seen since the last time). Exits 1 at the first answer that it does not
+share. The cluster is that of example_config() in harness.cc."""
 import sys
 from struct import unpack
 
@@ -343,8 +344,8 @@ def visits_differ(world, words):
     else:
         said = {tuple(int(number) for number in word.split(":")) for word in words[1:]}
         seen, world.seen = world.seen, set()
-        return f"visits: the filter says {sorted(said - seen)[:5]} more, {sorted(seen - said)[:5]} less" * (
-            said != seen)
+        if said != seen:
+            return f"visits: the filter says {sorted(said - seen)[:5]} more, {sorted(seen - said)[:5]} less"
     return ""
 
 
@@ -373,7 +374,8 @@ def main():
             for _ in sys.stdin:
                 pass
             return 1
-    print(f"oracle: {count} packets, {visited} visited buckets, " + ", ".join(f"{k} {v}" for k, v in sorted(seen.items())), flush=True)
+    verdicts = ", ".join(f"{k} {v}" for k, v in sorted(seen.items()))
+    print(f"oracle: {count} packets, {visited} visited buckets, {verdicts}", flush=True)
     return 0
 
 

@@ -137,7 +137,8 @@ def check_message(row, frame):
     expect("data", row["message.data"], frame["data"].hex())
 
 
-CHECKS = {"heartbeat": check_heartbeat, "held_part": check_held, "kept_part": check_kept, "message_part": check_message}
+CHECKS = {"heartbeat": check_heartbeat, "held_part": check_held, "kept_part": check_kept,
+          "message_part": check_message}
 
 
 def check_announcements(directory):

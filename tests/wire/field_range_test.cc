@@ -16,8 +16,8 @@ constexpr std::size_t kMinor = 5, kType = 6, kSender = 7, kReserved = 10;
 constexpr std::size_t kFlags = kBody, kState = kBody + 2, kPhase = kBody + 3, kMode = kBody + 24,
                       kPeerCount = kBody + 25, kPeriod = kBody + 26, kTolerance = kBody + 28,
                       kHeldGeneration = kBody + 52, kHeldParts = kBody + 54, kMac = kBody + 72,
-                      kKeptGeneration = kBody + 78, kKeptParts = kBody + 79,
-                      kOffers = kBody + 80, kPeers = kBody + 144;
+                      kKeptGeneration = kBody + 78, kKeptParts = kBody + 79, kOffers = kBody + 80,
+                      kPeers = kBody + 144;
 constexpr std::size_t kPartGeneration = kBody + 4, kPart = kBody + 6, kParts = kBody + 8,
                       kSlotCount = kBody + 10, kSlots = kBody + 11, kOwner = kBody + 13;
 constexpr uint8_t kKeptPart = 4;

@@ -84,9 +84,9 @@ std::string text_of_heartbeat(const Heartbeat& heartbeat) {
   text += "adapter_mac " + hex_of(heartbeat.adapter_mac.octets) + "\n";
   text += "offers " + hex_of(heartbeat.offers) + "\n";
   for (const PeerReport& peer : heartbeat.peers)
-    text += fmt::format("peer {} {} {} {} {} {} {} {}\n", peer.id, peer.phase, peer.accused ? 1 : 0,
-                        peer.held_generation, peer.incarnation, peer.sequence, peer.view,
-                        peer.kept_generation);
+    text +=
+        fmt::format("peer {} {} {} {} {} {} {} {}\n", peer.id, peer.phase, peer.accused ? 1 : 0,
+                    peer.held_generation, peer.incarnation, peer.sequence, peer.view, peer.kept_generation);
   return text;
 }
 

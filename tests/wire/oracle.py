@@ -312,7 +312,8 @@ PREAMBLE = """# Test vectors of the heartbeat protocol, version 1.0 (docs/protoc
 # Written by tests/wire/oracle.py, which shares no code with the implementation;
 # read by tests/wire/vectors_test.cc.
 # Numbers are decimal; addresses, offers and bytes are hexadecimal; several "bytes" lines are one string.
-# peer: id, phase, accused, held generation, incarnation, sequence, view, kept generation. slot: number, buckets.
+# peer: id, phase, accused, held generation, incarnation, sequence, view, kept generation.
+# slot: number, buckets.
 # data: hexadecimal, or none.
 """
 

@@ -180,7 +180,8 @@ Heartbeat fullest_heartbeat() {
   heartbeat.kept_generation = kMaxKeptGeneration;
   heartbeat.kept_parts = kMaxHeldParts;
   heartbeat.peers.clear();
-  for (HostId id = 1; id <= kMaxHosts; ++id) heartbeat.peers.push_back({id, 3, true, ~0u, ~0u, ~0u, 0xffff, kMaxKeptGeneration});
+  for (HostId id = 1; id <= kMaxHosts; ++id)
+    heartbeat.peers.push_back({id, 3, true, ~0u, ~0u, ~0u, 0xffff, kMaxKeptGeneration});
   return heartbeat;
 }
 

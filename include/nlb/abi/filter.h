@@ -57,7 +57,7 @@
 struct nlb_control {
   __u32 abi_version;
   __u32 active_bank;
-  __u64 lease_ns; /* CLOCK_BOOTTIME; new flows are accepted before this instant; 0 = never */
+  __u64 lease_ns;          /* CLOCK_BOOTTIME; new flows are accepted before this instant; 0 = never */
   __u32 recall_generation; /* visit.h: the one in which clients are remembered now */
   __u32 unused;
 };

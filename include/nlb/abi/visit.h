@@ -2,11 +2,11 @@
 /* Extended affinity in the filter: which buckets were visited, and by whom. Used for rules with a timeout
  * alone, and without a clock: the daemon reads and clears `seen` each second.
  *
- * A client is remembered in a Bloom filter whose cells are single words: four bits in one of 2^17 words, chosen
- * by the client's hash and the slot, so that a question is one read. Two generations stand beside each other;
- * the daemon clears the older one and makes it the current one each longest timeout, so a client is remembered
- * for one to two timeouts. In a kept bucket only those that are remembered are remembered again, and only they
- * count as a visit: whoever came first after the bucket was kept does not prolong it.
+ * A client is remembered in a Bloom filter whose cells are single words: four bits in one of 2^17 words,
+ * chosen by the client's hash and the slot, so that a question is one read. Two generations stand beside each
+ * other; the daemon clears the older one and makes it the current one each longest timeout, so a client is
+ * remembered for one to two timeouts. In a kept bucket only those that are remembered are remembered again,
+ * and only they count as a visit: whoever came first after the bucket was kept does not prolong it.
  *
  * 100,000 clients of one generation: one in 10,000 newcomers is taken for one that returns; 1,000,000: one in
  * 25. A bit is never lost, so nobody who returns is taken for a newcomer. */
