@@ -225,7 +225,7 @@ class History {
  private:
   static constexpr HostId kHosts = 4;
   static constexpr std::size_t kClients = 60;
-  static constexpr int kSteps = 12, kVisits = 20;
+  static constexpr int kSteps = 9, kVisits = 16;
   static constexpr Nanos kListens = 3 * 500 * kMillisecond;  // D
   struct Client {
     uint64_t number = 0;
@@ -234,8 +234,9 @@ class History {
     bool counts = false;
   };
 
-  // Somebody joins, leaves, dies or is drained; never the last one. Until a dead one is evicted, nothing else
-  // happens: its last peer's lease is over before that, and a view that begins then takes away what it owned.
+  // Somebody joins, leaves, dies or is drained; never the last one. What the protocol asks for is left to it:
+  // a host serves alone only after it has listened for D, and whose only peer dies has no lease until that
+  // one is evicted, so a death leaves two, and nothing else happens until it is noticed.
   void happen() {
     const auto id = static_cast<HostId>(1 + random_.below(kHosts));
     int others = 0;  // that may serve alone: a host listens for D first
@@ -249,11 +250,11 @@ class History {
     } else if (others > 0) {
       for (Client& client : clients_)
         if (client.host == id) client.host = 0;  // its host ends: nobody has to remember it
-      const uint32_t how = random_.below(3);
-      if (how == 0) world_.kill_host(id);
-      if (how == 0) missed_until_ = world_.now() + 2 * kListens;
+      const uint32_t how = random_.below(others > 1 ? 3 : 2);
+      if (how == 2) world_.kill_host(id);
+      if (how == 2) missed_until_ = world_.now() + 2 * kListens;
       if (how == 1) world_.command(id, core::HostEvent::stop);
-      if (how == 2) world_.command(id, core::HostEvent::drainstop);
+      if (how == 0) world_.command(id, core::HostEvent::drainstop);
       serves_[id] = false;
     }
   }
@@ -317,7 +318,7 @@ TEST(Histories, WhoReturnsWithinTheTimeoutMeetsTheSameLivingHost) {
     returns += history.returns();
     to_kept += history.returns_to_kept();
   }
-  EXPECT_GT(returns, 50'000);
+  EXPECT_GT(returns, 40'000);
   EXPECT_GT(to_kept, 5'000) << "returns that the table alone would have sent elsewhere";
   std::printf("%d returns, %d of them to a kept bucket\n", returns, to_kept);
 }

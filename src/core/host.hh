@@ -230,7 +230,8 @@ class Host {
   // host_kept.cc: extended affinity
   [[nodiscard]] bool all_members_keep() const;
   [[nodiscard]] bool waits_for_newcomers(HostSet wanted) const;
-  [[nodiscard]] bool merely_invites(HostId id, const Circle& circle) const;
+  [[nodiscard]] bool is_no_threat(HostId id, const Circle& circle) const;
+  [[nodiscard]] bool waits_for_owners(const Circle& circle) const;
   [[nodiscard]] std::vector<bool> slots_that_may_keep() const;
   bool awaits_visits();
   void begin_keeping(Nanos now);
@@ -281,7 +282,7 @@ class Host {
   Nanos drain_deadline_ = 0;
 
   PeerTable peers_{};
-  View view_;
+  View view_, former_view_;
   Phase phase_ = Phase::none;
   Nanos view_started_at_ = 0;
   std::vector<MemberOffer> agreed_offers_;                // of the members when the view began

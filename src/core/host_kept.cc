@@ -30,26 +30,44 @@ bool Host::all_members_keep() const {
   return all;
 }
 
-// A joiner that has moved on to the common view before us states a better view than ours. If whoever is new
-// in it owns nothing, and it names us, nobody acquires anything before we have released: there is no reason
-// to give up what we own, and with it what we would keep.
-bool Host::merely_invites(HostId id, const Circle& circle) const {
-  const HostSet theirs = peers_[id].heartbeat.view_members;
-  if (!keeper_.any() || !(theirs & bit_of(settings_.id))) return false;
+// Who has been evicted on others' word, and is heard here yet, states the view that we have just left. What
+// it owns by that one and what we own by it are apart, and we acquire nothing before its lease is over.
+// Newcomers that have moved on before us, to the common view or to one of their own, state a better view than
+// ours. As long as whoever is new in it owns nothing, there is no reason to give up what we own, and with it
+// what we would keep: they acquire nothing while they hear an owner (waits_for_owners).
+bool Host::is_no_threat(HostId id, const Circle& circle) const {
+  if (!keeper_.any()) return false;
+  const auto& heartbeat = peers_[id].heartbeat;
+  if (heartbeat.view == former_view_.number && heartbeat.view_digest == former_view_.digest &&
+      former_view_.digest != 0 && phase_ != Phase::acquired)
+    return true;
   bool own_nothing = true;
-  for_each_host(theirs & ~view_.members, [&](HostId other) {
+  for_each_host(heartbeat.view_members & ~view_.members, [&](HostId other) {
     const bool says_so = (peers_[other].heartbeat.flags & wire::kOwnsNothing) != 0;
     own_nothing = own_nothing && (circle.heard & bit_of(other)) != 0 && says_so;
   });
   return own_nothing;
 }
 
-// Whom we are to stay outside of are newcomers, in no view yet: they own nothing, and will take us in when we
-// have heard each other for long enough. Until then what we own is nobody else's, and we would keep it.
+// Who owns nothing takes nothing beside somebody who does and could be in one view with it: first that view.
+bool Host::waits_for_owners(const Circle& circle) const {
+  if (!keeper_.any() || ownership_.owns_anything()) return false;
+  bool waits = false;
+  for_each_host(circle.mutual & circle.compatible & ~view_.members, [&](HostId id) {
+    const auto& heartbeat = peers_[id].heartbeat;
+    waits = waits || (in_a_view(heartbeat) && (heartbeat.flags & wire::kOwnsNothing) == 0);
+  });
+  return waits;
+}
+
+// Whom we are to stay outside of are newcomers that own nothing: they will take us in when we have heard each
+// other for long enough. Until then what we own is nobody else's, and we would keep it.
 bool Host::waits_for_newcomers(HostSet wanted) const {
-  if (!keeper_.any() || phase_ != Phase::acquired) return false;
+  if (!keeper_.any() || phase_ == Phase::none) return false;
   bool newcomers = true;
-  for_each_host(wanted, [&](HostId id) { newcomers = newcomers && peers_[id].heartbeat.phase == 0; });
+  for_each_host(wanted, [&](HostId id) {
+    newcomers = newcomers && (peers_[id].heartbeat.flags & wire::kOwnsNothing) != 0;
+  });
   return newcomers;
 }
 

@@ -112,7 +112,7 @@ bool Host::yields_to_a_better_view(const Circle& circle) const {
   for_each_host(circle.mutual & circle.compatible & ~view_.members, [&](HostId id) {
     const auto& heartbeat = peers_[id].heartbeat;
     yields = yields || (in_a_view(heartbeat) && is_better_than_ours(heartbeat.view_members) &&
-                        !merely_invites(id, circle));
+                        !is_no_threat(id, circle));
   });
   return yields;
 }
@@ -299,6 +299,7 @@ void Host::start_view(uint32_t number, HostSet members, uint64_t digest, Nanos n
   note_departures(before, members, now);
   note_left_behind(before, members, now);
   if (now >= lease_) ownership_.clear();  // others may own it since; a new lease must not bring it back
+  former_view_ = view_;
   view_ = {number, members, digest};
   phase_ = Phase::seen;
   view_started_at_ = now;
@@ -415,7 +416,7 @@ void Host::advance_phase(Nanos now, const Circle& circle) {
   if (phase_ == Phase::released && released) {
     if (std::popcount(view_.members) == 1 && !may_serve_alone(now, circle)) return;
     if (yields_to_a_better_view(circle) || somebody_left_behind_owns(now, circle)) return;
-    if (!kept_lists_complete()) return;
+    if (!kept_lists_complete() || waits_for_owners(circle)) return;
     acquire(now);
   }
 }
