@@ -240,6 +240,8 @@ class Host {
   [[nodiscard]] static wire::HeldPart empty_list();
   [[nodiscard]] SlotTables tables_with_own_kept() const;
   [[nodiscard]] SlotTables tables_with_kept() const;
+  [[nodiscard]] bool says_it_keeps_nothing(HostId id) const;
+  [[nodiscard]] const HeldList* kept_list_of(HostId id) const;
   [[nodiscard]] bool kept_list_complete(HostId id) const;
   [[nodiscard]] bool kept_lists_complete() const;
   void hear_kept(const wire::HeldPart& part);

@@ -83,10 +83,13 @@ void Host::hear(const wire::Heartbeat& heartbeat, Nanos now) {
   const bool offers_same = known && peer.heartbeat.offers == heartbeat.offers &&
                            peer.heartbeat.state == heartbeat.state && same_flags;
   if (!offers_same) digest_known_ = false;
-  const bool changed = peer.heartbeat.view != heartbeat.view || peer.heartbeat.phase != heartbeat.phase ||
+  const bool kept_changed = peer.heartbeat.kept_generation != heartbeat.kept_generation ||
+                            peer.heartbeat.kept_parts != heartbeat.kept_parts;
+  kept_changed_ = kept_changed_ || kept_changed;
+  const bool changed = kept_changed || peer.heartbeat.view != heartbeat.view ||
+                       peer.heartbeat.phase != heartbeat.phase ||
                        peer.heartbeat.held_generation != heartbeat.held_generation ||
-                       peer.heartbeat.held_parts != heartbeat.held_parts ||
-                       peer.heartbeat.kept_generation != heartbeat.kept_generation;
+                       peer.heartbeat.held_parts != heartbeat.held_parts;
   peer.sequence = heartbeat.header.sequence;
   peer.heard_at = now;
   peer.asked = false;

@@ -146,28 +146,39 @@ SlotTables Host::tables_with_kept() const {
   if (!keeping_) return next_tables_;
   std::vector<MemberKept> members;
   for_each_host(view_.members, [&](HostId id) {
-    const HeldList& list = peers_[id].kept;
+    const HeldList* list = kept_list_of(id);
     if (id == settings_.id)
       members.push_back({id, &keeper_.kept()});
-    else if (list.view == view_.number && !list.slots.empty() && !planted(Bug::kept_ignored))
-      members.push_back({id, &list.slots});
+    else if (list != nullptr && !planted(Bug::kept_ignored))
+      members.push_back({id, &list->slots});
   });
   return owners_with_kept(next_tables_, members);
 }
 
 SlotBuckets Host::kept_by(HostId id) const {
-  const HeldList& list = peers_[id].kept;
   if (!keeping_ || !(view_.members & bit_of(id))) return SlotBuckets(kMaxSlots);
   if (id == settings_.id) return keeper_.kept();
-  return list.view == view_.number && !list.slots.empty() ? list.slots : SlotBuckets(kMaxSlots);
+  const HeldList* list = kept_list_of(id);
+  return list != nullptr ? list->slots : SlotBuckets(kMaxSlots);
+}
+
+// Its first list of this view is empty, says the member itself: then no other counts. (A machine that was set
+// back to a snapshot may come to the same view a second time, and owns nothing then.)
+bool Host::says_it_keeps_nothing(HostId id) const {
+  const auto& heartbeat = peers_[id].heartbeat;
+  return heartbeat.view == view_.number && heartbeat.view_digest == view_.digest &&
+         heartbeat.kept_generation != 0 && heartbeat.kept_parts == 0;
+}
+
+// Null: there is none of this view, or nothing is in it.
+const HeldList* Host::kept_list_of(HostId id) const {
+  const HeldList& list = peers_[id].kept;
+  const bool listed = list.view == view_.number && list.generation != 0;
+  return listed && !says_it_keeps_nothing(id) ? &list : nullptr;
 }
 
 bool Host::kept_list_complete(HostId id) const {
-  const Peer& peer = peers_[id];
-  const auto& heartbeat = peer.heartbeat;
-  if (peer.kept.view == view_.number && peer.kept.generation != 0) return true;
-  return heartbeat.view == view_.number && heartbeat.view_digest == view_.digest &&
-         heartbeat.kept_generation != 0 && heartbeat.kept_parts == 0;
+  return kept_list_of(id) != nullptr || says_it_keeps_nothing(id);
 }
 
 bool Host::kept_lists_complete() const {
@@ -259,22 +270,21 @@ void Host::say_kept(Nanos now) {
 // Two members that do not hear each other, and that this host hears: one learns by it what the other keeps.
 void Host::pass_on_kept(HostId owner, Nanos now) {
   if (!hears(owner, now) || !kept_list_complete(owner)) return;
-  const HeldList& list = peers_[owner].kept;
-  const bool listed = list.view == view_.number && list.generation != 0;
-  const uint16_t generation = listed ? list.generation : peers_[owner].heartbeat.kept_generation;
+  const HeldList* list = kept_list_of(owner);
+  const uint16_t generation = list != nullptr ? list->generation : peers_[owner].heartbeat.kept_generation;
   bool missing = false;
   for_each_host(view_.members & ~bit_of(settings_.id) & ~bit_of(owner), [&](HostId id) {
     const bool deaf = report_of_hearing(peers_[id].heartbeat, owner) == nullptr;
     missing = missing || (hears(id, now) && deaf && lacks_kept(id, owner, generation));
   });
   if (!missing) return;
-  auto parts = listed ? wire::split_held(list.slots) : std::vector<wire::HeldPart>{};
+  auto parts = list != nullptr ? wire::split_held(list->slots) : std::vector<wire::HeldPart>{};
   if (parts.empty()) parts = {empty_list()};
   for (auto& part : parts) {
     part.view = view_.number;
     part.generation = generation;
     part.owner = owner;
-    part.held_from = listed ? list.held_from : uint16_t{0};
+    part.held_from = list != nullptr ? list->held_from : uint16_t{0};
   }
   say_parts(parts, now);
 }
