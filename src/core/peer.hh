@@ -40,11 +40,13 @@ struct Peer {
   wire::Heartbeat heartbeat;  // newest accepted
   bool accused = false;  // silent for D; a promise not to extend its lease until a later view readmits it
   uint32_t accused_in_view = 0;
-  bool asked = false;  // the question by unicast is out
+  Nanos removed_at = 0;  // from our view
+  bool asked = false;    // the question by unicast is out
   std::optional<Candidate> candidate;
-  Nanos rival_heard_at = 0;  // another living machine with this id, which hears us
-  HeldList held;             // newest list that is complete
-  HeldList collecting;       // parts of a newer one
+  Nanos rival_heard_at = 0;   // another living machine with this id, which hears us
+  bool rival_serves = false;  // ... and said then that it was in a view
+  HeldList held;              // newest list that is complete
+  HeldList collecting;        // parts of a newer one
   HeldList kept, collecting_kept;
 };
 
