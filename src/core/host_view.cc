@@ -11,11 +11,20 @@ namespace nlb::core {
 namespace {
 
 constexpr int kGatewayProbes = 5;  // within D
+constexpr Nanos kShortStay = 5 * kSecond;
 
 std::string members_text(HostSet members) {
   std::string text;
   for_each_host(members, [&](HostId id) { text += (text.empty() ? "" : ",") + std::to_string(id); });
   return text;
+}
+
+void note_stay(Peer& peer, bool evicted, Nanos now) {
+  peer.removed_at = now;
+  if (now - peer.admitted_at >= kShortStay)
+    peer.short_stays = 0;
+  else if (evicted)
+    ++peer.short_stays;
 }
 
 class Fnv1a {
@@ -375,7 +384,9 @@ void Host::go_alone(const std::string& cause) {
 // Members that vanish without handing over may have a living kernel with living connections: ghosts.
 void Host::note_departures(HostSet before, HostSet after, Nanos now) {
   for_each_host(after & ~before, [&](HostId id) {
-    if (id != settings_.id) note(Notice::Kind::peer_joined, id, "joins");
+    if (id == settings_.id) return;
+    peers_[id].admitted_at = now;
+    note(Notice::Kind::peer_joined, id, "joins");
   });
   for_each_host(before & ~after, [&](HostId id) {
     const Peer& peer = peers_[id];
@@ -385,7 +396,7 @@ void Host::note_departures(HostSet before, HostSet after, Nanos now) {
          restarting ? "restarts"
          : left     ? "left"
                     : "evicted");
-    peers_[id].removed_at = now;
+    note_stay(peers_[id], !left, now);
     if (!left) not_heard_since_evicted_ |= bit_of(id);
     if (!left || restarting) remember_ghost(id, true, now);
   });

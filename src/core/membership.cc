@@ -68,7 +68,8 @@ bool evicted(HostId suspect, HostSet base, const Self& self, const PeerTable& pe
 bool hear_each_other(HostId a, HostId b, const Self& self, const PeerTable& peers, const Circle& circle,
                      Nanos joined_before) {
   if (a == self.id) std::swap(a, b);
-  if (b == self.id) return (circle.mutual & bit_of(a)) != 0 && peers[a].mutual_since <= joined_before;
+  if (b == self.id)
+    return (circle.mutual & bit_of(a)) != 0 && peers[a].mutual_since + hold_down(peers[a]) <= joined_before;
   if (!(circle.heard & bit_of(a)) || !(circle.heard & bit_of(b))) return false;
   const auto* a_of_b = report_of_hearing(peers[a].heartbeat, b);
   const auto* b_of_a = report_of_hearing(peers[b].heartbeat, a);
@@ -89,6 +90,14 @@ bool hears_all(HostId id, HostSet others, const Self& self, const PeerTable& pee
     all = all && hear_each_other(id, other, self, peers, circle, joined_before);
   });
   return all;
+}
+
+// Others still have, or have again, whom this host has just removed: taken up and removed with every frame,
+// it would keep all from settling.
+bool waits(const Peer& peer, Nanos now, Nanos join_delay) {
+  if (peer.removed_at == 0) return false;
+  const bool steady = peer.mutual_since != 0 && now - peer.mutual_since >= hold_down(peer);
+  return now - peer.removed_at < join_delay || (hold_down(peer) != 0 && !steady);
 }
 
 }  // namespace
@@ -167,10 +176,7 @@ HostSet wanted_members(const Self& self, const PeerTable& peers, const Circle& c
   for_each_host(base, [&](HostId id) {
     if (id != self.id && !peers[id].believed) return;  // never heard: its offers are not known here
     if (id != self.id && has_left(id, circle)) return;
-    // Others still have, or again, whom this host has just removed: taken up and removed with every frame, it
-    // would keep all from settling.
-    const Nanos removed_at = peers[id].removed_at;
-    if (!(self.view_members & bit_of(id)) && removed_at != 0 && now - removed_at < join_delay) return;
+    if (id != self.id && !(self.view_members & bit_of(id)) && waits(peers[id], now, join_delay)) return;
     if (!evicted(id, base, self, peers, circle)) wanted |= bit_of(id);
   });
   const HostSet possible = (circle.compatible & circle.mutual) | bit_of(self.id);
