@@ -11,7 +11,7 @@
 namespace nlb::sim {
 namespace {
 
-constexpr uint32_t kTimeoutS = 12;
+constexpr uint32_t kTimeoutS = 8;
 constexpr Nanos kTimeout = kTimeoutS * kSecond;
 
 PortRule extended() {
@@ -290,7 +290,7 @@ class History {
 
   // Nobody returns any more: whoever serves has its share.
   void end() {
-    world_.run_for(kTimeout + 10 * kSecond);
+    world_.run_for(kTimeout + 6 * kSecond);
     std::size_t serving = 0;
     for (HostId id = 1; id <= kHosts; ++id) serving += serves_[id];
     for (HostId id = 1; id <= kHosts; ++id) {
