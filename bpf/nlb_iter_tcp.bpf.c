@@ -5,6 +5,7 @@
  */
 #include "lib/bucket.h"
 #include "lib/kernel.h"
+#include "lib/visit.h"
 
 #define NLB_AF_INET 2
 #define NLB_AF_INET6 10
@@ -63,6 +64,9 @@ int nlb_iter_tcp(struct bpf_iter__tcp* ctx) {
   struct nlb_live_row* row = bpf_map_lookup_elem(&nlb_live, &slot);
 
   if (row) row->connections[bucket & (NLB_BUCKET_COUNT - 1)] += 1;
+  if (nlb_is_extended(view.bank, slot) && (nlb_bucket_state(view.bank, &flow) & NLB_BUCKET_OWNED))
+    nlb_note_visit(&view, slot,
+                   nlb_client_hash(view.bank, &flow)); /* an idle connection is its client's presence */
   return 0;
 }
 

@@ -113,7 +113,8 @@ void Checkers::judge_overlap(const Node& a, const Node& b) {
 }
 
 // full-cover: "a settled group has an owner for every bucket of every enabled rule for which some member has
-// weight and is neither draining nor unhealthy", and just now accepts there.
+// weight and is neither draining nor unhealthy", and just now accepts there. A kept bucket moves within a
+// view: between its two owners is a message, which may have to be repeated.
 void Checkers::full_cover(HostSet group) {
   for (std::size_t slot : scene_.slots) {
     BucketWords covered{};
@@ -121,6 +122,11 @@ void Checkers::full_cover(HostSet group) {
       const Node& node = scene_.nodes[port];
       if (!node.kernel_runs() || !node.lease_valid(scene_.now)) return;
       for (std::size_t word = 0; word < covered.size(); ++word) covered[word] |= node.owned[slot][word];
+    });
+    for_each_host(group, [&](Port port) {
+      for (const auto& [where, at] : scene_.nodes[port].visits.let_go_at)
+        if (where.first == slot && scene_.now - at < scene_.silence_limit())
+          covered[where.second / 64] |= uint64_t{1} << where.second % 64;
     });
     for (std::size_t word = 0; word < covered.size(); ++word)
       if (covered[word] != ~uint64_t{0})
@@ -151,6 +157,34 @@ void Checkers::reset_sent(Port by, const Flow& flow) {
   violate("no-foreign-reset", name(resetter) + " resets a connection of " + name(home) + " in slot " +
                                   std::to_string(flow.slot) + " bucket " +
                                   std::to_string(bucket_of(flow.client, resetter.hash_seed)));
+}
+
+// extended-affinity: "a client that returns within the timeout meets the host that it met last, if that host
+// lives, takes connections and has never had to give up what it owned". It binds hosts that could know of
+// each other: on the two sides of a split, each serves.
+void Checkers::client_returned(const Visitor& client, Port met, Nanos timeout) {
+  const Nanos absent = scene_.now - client.met_at;
+  if (client.met == 0 || client.met == met || !client.counts || absent >= timeout / 10 * 9) return;
+  const Node& before = scene_.nodes[client.met];
+  if (!before.daemon_runs() || before.visits.epoch != client.epoch) return;
+  if (!scene_.known.acquainted(client.met, met, scene_.now)) return;
+  violate("extended-affinity", "a client of " + name(before) + " is answered by " + name(scene_.nodes[met]) +
+                                   " after " + std::to_string(absent / kMillisecond) + " ms");
+}
+
+// let-go: a kept bucket moves when none of the clients for whom it is kept came for the timeout; looked at
+// where nothing is in the way: an acquired view, and a daemon that runs.
+void Checkers::let_go(Nanos timeout) {
+  const Nanos patience = timeout + timeout / 10 + scene_.silence_limit() + 4 * kSecond;
+  for (const Port port : scene_.ports) {
+    const Node& node = scene_.nodes[port];
+    if (!node.daemon_runs() || node.host->phase() != core::Phase::acquired) continue;
+    for (const auto& [where, counted_at] : node.visits.counted_at)
+      if (const Nanos since = node.clock.local(scene_.now) - counted_at;
+          node.visits.kept[where.first][where.second] && since > patience)
+        return violate("let-go", name(node) + " keeps bucket " + std::to_string(where.second) +
+                                     " for nobody since " + std::to_string(since / kMillisecond) + " ms");
+  }
 }
 
 // churn: views come and go with what happens, not with every frame: two hosts that each take up what the

@@ -49,6 +49,8 @@ class Checkers {
     if (!overlapping_.empty()) judge_overlaps();
   }
   void full_cover(HostSet group);                                               // a settled group
+  void client_returned(const Visitor& client, Port met, Nanos timeout);         // extended-affinity
+  void let_go(Nanos timeout);                                                   // let-go
   void reset_sent(Port by, const Flow& flow);                                   // no-foreign-reset
   void frame_sent(Port by, const MacAddress& source, bool learnt_cluster_mac);  // mac-truth
   void view_begun(Port port);                                                   // churn

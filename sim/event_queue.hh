@@ -20,6 +20,7 @@ enum class EventKind : uint8_t {
   intrusion,  // a stranger sends something
   connect,    // a client's SYN
   segment,    // a segment of an established connection
+  visit,      // a client that comes again
 };
 
 struct Event {

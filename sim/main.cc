@@ -66,6 +66,8 @@ std::string replay_command(const Arguments& arguments, const RunResult& result, 
   if (arguments.options.sender_loss != 0)
     command +=
         fmt::format(" --sender-loss {:g}", static_cast<double>(arguments.options.sender_loss) / 10'000);
+  if (arguments.options.timeout_s != 0)
+    command += fmt::format(" --affinity-timeout {}", arguments.options.timeout_s);
   if (!arguments.plant.empty()) command += " --plant " + arguments.plant;
   return command + " --faults " + text_of(faults);
 }
@@ -111,6 +113,8 @@ int run_seeds(const Arguments& arguments) {
 }
 
 #ifdef NLB_PLANTED
+constexpr uint32_t kPlantedTimeoutS = 6;  // of extended affinity, for the mistakes that are about it
+
 void plant(std::size_t number) {
   core::planted_bug = static_cast<core::Bug>(number);
 }
@@ -127,7 +131,9 @@ int run_each_plant(const Arguments& arguments) {
     for (uint64_t seed = arguments.first; seed <= arguments.last && !right; ++seed) {
       RunOptions options = arguments.options;
       options.seed = seed;
-      options.only = planted.invariant;   // it may violate others first
+      options.only = planted.invariant;  // it may violate others first
+      if (planted.name.starts_with("keeps-") || planted.name.starts_with("kept-"))
+        options.timeout_s = kPlantedTimeoutS;
       if (planted.invariant == "replay")  // of which the default mix has too few in so short a time
         options.kinds = {FaultKind::replay, FaultKind::restart, FaultKind::power, FaultKind::crash};
       right = !run(options).violations.empty();
@@ -210,6 +216,9 @@ int main(int argc, char** argv) {
   app.add_option("--sender-loss", sender_loss,
                  "percent of all frames lost at their senders, at the default profile, and no other fault")
       ->check(CLI::Range(0.0, 100.0));
+  app.add_option("--affinity-timeout", arguments.options.timeout_s,
+                 "seconds of extended affinity, with clients that return and are judged")
+      ->check(CLI::Range(0, 14'400));
   app.add_flag("--trace", arguments.options.trace, "tell what happens");
   app.add_flag("!--no-shrink", arguments.shrink, "do not look for a shorter list of faults");
   app.add_option("--report", arguments.report, "write a summary to this file");

@@ -10,6 +10,7 @@
 #include "core/host.hh"
 #include "sim/acquaintance.hh"
 #include "sim/clock.hh"
+#include "sim/visits.hh"
 
 namespace nlb::sim {
 
@@ -50,7 +51,8 @@ struct Node {
   std::vector<std::optional<core::FilterSets>> written;  // by the daemon, where nothing else was since
   Nanos lease = 0;                                       // by the machine's own clock
   uint64_t hash_seed = 0;                                // of the bucket hash
-  std::vector<uint32_t> flows;                           // connections that live here
+  Visits visits;
+  std::vector<uint32_t> flows;  // connections that live here
 
   Nanos counted_second = 0;
   uint64_t sent_in_it = 0;

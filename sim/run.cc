@@ -8,6 +8,7 @@ namespace {
 
 constexpr Nanos kRound = 40 * kSecond, kFaultsOfARound = 30 * kSecond;
 constexpr uint32_t kMostFaults = 8;  // of a round
+constexpr std::size_t kVisitors = 60;
 // Beyond it a lease ends now and then without an eviction, as no echo comes in time: nobody accepts then.
 constexpr int64_t kMostLossCovered = 200'000;  // parts in a million
 
@@ -61,6 +62,7 @@ class Run {
     PortRule one_host;
     one_host.first_port = one_host.last_port = 22;
     one_host.mode = FilteringMode::single;
+    web.timeout_s = options_.timeout_s;
     world_.rules = {web};
     if (random_.below(2) != 0) world_.rules.push_back(one_host);
   }
@@ -72,6 +74,7 @@ class Run {
       members_ |= bit_of(id);
     }
     world_.let_clients_come(true);
+    if (options_.timeout_s != 0) world_.let_visitors_come(kVisitors);
   }
 
   void settle(const std::string& when) {

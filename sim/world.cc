@@ -56,6 +56,8 @@ void World::happen(const Event& event) {
       return intrude(event.subject);
     case EventKind::connect:
       return client_comes();
+    case EventKind::visit:
+      return visit(event.subject);
     case EventKind::segment:
       if (scene_.flows[event.subject].generation == event.generation) send_segment(event.subject);
       return;
@@ -152,6 +154,8 @@ void World::perform(Port port, core::Actions actions) {
     queue_.push({at, 0, *actions.scan, EventKind::scanned, port, 0, node.generation});
   }
   if (!node.host) return;
+  if (actions.visits) answer_visits(node);
+  if (!node.host) return;
   const auto state = node.host->state();
   const bool out = state == core::HostState::stopped || state == core::HostState::suspended;
   if (out && !node.filter_closed) {  // `nlb stop`, or the end of a drain
@@ -162,6 +166,7 @@ void World::perform(Port port, core::Actions actions) {
     node.filter_closed = false;
     checkers_.states_changed(port);
   }
+  note_standing(node);
   if (!actions.notices.empty() || !actions.sends.empty()) arm(node);
 }
 
@@ -178,6 +183,7 @@ void World::write_states(Node& node) {
     node.written[slot] = sets;
   }
   if (changed) checkers_.states_changed(node.port);
+  write_kept(node);
 }
 
 void World::write_slot(Node& node, std::size_t slot, const SlotStates& states) {
@@ -204,7 +210,9 @@ void World::take_scan(Node& node, uint32_t token) {
   core::SlotBuckets live(kMaxSlots);
   for (const uint32_t index : node.flows) {
     const Flow& flow = scene_.flows[index];
-    live[flow.slot].set(bucket_of(flow.client, node.hash_seed));
+    const uint32_t bucket = bucket_of(flow.client, node.hash_seed);
+    live[flow.slot].set(bucket);
+    if (node.owned[flow.slot][bucket / 64] >> bucket % 64 & 1) remember_visit(node, flow.slot, flow.client);
   }
   perform(node.port, node.host->on_scan(token, live, node.flows.size(), node.clock.local(scene_.now)));
 }

@@ -33,6 +33,9 @@ class World {
   void stall(Port port);  // the daemon stands still
   void go_on(Port port);
   void command(Port port, core::HostEvent event);
+  void knows_no_kept_lists(Port port) {
+    older_ |= bit_of(port);
+  }  // as before extended affinity; from its next boot
   // The network.
   void cut(Port from, Port to);  // one way; 0 = the gateway
   void cut_both(Port a, Port b);
@@ -44,6 +47,9 @@ class World {
   // Clients.
   bool connect(std::size_t slot = 0);  // a random client, wherever it is accepted; false: nobody accepts
   void close_flows(Port port);
+  void let_visitors_come(std::size_t count);                   // the same clients again and again, to slot 0
+  [[nodiscard]] Port meet(std::size_t slot, uint64_t client);  // who answers this client now; 0 = nobody
+  bool remember_visit(Node& node, std::size_t slot, uint64_t client);
   void let_clients_come(bool come);  // and send, from now on, by themselves
   // Faults with a beginning and an end.
   void plan(const FaultPlan& faults);
@@ -73,6 +79,7 @@ class World {
   void tell_story() { scene_.trace.told = true; }
   void perform(Port port, core::Actions actions);
   std::vector<PortRule> rules{PortRule{}};
+  uint32_t max_hold_s = 0;
 
  private:
   // world.cc: time, frames
@@ -114,6 +121,14 @@ class World {
   void intrude(uint32_t index);
   void record(const Packet& packet);
   void bury(uint64_t incarnation);
+  // world_visits.cc
+  [[nodiscard]] Nanos timeout_of(std::size_t slot) const;
+  void write_kept(Node& node);
+  void answer_visits(Node& node);
+  void note_standing(Node& node);
+  void plan_visit(uint32_t index);
+  void newcomer_knocks();
+  void visit(uint32_t index);
   // world_clients.cc
   void client_comes();
   uint32_t open_flow(Port home, std::size_t slot, uint64_t client);
@@ -131,6 +146,7 @@ class World {
   Counters counters_;
   FaultPlan faults_;
   std::vector<uint32_t> free_flows_;
+  std::vector<Visitor> visitors_;
   std::vector<Event> clogged_;
   std::vector<Packet> recorded_;  // what a stranger may replay
   std::vector<Packet> buried_;    // the same, of daemons that have ended
@@ -138,6 +154,7 @@ class World {
   std::vector<Nanos> ends_;  // of faults_, in the world's time
   IpAddress gateway_;        // unspecified = there is none
   bool clients_come_ = false;
+  HostSet older_ = 0;  // versions
   HostSet demanded_ = 0;
 };
 

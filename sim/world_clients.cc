@@ -26,6 +26,19 @@ void World::client_comes() {
 
 bool World::connect(std::size_t slot) {
   const uint64_t client = random_.next();
+  const Port home = meet(slot, client);
+  if (home == 0) {
+    ++counters_.unanswered;
+    return false;
+  }
+  ++counters_.connections;
+  remember_visit(scene_.nodes[home], slot, client);
+  const uint32_t index = open_flow(home, slot, client);
+  scene_.trace.mark(client, scene_.flows[index].home);
+  return true;
+}
+
+Port World::meet(std::size_t slot, uint64_t client) {
   const uint64_t choice = random_.next();
   std::array<Port, kMaxHosts + 1> who{};
   std::size_t count = 0;
@@ -34,14 +47,7 @@ bool World::connect(std::size_t slot) {
     if (node.serves() && node.accepts(slot, bucket_of(client, node.hash_seed), scene_.now))
       who[count++] = port;
   }
-  if (count == 0) {
-    ++counters_.unanswered;
-    return false;
-  }
-  ++counters_.connections;
-  const uint32_t index = open_flow(who[choice % count], slot, client);
-  scene_.trace.mark(client, scene_.flows[index].home);
-  return true;
+  return count == 0 ? Port{0} : who[choice % count];
 }
 
 uint32_t World::open_flow(Port home, std::size_t slot, uint64_t client) {
@@ -111,6 +117,10 @@ void World::send_segment(uint32_t index) {
     checkers_.reset_sent(node.port, flow);
     return close_flow(index);
   }
+  Node& home = scene_.nodes[flow.home];
+  const uint32_t bucket = bucket_of(flow.client, home.hash_seed);
+  if (home.serves() && (home.owned[flow.slot][bucket / 64] >> bucket % 64 & 1) != 0)
+    remember_visit(home, flow.slot, flow.client);
   const Nanos next = scene_.now + random_.between(kBetweenSegments / 4, kBetweenSegments);
   queue_.push({next, 0, index, EventKind::segment, 0, 0, flow.generation});
 }

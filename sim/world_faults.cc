@@ -225,6 +225,7 @@ void World::reconfigure(Node& node, int64_t change) {
   if (!node.daemon_runs()) return;
   const core::Settings settings = this->settings(node.port);
   node.hash_seed = settings.digests.seed;
+  ++node.visits.epoch;
   perform(node.port, node.host->reconfigure(settings, node.clock.local(scene_.now)));
   write_states(node);
   checkers_.states_changed(node.port);

@@ -30,6 +30,8 @@ core::Settings World::settings(Port port) {
   settings.dedicated_ip = IpAddress::v4(kSubnet + 0x100u + port);
   settings.adapter_mac = node.mac;
   settings.gateway = gateway_;
+  settings.max_hold_s = max_hold_s;
+  settings.keeps = (older_ & bit_of(port)) == 0;
   constexpr uint32_t kOther = 99;
   if (node.changed_item == 0) settings.digests.rules = kOther;
   if (node.changed_item == 1) settings.digests.seed = kOther;
@@ -78,6 +80,7 @@ void World::restart_daemon(Port port) {
   const Nanos local = node.clock.local(scene_.now);
   const core::Settings read = settings(port);
   node.hash_seed = read.digests.seed;
+  ++node.visits.epoch;
   node.host = std::make_unique<core::Host>(read, local);
   if (node.host->resume(node.resume_point, node.lease, local)) {
     ++counters_.resumed;
@@ -229,6 +232,7 @@ void World::restore_snapshot(Node& node) {
   node.inbox.clear();
   node.clock.set(snapshot->local, scene_.now);
   node.host = std::make_unique<core::Host>(snapshot->host);
+  ++node.visits.epoch;
   node.clock_shifted_at = scene_.now;
   checkers_.daemon_lives(snapshot->host.settings().incarnation);
   node.lease = snapshot->lease;

@@ -39,26 +39,34 @@ static nlb_inline __u32 nlb_port_slot(const struct nlb_view* view, __u32 vip_num
   return block ? block->slots[port % NLB_PORTS_PER_BLOCK] : NLB_SLOT_DEFAULT;
 }
 
-static nlb_inline __u32 nlb_bucket_of(const struct nlb_bank* bank, const struct nlb_flow* flow) {
+/* Of whom the affinity takes for one client. */
+static nlb_inline __u64 nlb_client_hash(const struct nlb_bank* bank, const struct nlb_flow* flow) {
   __u32 affinity, port = bpf_ntohs(flow->client_port);
 
   if (flow->slot >= NLB_MAX_SLOTS) return 0;
   affinity = bank->slots[flow->slot].affinity;
   if (!flow->ipv6)
-    return nlb_bucket_v4(bank->seed[0], bank->seed[1], affinity, bpf_ntohl(flow->client[3]), port);
+    return nlb_client_v4(bank->seed[0], bank->seed[1], affinity, bpf_ntohl(flow->client[3]), port);
 
   __u32 client[4] = {bpf_ntohl(flow->client[0]), bpf_ntohl(flow->client[1]), bpf_ntohl(flow->client[2]),
                      bpf_ntohl(flow->client[3])};
 
-  return nlb_bucket_v6(bank->seed[0], bank->seed[1], affinity, client, port);
+  return nlb_client_v6(bank->seed[0], bank->seed[1], affinity, client, port);
 }
 
-/* NLB_BUCKET_* of the flow's bucket; an unknown slot is foreign. */
-static nlb_inline __u32 nlb_bucket_state(const struct nlb_bank* bank, const struct nlb_flow* flow) {
-  __u32 slot = flow->slot, bucket = nlb_bucket_of(bank, flow);
+static nlb_inline __u32 nlb_bucket_of(const struct nlb_bank* bank, const struct nlb_flow* flow) {
+  return nlb_bucket_of_hash(nlb_client_hash(bank, flow));
+}
+
+/* NLB_BUCKET_* of a bucket; an unknown slot is foreign. */
+static nlb_inline __u32 nlb_state_of(__u32 slot, __u32 bucket) {
   const struct nlb_bucket_row* row = bpf_map_lookup_elem(&nlb_buckets, &slot);
 
   return row ? *(const volatile __u8*)&row->states[bucket & (NLB_BUCKET_COUNT - 1)] : 0;
+}
+
+static nlb_inline __u32 nlb_bucket_state(const struct nlb_bank* bank, const struct nlb_flow* flow) {
+  return nlb_state_of(flow->slot, nlb_bucket_of(bank, flow));
 }
 
 #endif

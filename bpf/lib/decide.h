@@ -39,6 +39,7 @@ static nlb_inline __u32 nlb_decide(struct nlb_frame* frame, const struct nlb_vie
     else if (frame->type == ETH_P_ARP)
       verdict = nlb_decide_arp(frame, view);
   }
+  if (frame->visits) nlb_note_visit(view, frame->visited_slot, frame->visitor);
   if (verdict != NLB_UNDECIDED) return verdict;
   return nlb_decide_other(frame, view->bank);
 }

@@ -16,6 +16,9 @@ struct nlb_frame {
   __u16 type;  /* EtherType, host order */
   __u8 tagged; /* a tag with a VLAN number was found */
   __u8 admits; /* the last hook: budgets are spent, numbers remembered */
+  __u8 visits; /* accepted in an owned bucket of a rule with extended affinity: visit.h */
+  __u8 visited_slot;
+  __u64 visitor; /* hash of its client */
 };
 
 struct nlb_vlan_tag {

@@ -5,6 +5,7 @@
 #define NLB_BPF_MAPS_H
 
 #include <nlb/abi/heartbeat.h>
+#include <nlb/abi/visit.h>
 
 #include "common.h"
 
@@ -22,6 +23,8 @@ NLB_MAPPED_ARRAY(nlb_banks, struct nlb_bank, NLB_BANK_COUNT);
 NLB_MAPPED_ARRAY(nlb_ports, struct nlb_port_block, NLB_PORT_BLOCK_COUNT);
 NLB_MAPPED_ARRAY(nlb_buckets, struct nlb_bucket_row, NLB_MAX_SLOTS);
 NLB_MAPPED_ARRAY(nlb_live, struct nlb_live_row, NLB_MAX_SLOTS);
+NLB_MAPPED_ARRAY(nlb_visits, struct nlb_visit_row, NLB_MAX_SLOTS);
+NLB_MAPPED_ARRAY(nlb_recalls, struct nlb_recall, NLB_RECALL_CELLS);
 
 struct {
   __uint(type, BPF_MAP_TYPE_LRU_HASH);

@@ -10,6 +10,7 @@
 #include "fragment.h"
 #include "portless.h"
 #include "socket.h"
+#include "visit.h"
 
 /* Keys that are never needed at the same time: the stack of a program is 512 octets. */
 union nlb_scratch {
@@ -83,16 +84,29 @@ static nlb_inline __u32 nlb_read_portless(const struct nlb_view* view, struct nl
   return NLB_UNDECIDED;
 }
 
+/* Of the verdicts on a flow. */
+static nlb_inline int nlb_is_accepted(__u32 verdict) {
+  return verdict == NLB_VERDICT_owned || verdict == NLB_VERDICT_held || verdict == NLB_VERDICT_cookie;
+}
+
 /* Client, port and slot are known. */
 static nlb_inline __u32 nlb_judge_flow(struct nlb_frame* frame, const struct nlb_view* view,
                                        const struct nlb_packet* packet) {
   __u32 slot = packet->flow.slot;
 
-  if (slot >= NLB_MAX_SLOTS || !view->bank->slots[slot].enabled) return NLB_VERDICT_rule_disabled;
+  if (slot >= NLB_MAX_SLOTS || !(view->bank->slots[slot].flags & NLB_SLOT_ENABLED))
+    return NLB_VERDICT_rule_disabled;
 
-  __u32 state = nlb_bucket_state(view->bank, &packet->flow);
+  __u64 hash = nlb_client_hash(view->bank, &packet->flow);
+  __u32 state = nlb_state_of(slot, nlb_bucket_of_hash(hash)), verdict;
 
-  return packet->segment ? nlb_judge_segment(frame, view, packet, state) : nlb_judge_beginning(view, state);
+  verdict = packet->segment ? nlb_judge_segment(frame, view, packet, state) : nlb_judge_beginning(view, state);
+  if ((state & NLB_BUCKET_OWNED) && nlb_is_extended(view->bank, slot) && nlb_is_accepted(verdict)) {
+    frame->visits = 1; /* noted by nlb_decide, where the stack has room */
+    frame->visited_slot = slot;
+    frame->visitor = hash;
+  }
+  return verdict;
 }
 
 #endif

@@ -37,6 +37,10 @@ struct PortRule {
   bool operator==(const PortRule&) const = default;
 };
 
+[[nodiscard]] inline bool has_extended_affinity(const PortRule& rule) {
+  return rule.mode == FilteringMode::multiple && rule.affinity != Affinity::none && rule.timeout_s != 0;
+}
+
 struct Vip {
   IpAddress address;
   std::optional<uint8_t> prefix_length;  // as written; the address itself is added as /32 or /128

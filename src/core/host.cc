@@ -23,6 +23,7 @@ Host::Host(Settings settings, Nanos now)
       tables_(kMaxSlots),
       next_tables_(kMaxSlots),
       held_published_(kMaxSlots),
+      keeper_(settings_.rules, kSecond * settings_.max_hold_s),
       next_tick_(now) {
   view_.members = bit_of(settings_.id);
 }
@@ -93,8 +94,10 @@ Actions Host::on_gateway(const IpAddress& address, Nanos now) {
   return finish(now);
 }
 
-Actions Host::on_restart_hold(uint16_t seconds, Nanos now) {
-  settings_.restart_hold_s = seconds;
+Actions Host::on_holds(uint16_t restart_hold_s, uint32_t max_hold_s, Nanos now) {
+  settings_.restart_hold_s = restart_hold_s;
+  settings_.max_hold_s = max_hold_s;
+  keeper_.keep_at_most(kSecond * max_hold_s);
   return finish(now);
 }
 
@@ -154,6 +157,7 @@ Actions Host::on_tick(Nanos now) {
   if (say_soon_ && copy_to_cluster_mac) say(Send::To::cluster_mac, {}, wire::kToClusterMac, now);
   ask_the_quiet(now);
   if (ticks_ % 2 == 0) say_held(now);
+  if (ticks_ % 2 == 0 || phase_ == Phase::released) say_kept(now);
   return finish(now);
 }
 
@@ -219,6 +223,7 @@ Actions Host::reconfigure(const Settings& settings, Nanos now) {
   digest_known_ = false;
   settings_.incarnation = incarnation;
   ownership_ = Ownership(slots_in_use(settings_.rules.size()));
+  keeper_ = Keeper(settings_.rules, kSecond * settings_.max_hold_s);
   for (auto* ghosts : {&ghosts_, &gone_})  // what they hold has other places now: it may be anywhere
     for (auto& [mac, ghost] : *ghosts)
       for (std::size_t slot : ownership_.slots()) ghost.buckets[slot].set();
@@ -269,14 +274,17 @@ void Host::evaluate(Nanos now) {
   if (self().active) {
     settle_view(now, circle);
     advance_phase(now, circle);
+    settle_kept();
   }
   look_for_outsiders(now, circle);
   tend_ghosts(now);
   ask_the_gone(now);
   renew_lease(now, circle);
   const bool unanswered = release_begun_ && held_generation_ == 0;
-  const bool look = unanswered || state_ == HostState::draining || ownership_.holds_anything();
-  if (look && !scan_pending_ && now >= next_scan_) {
+  const bool look =
+      unanswered || held_is_renewed_ || state_ == HostState::draining || ownership_.holds_anything();
+  const bool look_for_idle = look_for_clients(now);
+  if ((look && !scan_pending_ && now >= next_scan_) || look_for_idle) {
     out_.scan = ++scan_token_;
     scan_pending_ = true;
   }
@@ -418,6 +426,7 @@ void Host::renew_lease(Nanos now, const Circle& circle) {
 Actions Host::finish(Nanos now) {
   if (say_soon_) say(Send::To::group, {}, 0, now);
   say_soon_ = false;
+  if (kept_is_new_) say_kept(now);
   Actions actions = std::move(out_);
   out_ = {};
   return actions;

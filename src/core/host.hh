@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "core/host_state.hh"
+#include "core/kept.hh"
 #include "core/membership.hh"
 #include "core/ownership.hh"
 #include "core/planted.hh"
@@ -31,6 +32,8 @@ struct Settings {
   MacAddress adapter_mac;
   IpAddress gateway;  // asked before this host serves alone; unspecified = nobody is asked
   uint16_t restart_hold_s = 10;
+  uint32_t max_hold_s = 0;  // bounds how long a bucket is kept for returning clients; 0 = no bound
+  bool keeps = true;        // false: as a host of a version without extended affinity
 };
 
 struct Send {
@@ -82,6 +85,7 @@ struct Actions {
   std::optional<Nanos> lease;    // write this instant
   bool states_changed = false;   // states() of some slot may differ from what was written last
   std::optional<uint32_t> scan;  // walk the socket table, after the states are written; answer on_scan(token)
+  bool visits = false;           // read, and forget, who came to which bucket; answer at once on_visits()
   std::vector<KernelProbe> probes;
   std::vector<Notice> notices;
 };
@@ -120,7 +124,7 @@ class Host {
                   Nanos now);  // cluster MAC and VIPs are (not) in force
   Actions on_dedicated_address(const IpAddress& address, Nanos now);
   Actions on_gateway(const IpAddress& address, Nanos now);
-  Actions on_restart_hold(uint16_t seconds, Nanos now);
+  Actions on_holds(uint16_t restart_hold_s, uint32_t max_hold_s, Nanos now);
   Actions on_adapter_mac(const MacAddress& mac, Nanos now);  // where peers ask our kernel
   Actions on_carrier(bool carrier, Nanos now);
   Actions on_frame(const wire::Frame& frame, Nanos now);  // counts refusals itself: refusals()
@@ -132,6 +136,8 @@ class Host {
   Actions on_scan(uint32_t token, const SlotBuckets& live, uint64_t connections, Nanos now);
   Actions on_scan_failed(uint32_t token, Nanos now);  // asked again a period later; until then all is checked
   Actions on_kernel_answer(const IpAddress& address, Nanos now);
+  // Buckets of rules with extended affinity in which a client came that counts (core/kept.hh).
+  Actions on_visits(const SlotBuckets& seen, Nanos now);
   Actions on_offers(const std::array<uint8_t, kMaxRules>& offers, Nanos now);
   // New rules, VIPs, seed or profile: leaves the view and joins again under the new configuration.
   Actions reconfigure(const Settings& settings, Nanos now);
@@ -162,7 +168,11 @@ class Host {
   [[nodiscard]] const Settings& settings() const { return settings_; }
   [[nodiscard]] const PeerTable& peers() const { return peers_; }
   [[nodiscard]] const Ownership& ownership() const { return ownership_; }
-  [[nodiscard]] const SlotTables& tables() const { return tables_; }  // of the last acquired view
+  // Of the last acquired view: owners, kept buckets among them.
+  [[nodiscard]] const SlotTables& tables() const { return tables_; }
+  [[nodiscard]] const Keeper& keeper() const { return keeper_; }
+  // By all members, this one too, in the present view, as far as their lists are here.
+  [[nodiscard]] SlotBuckets kept_by(HostId id) const;
   [[nodiscard]] HostId default_host() const;
   [[nodiscard]] Nanos lease() const { return lease_; }
   [[nodiscard]] Nanos drain_deadline() const { return drain_deadline_; }  // 0 = none
@@ -234,6 +244,32 @@ class Host {
   void tend_ghosts(Nanos now);
   void ask_the_gone(Nanos now);
 
+  // host_kept.cc: extended affinity
+  [[nodiscard]] bool all_members_keep() const;
+  [[nodiscard]] bool waits_for_newcomers(HostSet wanted) const;
+  [[nodiscard]] bool is_no_threat(HostId id, const Circle& circle) const;
+  [[nodiscard]] bool waits_for_owners(const Circle& circle) const;
+  [[nodiscard]] std::vector<bool> slots_that_may_keep() const;
+  bool awaits_visits();
+  void begin_keeping(Nanos now);
+  void forget_kept_list();
+  void publish_kept(uint16_t held_from);
+  [[nodiscard]] static wire::HeldPart empty_list();
+  [[nodiscard]] SlotTables tables_with_own_kept() const;
+  [[nodiscard]] SlotTables tables_with_kept() const;
+  [[nodiscard]] bool says_it_keeps_nothing(HostId id) const;
+  [[nodiscard]] const HeldList* kept_list_of(HostId id) const;
+  [[nodiscard]] bool kept_list_complete(HostId id) const;
+  [[nodiscard]] bool kept_lists_complete() const;
+  void hear_kept(const wire::HeldPart& part);
+  void settle_kept();
+  void let_go_what_is_due(Nanos now);
+  [[nodiscard]] bool look_for_clients(Nanos now);
+  [[nodiscard]] bool lacks_kept(HostId member, HostId owner, uint16_t generation) const;
+  void say_kept(Nanos now);
+  void pass_on_kept(HostId owner, Nanos now);
+  void say_parts(const std::vector<wire::HeldPart>& parts, Nanos now);
+
   // host_frames.cc: what is heard and said
   void hear(const wire::Heartbeat& heartbeat, Nanos now);
   [[nodiscard]] bool says_the_same(const wire::Heartbeat& heartbeat) const;
@@ -266,7 +302,7 @@ class Host {
   Nanos drain_deadline_ = 0;
 
   PeerTable peers_{};
-  View view_;
+  View view_, former_view_;
   Phase phase_ = Phase::none;
   Nanos view_started_at_ = 0;
   std::vector<MemberOffer> agreed_offers_;                // of the members when the view began
@@ -293,6 +329,15 @@ class Host {
   uint32_t times_resumed_ = 0;  // in this view
   std::vector<wire::HeldPart> held_parts_;
   SlotBuckets held_published_;
+  Keeper keeper_;
+  bool keeping_ = false;          // in this view
+  bool visits_known_ = false;     // just read
+  bool kept_changed_ = false;     // a list, since tables_ was computed
+  bool kept_is_new_ = false;      // our list, not said yet
+  bool held_is_renewed_ = false;  // the next held list is a new one even if nothing in it is
+  uint8_t kept_generation_ = 0;
+  std::vector<wire::HeldPart> kept_parts_;
+  Nanos next_visits_ = 0, next_connection_look_ = 0, next_let_go_ = 0;
   bool outsider_heard_ = false;  // one of them, or a namesake, is in earshot
 
   Nanos lease_ = 0;

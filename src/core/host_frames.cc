@@ -93,7 +93,11 @@ void Host::hear(const wire::Heartbeat& heartbeat, Nanos now) {
   const bool offers_same = known && peer.heartbeat.offers == heartbeat.offers &&
                            peer.heartbeat.state == heartbeat.state && same_flags;
   if (!offers_same) digest_known_ = false;
-  const bool changed = peer.heartbeat.view != heartbeat.view || peer.heartbeat.phase != heartbeat.phase ||
+  const bool kept_changed = peer.heartbeat.kept_generation != heartbeat.kept_generation ||
+                            peer.heartbeat.kept_parts != heartbeat.kept_parts;
+  kept_changed_ = kept_changed_ || kept_changed;
+  const bool changed = kept_changed || peer.heartbeat.view != heartbeat.view ||
+                       peer.heartbeat.phase != heartbeat.phase ||
                        peer.heartbeat.held_generation != heartbeat.held_generation ||
                        peer.heartbeat.held_parts != heartbeat.held_parts;
   peer.sequence = heartbeat.header.sequence;
@@ -155,12 +159,14 @@ bool Host::says_the_same(const wire::Heartbeat& heartbeat) const {
       last.view_digest != heartbeat.view_digest || !(last.digests == heartbeat.digests) ||
       last.offer_generation != heartbeat.offer_generation || last.offers != heartbeat.offers ||
       last.held_generation != heartbeat.held_generation || last.held_parts != heartbeat.held_parts ||
+      last.kept_generation != heartbeat.kept_generation || last.kept_parts != heartbeat.kept_parts ||
       last.hold_s != heartbeat.hold_s || !(last.dedicated_ip == heartbeat.dedicated_ip) ||
       !(last.adapter_mac == heartbeat.adapter_mac))
     return false;
   const auto same = [](const wire::PeerReport& a, const wire::PeerReport& b) {
     return a.id == b.id && a.phase == b.phase && a.accused == b.accused && a.incarnation == b.incarnation &&
-           a.view == b.view && a.held_generation == b.held_generation;
+           a.view == b.view && a.held_generation == b.held_generation &&
+           a.kept_generation == b.kept_generation;
   };
   return std::equal(last.peers.begin(), last.peers.end(), heartbeat.peers.begin(), heartbeat.peers.end(),
                     same);
@@ -211,32 +217,26 @@ void Host::hear_held(const wire::HeldPart& part, Nanos now) {
   if (part.header.sequence <= peer.sequence) return refuse(wire::Refusal::replayed);
   peer.sequence = part.header.sequence;
   peer.heard_at = now;
-  HeldList& list = peer.collecting;
-  if (list.view != part.view || list.generation != part.generation || list.parts_expected != part.parts) {
-    list = HeldList{};
-    list.view = part.view;
-    list.generation = part.generation;
-    list.parts_expected = part.parts;
-    list.parts_seen.assign(part.parts, false);
-    list.slots.resize(kMaxSlots);
-  }
-  if (list.parts_seen[part.part]) return;
-  list.parts_seen[part.part] = true;
-  for (const auto& slot : part.slots) list.slots[slot.slot] = slot.buckets;
-  if (std::find(list.parts_seen.begin(), list.parts_seen.end(), false) != list.parts_seen.end()) return;
-  peer.held = std::move(list);
+  if (part.owner != 0) return hear_kept(part);
+  if (!peer.collecting.take(part)) return;
+  peer.held = std::move(peer.collecting);
   peer.collecting = HeldList{};
   say_soon_ = true;
   out_.states_changed = true;
 }
 
 // The peer's list for this view is here as a whole. An older generation of the same view still is an upper
-// bound: within a view, what is held only shrinks. No list at all means "everything held".
+// bound: within a view, what is held only shrinks, but for buckets that are no longer kept: a kept list says
+// from which generation on these are among the held. No list at all means "everything held".
 bool Host::held_complete(const Peer& peer) const {
   const auto& heartbeat = peer.heartbeat;
+  const uint16_t from = peer.kept.view == view_.number ? peer.kept.held_from : uint16_t{0};
+  const auto says_enough = [&](uint16_t generation) {
+    return generation != 0 && (from == 0 || static_cast<int16_t>(generation - from) >= 0);
+  };
   const bool none_held =
-      heartbeat.view == view_.number && heartbeat.held_generation != 0 && heartbeat.held_parts == 0;
-  return none_held || (peer.held.view == view_.number && peer.held.generation != 0);
+      heartbeat.view == view_.number && says_enough(heartbeat.held_generation) && heartbeat.held_parts == 0;
+  return none_held || (peer.held.view == view_.number && says_enough(peer.held.generation));
 }
 
 bool Host::hears(HostId id, Nanos now) const {
@@ -295,6 +295,8 @@ std::vector<wire::PeerReport> Host::compose_reports(Nanos now) const {
       report.phase = peer.heartbeat.phase;
       report.view = peer.heartbeat.view;
       report.held_generation = peer.held.view == view_.number ? peer.held.generation : uint16_t{0};
+      report.kept_generation =
+          peer.kept.view == view_.number ? static_cast<uint8_t>(peer.kept.generation) : uint8_t{0};
     } else {
       return;
     }
@@ -307,6 +309,8 @@ wire::Heartbeat Host::compose(Nanos now, uint16_t extra_flags) {
   wire::Heartbeat heartbeat;
   heartbeat.header = next_header(now);
   heartbeat.flags = static_cast<uint16_t>(wire::kFresh | extra_flags);
+  if (settings_.keeps) heartbeat.flags |= wire::kKeeps;
+  if (keeper_.any() && !ownership_.owns_anything()) heartbeat.flags |= wire::kOwnsNothing;
   if (!self().active) heartbeat.flags |= wire::kLeaving;
   if (restarting_) heartbeat.flags |= wire::kRestarting;
   if (rx_filtered_) heartbeat.flags |= wire::kUnhealthy;
@@ -319,6 +323,8 @@ wire::Heartbeat Host::compose(Nanos now, uint16_t extra_flags) {
   heartbeat.offers = settings_.offers;
   heartbeat.held_generation = held_generation_;
   heartbeat.held_parts = static_cast<uint16_t>(held_parts_.size());
+  heartbeat.kept_generation = kept_generation_;
+  heartbeat.kept_parts = static_cast<uint8_t>(kept_parts_.size());
   heartbeat.hold_s = settings_.restart_hold_s;
   heartbeat.dedicated_ip = settings_.dedicated_ip;
   heartbeat.adapter_mac = settings_.adapter_mac;
@@ -343,11 +349,7 @@ void Host::say_held(Nanos now) {
     missing = missing || report == nullptr || report->held_generation != held_generation_ ||
               peers_[id].heartbeat.view != view_.number;
   });
-  if (!missing) return;
-  for (wire::HeldPart part : held_parts_) {
-    part.header = next_header(now);
-    out_.sends.push_back({Send::To::group, {}, part});
-  }
+  if (missing) say_parts(held_parts_, now);
 }
 
 // "Before a silent peer is evicted it is asked by unicast at its adapter's MAC": twice, from half the limit
@@ -374,7 +376,8 @@ void Host::publish_held() {
   if (!release_begun_ || !ownership_.live_known()) return;
   const bool first = held_generation_ == 0;
   SlotBuckets held = held_to_publish();
-  if (!first && held == held_published_) return;
+  if (!first && !held_is_renewed_ && held == held_published_) return;
+  held_is_renewed_ = false;
   held_published_ = std::move(held);
   if (first) held_generation_ = first_generation_;
   ++held_generation_;

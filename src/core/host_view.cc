@@ -119,7 +119,8 @@ bool Host::yields_to_a_better_view(const Circle& circle) const {
   bool yields = false;
   for_each_host(circle.mutual & circle.compatible & ~view_.members, [&](HostId id) {
     const auto& heartbeat = peers_[id].heartbeat;
-    yields = yields || (in_a_view(heartbeat) && is_better_than_ours(heartbeat.view_members));
+    yields = yields || (in_a_view(heartbeat) && is_better_than_ours(heartbeat.view_members) &&
+                        !is_no_threat(id, circle));
   });
   return yields;
 }
@@ -203,6 +204,7 @@ void Host::settle_view(Nanos now, const Circle& circle) {
     out_.states_changed = true;
   }
   const HostSet wanted = wanted_members(self(), peers_, circle, now, period());
+  if (!(wanted & bit_of(settings_.id)) && waits_for_newcomers(wanted)) return;
   if (!(wanted & bit_of(settings_.id)))
     return fall_out("the others do not hear this host, or not all of them do", now);
   if (phase_ == Phase::none && now < stays_out_until_) return;
@@ -336,6 +338,7 @@ void Host::start_view(uint32_t number, HostSet members, uint64_t digest, Nanos n
   note_departures(before, members, now);
   note_left_behind(before, members, now);
   if (now >= lease_) ownership_.clear();  // others may own it since; a new lease must not bring it back
+  former_view_ = view_;
   view_ = {number, members, digest};
   phase_ = Phase::seen;
   view_started_at_ = now;
@@ -344,6 +347,7 @@ void Host::start_view(uint32_t number, HostSet members, uint64_t digest, Nanos n
   held_generation_ = 0;
   release_begun_ = false;
   held_parts_.clear();
+  forget_kept_list();
   for_each_host(members, [&](HostId id) {
     Peer& peer = peers_[id];
     const bool readmitted = peer.mutual_since != 0 && peer.accused_in_view < number;
@@ -371,6 +375,8 @@ void Host::go_alone(const std::string& cause) {
   held_generation_ = 0;
   release_begun_ = false;
   held_parts_.clear();
+  forget_kept_list();
+  keeper_.let_go_of_all();
   if (lease_ != 0) out_.lease = lease_ = 0;
   out_.states_changed = true;
   if (!was_in_one) return;
@@ -425,12 +431,16 @@ bool Host::all_members_at(Phase phase, const Circle& circle) const {
 
 void Host::advance_phase(Nanos now, const Circle& circle) {
   if (planted(Bug::release_never)) return;
-  if (phase_ == Phase::seen && !release_begun_ && all_members_at(Phase::seen, circle)) release(now);
+  if (phase_ == Phase::seen && !release_begun_ && all_members_at(Phase::seen, circle)) {
+    if (awaits_visits()) return;
+    release(now);
+  }
   const bool released = all_members_at(Phase::released, circle) || planted(Bug::skip_release);
   if (phase_ == Phase::released && released) {
     if (std::popcount(view_.members) == 1 && !may_serve_alone(now, circle)) return;
     if (yields_to_a_better_view(circle) || somebody_left_behind_owns(now, circle) || a_rival_serves(now))
       return;
+    if (!kept_lists_complete() || waits_for_owners(circle)) return;
     acquire(now);
   }
 }
@@ -443,7 +453,8 @@ void Host::release(Nanos now) {
   phase_ = Phase::released;
   say_soon_ = true;
   next_tables_ = compute_tables(view_.members);
-  if (!planted(Bug::keep_at_release)) ownership_.shrink_to(next_tables_, settings_.id);
+  begin_keeping(now);
+  if (!planted(Bug::keep_at_release)) ownership_.shrink_to(tables_with_own_kept(), settings_.id);
   out_.states_changed = true;
   out_.scan = ++scan_token_;
   scan_pending_ = true;
@@ -451,7 +462,8 @@ void Host::release(Nanos now) {
 }
 
 void Host::acquire(Nanos now) {
-  tables_ = next_tables_;
+  tables_ = tables_with_kept();
+  kept_changed_ = false;
   ownership_.acquire(tables_, settings_.id);
   phase_ = Phase::acquired;
   out_.states_changed = true;

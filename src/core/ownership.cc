@@ -10,6 +10,8 @@ Ownership::Ownership(std::vector<std::size_t> slots)
 
 void Ownership::clear() {
   for (std::size_t slot : slots_) owned_[slot].reset();
+  in_force_ = false;
+  ++times_cleared_;
   forget_live();
 }
 
@@ -26,7 +28,13 @@ void Ownership::acquire(const SlotTables& tables, HostId self) {
       owned_[slot].set(bucket, tables[slot][bucket] == self);
     held_[slot] &= ~owned_[slot];
   }
+  in_force_ = true;
   look_whether_held();
+}
+
+void Ownership::give_up(const SlotBuckets& buckets) {
+  for (std::size_t slot : slots_) owned_[slot] &= ~buckets[slot];
+  forget_live();
 }
 
 void Ownership::set_live(const SlotBuckets& live) {

@@ -27,6 +27,10 @@ class Ownership {
   void clear();                                           // owns nothing, holds whatever has a socket
   void shrink_to(const SlotTables& tables, HostId self);  // the release
   void acquire(const SlotTables& tables, HostId self);    // the one place where it grows
+  void give_up(const SlotBuckets& buckets);               // some of them, within a view
+  [[nodiscard]] uint64_t times_cleared() const { return times_cleared_; }
+  // Acquired, and not cleared since: what is owned is what the view says.
+  [[nodiscard]] bool in_force() const { return in_force_; }
   // What the socket table says: every bucket with a live connection that is not owned is held.
   void set_live(const SlotBuckets& live);
   void forget_live();  // until the next scan every foreign bucket may be held
@@ -45,7 +49,8 @@ class Ownership {
   void look_whether_held();
   std::vector<std::size_t> slots_;
   SlotBuckets owned_, held_;
-  bool live_known_ = false, holds_anything_ = false;
+  uint64_t times_cleared_ = 0;
+  bool live_known_ = false, holds_anything_ = false, in_force_ = false;
 };
 
 }  // namespace nlb::core

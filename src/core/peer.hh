@@ -18,13 +18,16 @@ struct Candidate {
   Nanos heard_at = 0;
 };
 
-// The peer's held list of one (view, generation), collected from its parts.
+// The peer's held list, or its kept list, of one (view, generation), collected from its parts.
 struct HeldList {
   uint32_t view = 0;
   uint16_t generation = 0;
   uint16_t parts_expected = 0;
+  uint16_t held_from = 0;  // of a kept list
   std::vector<bool> parts_seen;
   std::vector<BucketSet> slots;  // by slot; empty until a part has come
+
+  bool take(const wire::HeldPart& part);  // true: with it the list is complete
 };
 
 struct Peer {
@@ -47,6 +50,7 @@ struct Peer {
   bool rival_serves = false;  // ... and said then that it was in a view
   HeldList held;              // newest list that is complete
   HeldList collecting;        // parts of a newer one
+  HeldList kept, collecting_kept;
 };
 
 // A link that flaps: a member that was evicted twice soon after it had been admitted has to be heard without

@@ -36,6 +36,9 @@ namespace nlb::core {
   X(accused_for_ever, "accused-for-ever", "full-cover", "never echoes again whom it has accused")           \
   X(echo_ignored, "echo-ignored", "lease", "takes whatever it hears for an echo")                           \
   X(lease_from_reception, "lease-from-reception", "lease", "counts from the echo's arrival, not the send")  \
+  X(keeps_nothing, "keeps-nothing", "extended-affinity", "lists nothing for returning clients")             \
+  X(kept_ignored, "kept-ignored", "one-owner", "acquires what another keeps")                               \
+  X(kept_for_ever, "kept-for-ever", "let-go", "the world's: the filter takes new clients for returning")    \
   X(replay_believed, "replay-believed", "replay", "believes an incarnation that echoes nothing")            \
   X(sequence_ignored, "sequence-ignored", "replay", "takes a frame that is not newer")                      \
   X(lease_unread, "lease-unread", "silent-when-stalled", "the world's: the filter does not look at leases") \

@@ -77,11 +77,13 @@ Result<void> check(const FilterConfig& config) {
 }
 
 void fill_slots(const FilterConfig& config, nlb_bank& bank) {
-  for (nlb_slot& slot : bank.slots) slot = {NLB_AFFINITY_SINGLE, 1};
+  for (nlb_slot& slot : bank.slots) slot = {NLB_AFFINITY_SINGLE, NLB_SLOT_ENABLED};
   for (std::size_t i = 0; i < config.rules.size(); ++i) {
     const PortRule& rule = config.rules[i];
     bank.slots[i].affinity = static_cast<uint8_t>(rule.affinity);
-    bank.slots[i].enabled = rule.mode != FilteringMode::disabled;
+    bank.slots[i].flags = rule.mode == FilteringMode::disabled ? 0
+                          : has_extended_affinity(rule)        ? NLB_SLOT_ENABLED | NLB_SLOT_EXTENDED
+                                                               : NLB_SLOT_ENABLED;
   }
 }
 

@@ -27,6 +27,7 @@
 #include "datapath/pins.hh"
 #include "datapath/program_pins.hh"
 #include "datapath/programs.hh"
+#include "datapath/visit_memory.hh"
 
 namespace nlb {
 namespace {
@@ -67,6 +68,14 @@ class KernelDatapath final : public Datapath {
   void believe_sender(HostId id, uint64_t incarnation, uint64_t sequence) override {
     heartbeats_.believe(id, incarnation, sequence);
   }
+  void set_kept(std::size_t slot, const BucketSet& kept) override {
+    visits_.set_kept(state_.visits[slot], kept);
+  }
+  [[nodiscard]] std::vector<BucketSet> take_visits(std::span<const std::size_t> slots, Nanos longest_timeout,
+                                                   Nanos now) override {
+    visits_.grow_older(state_, longest_timeout, now);
+    return visits_.take(state_, slots);
+  }
   [[nodiscard]] Result<LiveConnections> live_connections() override;
   [[nodiscard]] Result<LiveConnections> count(const Connections& connections) override;
   [[nodiscard]] std::vector<Counter> counters() const override;
@@ -84,6 +93,7 @@ class KernelDatapath final : public Datapath {
   std::unique_ptr<Programs> programs_;
   SharedState state_;
   HeartbeatGate heartbeats_;
+  VisitMemory visits_;
   std::mutex walking_;
   std::atomic<uint64_t> configured_{0};  // how often
   bool adopted_ = false;

@@ -103,6 +103,13 @@ class Datapath {
   // One incarnation a host id: the one that was believed before is believed no more.
   virtual void believe_sender(HostId id, uint64_t incarnation, uint64_t sequence) = 0;
 
+  // Extended affinity (nlb/abi/visit.h). In a kept bucket only clients that the filter remembers count.
+  virtual void set_kept(std::size_t slot, const BucketSet& kept) = 0;
+  // Where, since the last call, somebody came that counts, by slot; and forgets clients that have not come
+  // for the longest timeout. An open connection counts when the socket table is walked.
+  [[nodiscard]] virtual std::vector<BucketSet> take_visits(std::span<const std::size_t> slots,
+                                                           Nanos longest_timeout, Nanos now) = 0;
+
   // Walks the socket table of the network namespace this was called in (a BPF iterator).
   [[nodiscard]] virtual Result<LiveConnections> live_connections() = 0;
 

@@ -193,7 +193,7 @@ nlb_verdict FilterModel::judge_ipv4(Bytes ip) {
   return verdict;
 }
 
-nlb_verdict FilterModel::judge_ported(const Packet& packet) const {
+nlb_verdict FilterModel::judge_ported(const Packet& packet) {
   switch (packet.protocol) {
     case 6:
       return judge_tcp(packet);
@@ -204,7 +204,7 @@ nlb_verdict FilterModel::judge_ported(const Packet& packet) const {
   }
 }
 
-nlb_verdict FilterModel::judge_portless(const Packet& packet) const {
+nlb_verdict FilterModel::judge_portless(const Packet& packet) {
   std::size_t slot = kDefaultSlot;
   switch (packet.protocol) {
     case NLB_PROTOCOL_GRE:
@@ -227,7 +227,7 @@ nlb_verdict FilterModel::judge_portless(const Packet& packet) const {
   return judge_flow(packet, slot, 0, nullptr);
 }
 
-nlb_verdict FilterModel::judge_tcp(const Packet& packet) const {
+nlb_verdict FilterModel::judge_tcp(const Packet& packet) {
   const Bytes tcp = packet.payload;
   if (tcp.size() < 20) return NLB_VERDICT_bad_header;
   const std::size_t header = (tcp[12] >> 4) * 4U;
@@ -241,14 +241,14 @@ nlb_verdict FilterModel::judge_tcp(const Packet& packet) const {
                     begins ? nullptr : &segment);
 }
 
-nlb_verdict FilterModel::judge_udp(const Packet& packet) const {
+nlb_verdict FilterModel::judge_udp(const Packet& packet) {
   const Bytes udp = packet.payload;
   if (udp.size() < 8 || word(udp, 4) < 8) return NLB_VERDICT_bad_header;
   if (!packet.first_fragment && word(udp, 4) > udp.size()) return NLB_VERDICT_bad_header;
   return judge_flow(packet, slot_of(packet.vip, RuleProtocol::udp, word(udp, 2)), word(udp, 0), nullptr);
 }
 
-nlb_verdict FilterModel::judge_icmp(const Packet& packet) const {
+nlb_verdict FilterModel::judge_icmp(const Packet& packet) {
   const Bytes icmp = packet.payload;
   if (icmp.size() < 8) return NLB_VERDICT_bad_header;
   const uint8_t type = icmp[0];
@@ -266,13 +266,22 @@ nlb_verdict FilterModel::find_connection(const ModelSegment& segment) const {
 }
 
 nlb_verdict FilterModel::judge_flow(const Packet& packet, std::size_t slot, uint16_t client_port,
-                                    const ModelSegment* segment) const {
+                                    const ModelSegment* segment) {
   Affinity affinity = Affinity::single;
   if (slot < config_.rules.size()) {
     if (config_.rules[slot].mode == FilteringMode::disabled) return NLB_VERDICT_rule_disabled;
     affinity = config_.rules[slot].affinity;
   }
-  switch (states_[slot][bucket_of(config_, affinity, packet.client, client_port)]) {
+  const uint32_t bucket = bucket_of(config_, affinity, packet.client, client_port);
+  const BucketState state = states_[slot][bucket];
+  const nlb_verdict verdict = judge_state(state, segment);
+  const bool owned = state == BucketState::owned || state == BucketState::owned_checked;
+  if (owned && accepts(verdict)) note_visit(packet, slot, bucket);
+  return verdict;
+}
+
+nlb_verdict FilterModel::judge_state(BucketState state, const ModelSegment* segment) const {
+  switch (state) {
     case BucketState::foreign:
       return NLB_VERDICT_foreign;
     case BucketState::owned:
@@ -286,6 +295,22 @@ nlb_verdict FilterModel::judge_flow(const Packet& packet, std::size_t slot, uint
       break;
   }
   return lease_valid() ? NLB_VERDICT_owned : NLB_VERDICT_no_lease;
+}
+
+// Who comes to a bucket of a rule with a timeout, and whether that counts: everybody where it is not kept,
+// where it is, who has come before.
+void FilterModel::note_visit(const Packet& packet, std::size_t slot, std::size_t bucket) {
+  if (slot >= config_.rules.size() || !has_extended_affinity(config_.rules[slot])) return;
+  IpAddress client = packet.client;
+  if (config_.rules[slot].affinity == Affinity::network) {
+    const auto host_octets = client.is_v4() ? 1 : 8;
+    std::fill(client.octets.end() - host_octets, client.octets.end(), uint8_t{0});
+  }
+  const std::pair one{slot, client};
+  const bool known = remembered_[0].contains(one) || remembered_[1].contains(one);
+  if (kept_[slot][bucket] && !known) return;
+  remembered_[0].insert(one);
+  seen_[slot].set(bucket);
 }
 
 }  // namespace nlb

@@ -12,6 +12,7 @@
 #include <set>
 #include <span>
 #include <tuple>
+#include <utility>
 #include <vector>
 
 #include "datapath/datapath.hh"
@@ -41,6 +42,13 @@ class FilterModel {
   }
   void spend_budgets();  // nothing is left, for an hour
 
+  // Extended affinity: as the methods of Datapath, but it remembers clients one by one.
+  void set_kept(std::size_t slot, const BucketSet& kept) { kept_[slot] = kept; }
+  [[nodiscard]] std::vector<BucketSet> take_visits() {
+    return std::exchange(seen_, std::vector<BucketSet>(kMaxSlots));
+  }
+  void begin_generation() { remembered_[1] = std::exchange(remembered_[0], {}); }
+
   void set_find_connection(FindConnection find) { find_ = std::move(find); }
 
   [[nodiscard]] nlb_verdict judge(std::span<const uint8_t> frame, Nanos now);
@@ -62,15 +70,17 @@ class FilterModel {
   [[nodiscard]] nlb_verdict judge_ipv6(std::span<const uint8_t> ip, std::span<const uint8_t> frame);
   [[nodiscard]] nlb_verdict judge_discovery(std::span<const uint8_t> ip, std::span<const uint8_t> message,
                                             std::span<const uint8_t> frame) const;
-  [[nodiscard]] nlb_verdict judge_ported(const Packet& packet) const;  // TCP, UDP; else the default slot
-  [[nodiscard]] nlb_verdict judge_portless(const Packet& packet) const;
-  [[nodiscard]] nlb_verdict judge_tcp(const Packet& packet) const;
-  [[nodiscard]] nlb_verdict judge_udp(const Packet& packet) const;
-  [[nodiscard]] nlb_verdict judge_icmp(const Packet& packet) const;
-  [[nodiscard]] nlb_verdict judge_icmpv6(const Packet& packet) const;
+  [[nodiscard]] nlb_verdict judge_ported(const Packet& packet);  // TCP, UDP; else the default slot
+  [[nodiscard]] nlb_verdict judge_portless(const Packet& packet);
+  [[nodiscard]] nlb_verdict judge_tcp(const Packet& packet);
+  [[nodiscard]] nlb_verdict judge_udp(const Packet& packet);
+  [[nodiscard]] nlb_verdict judge_icmp(const Packet& packet);
+  [[nodiscard]] nlb_verdict judge_icmpv6(const Packet& packet);
   [[nodiscard]] nlb_verdict find_connection(const ModelSegment& segment) const;
   [[nodiscard]] nlb_verdict judge_flow(const Packet& packet, std::size_t slot, uint16_t client_port,
-                                       const ModelSegment* segment) const;
+                                       const ModelSegment* segment);
+  [[nodiscard]] nlb_verdict judge_state(BucketState state, const ModelSegment* segment) const;
+  void note_visit(const Packet& packet, std::size_t slot, std::size_t bucket);
   [[nodiscard]] nlb_verdict judge_heartbeat(std::span<const uint8_t> payload,
                                             std::span<const uint8_t> source_mac);
   [[nodiscard]] bool is_tagged(std::span<const uint8_t> payload) const;
@@ -91,6 +101,8 @@ class FilterModel {
   Nanos lease_ = 0, now_ = 0;
   FindConnection find_;
   std::set<FragmentKey> fragments_;
+  std::vector<BucketSet> kept_ = std::vector<BucketSet>(kMaxSlots), seen_ = std::vector<BucketSet>(kMaxSlots);
+  std::array<std::set<std::pair<std::size_t, IpAddress>>, 2> remembered_;  // the present generation first
 };
 
 }  // namespace nlb

@@ -113,7 +113,7 @@ nlb_verdict FilterModel::judge_ipv6(Bytes ip, Bytes frame) {
   return verdict;
 }
 
-nlb_verdict FilterModel::judge_icmpv6(const Packet& packet) const {
+nlb_verdict FilterModel::judge_icmpv6(const Packet& packet) {
   const Bytes icmp = packet.payload;
   if (icmp.size() < 8 || is_discovery(icmp[0])) return NLB_VERDICT_bad_header;
   if (icmp[0] >= 128) return judge_flow(packet, icmp[0] == 128 ? kEchoSlot : kDefaultSlot, 0, nullptr);

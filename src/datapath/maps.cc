@@ -112,6 +112,8 @@ template class MappedArray<nlb_bank>;
 template class MappedArray<nlb_port_block>;
 template class MappedArray<nlb_bucket_row>;
 template class MappedArray<nlb_live_row>;
+template class MappedArray<nlb_visit_row>;
+template class MappedArray<nlb_recall>;
 template class MappedArray<nlb_guard_control>;
 
 Result<SharedState> SharedState::map(const MapSet& maps) {
@@ -120,17 +122,23 @@ Result<SharedState> SharedState::map(const MapSet& maps) {
   auto ports = MappedArray<nlb_port_block>::map(maps, "nlb_ports", NLB_PORT_BLOCK_COUNT);
   auto buckets = MappedArray<nlb_bucket_row>::map(maps, "nlb_buckets", NLB_MAX_SLOTS);
   auto live = MappedArray<nlb_live_row>::map(maps, "nlb_live", NLB_MAX_SLOTS);
+  auto visits = MappedArray<nlb_visit_row>::map(maps, "nlb_visits", NLB_MAX_SLOTS);
+  auto recalls = MappedArray<nlb_recall>::map(maps, "nlb_recalls", NLB_RECALL_CELLS);
   if (!control) return tl::unexpected(control.error());
   if (!banks) return tl::unexpected(banks.error());
   if (!ports) return tl::unexpected(ports.error());
   if (!buckets) return tl::unexpected(buckets.error());
   if (!live) return tl::unexpected(live.error());
+  if (!visits) return tl::unexpected(visits.error());
+  if (!recalls) return tl::unexpected(recalls.error());
   SharedState state;
   state.control = std::move(*control);
   state.banks = std::move(*banks);
   state.ports = std::move(*ports);
   state.buckets = std::move(*buckets);
   state.live = std::move(*live);
+  state.visits = std::move(*visits);
+  state.recalls = std::move(*recalls);
   return state;
 }
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <nlb/abi/filter.h>
+#include <nlb/abi/visit.h>
 
 #include <map>
 #include <span>
@@ -64,6 +65,8 @@ struct SharedState {
   MappedArray<nlb_port_block> ports;
   MappedArray<nlb_bucket_row> buckets;
   MappedArray<nlb_live_row> live;
+  MappedArray<nlb_visit_row> visits;
+  MappedArray<nlb_recall> recalls;
 
   [[nodiscard]] static Result<SharedState> map(const MapSet& maps);
 };

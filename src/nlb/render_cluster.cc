@@ -34,6 +34,24 @@ std::string member_table(const json& answer, const Style& style) {
   return table.empty() ? "" : table.text(style, "  ");
 }
 
+// Why a host has more or less of a rule than its weight would give it.
+std::string kept_lines(const json& answer) {
+  std::string out;
+  for (const auto& kept : list_field(answer, "kept")) {
+    out += "Kept for returning clients of rule " + field(kept, "rule") + ": " + field(kept, "buckets") +
+           " buckets by ";
+    if (number_field(kept, "host") != number_field(answer, "host")) {
+      out += "host " + field(kept, "host") + ".\n";
+      continue;
+    }
+    out += "this host, for " + duration_text(number_field(kept, "since_s") * 1000) +
+           " so far. If nobody returns, the first moves in " +
+           duration_text(number_field(kept, "first_move_s") * 1000) + ", the last in " +
+           duration_text(number_field(kept, "last_move_s") * 1000) + ".\n";
+  }
+  return out;
+}
+
 // A MAC is marked only when it is not what it should be.
 Cell current_mac(const json& adapter) {
   const auto current = field(adapter, "mac_current"), expected = field(adapter, "mac_expected");
@@ -84,7 +102,7 @@ Colour colour_of_state(const std::string& state) {
 
 std::string render_query(const json& answer, const Style& style) {
   return "Cluster " + style.paint(field(answer, "cluster"), Colour::bold) + "\n" + headline(answer, style) +
-         member_table(answer, style);
+         member_table(answer, style) + kept_lines(answer);
 }
 
 std::string render_display(const json& answer, const Style& style) {

@@ -64,6 +64,19 @@ TEST(RenderQuery, HasAWordForEveryState) {
             "Cluster web\nHost 1 is refused and takes no part in the cluster; \"nlb display\" says why.\n");
 }
 
+TEST(RenderQuery, SaysWhatIsKeptAndUntilWhen) {
+  json answer = kQuery;
+  const auto without = render_query(answer, kPlain);
+  answer["kept"] = json::parse(
+      R"([{"slot":0,"rule":"all:80 tcp","host":2,"buckets":1365,"since_s":61,"first_move_s":0,"last_move_s":1138},
+    {"slot":0,"rule":"all:80 tcp","host":1,"buckets":7}])");
+  EXPECT_EQ(render_query(answer, kPlain),
+            without +
+                "Kept for returning clients of rule all:80 tcp: 1365 buckets by this host, for 1 min 1 s so "
+                "far. If nobody returns, the first moves in 0 ms, the last in 18 min 58 s.\n"
+                "Kept for returning clients of rule all:80 tcp: 7 buckets by host 1.\n");
+}
+
 TEST(RenderQuery, ColoursOnlyWhenAsked) {
   EXPECT_EQ(render_query(kQuery, kPlain).find('\x1b'), std::string::npos);
   const auto coloured = render_query(kQuery, Style{true});

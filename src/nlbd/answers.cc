@@ -75,6 +75,7 @@ Json Daemon::query() {
     answer["default"] = host.default_host() == config_.id;
     answer["view"] = host.view().number;
     answer["members"] = members_json(host, now);
+    answer["kept"] = kept_json(host, now);
     if (host.state() == core::HostState::draining) answer["drain"] = drain_json(host, now);
   });
   answer["convergence_count"] = history_.count();

@@ -191,14 +191,17 @@ Json Daemon::filter(const Json& request) {
     const bool begins = protocol != kTcp || flags == "syn";
     const bool owned = host.ownership().owned()[slot][bucket];
     const bool held = host.ownership().held()[slot][bucket];
+    const bool kept = owner != 0 && host.kept_by(owner)[slot][bucket];
     const bool accepted = owned && (!begins || now < host.lease());
     answer["host"] = owner;
     answer["verdict"] = accepted || (held && !begins) ? "accept" : "drop";
-    answer["reason"] = owned && !accepted ? "this host owns the bucket, but its lease is over"
-                       : owned            ? "this host owns the bucket"
-                       : held && !begins  ? "held here: accepted if a local socket matches"
-                       : owner == 0       ? "nobody owns the bucket at the moment"
-                                          : "host " + std::to_string(owner) + " owns the bucket";
+    answer["reason"] =
+        owned && !accepted ? "this host owns the bucket, but its lease is over"
+        : owned ? kept ? "this host keeps the bucket for returning clients" : "this host owns the bucket"
+        : held && !begins ? "held here: accepted if a local socket matches"
+        : owner == 0      ? "nobody owns the bucket at the moment"
+        : kept            ? "host " + std::to_string(owner) + " keeps the bucket for returning clients"
+                          : "host " + std::to_string(owner) + " owns the bucket";
   });
   return answer;
 }

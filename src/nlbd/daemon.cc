@@ -79,6 +79,7 @@ core::Settings Daemon::settings_of(const Config& config) const {
   settings.adapter_mac = replace_ ? masked_mac(config.vips.front().address, config.id) : own_mac_;
   settings.gateway = gateway_to_ask();
   settings.restart_hold_s = static_cast<uint16_t>(config.restart_hold_s);
+  settings.max_hold_s = config.max_hold_s;
   return settings;
 }
 
@@ -433,7 +434,7 @@ Result<void> Daemon::reload() {
   if (same_cluster) {
     apply_rule_switches();
     protocol_->call([&](core::Host& host, Nanos now) {
-      return host.on_restart_hold(static_cast<uint16_t>(config_.restart_hold_s), now);
+      return host.on_holds(static_cast<uint16_t>(config_.restart_hold_s), config_.max_hold_s, now);
     });
   } else if (differ_in_rules_alone(before, config_)) {
     use_new_rules(before.rules);

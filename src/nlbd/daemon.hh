@@ -150,6 +150,7 @@ class Daemon {
   // answers.cc, answers_rules.cc
   [[nodiscard]] Json common() const;
   [[nodiscard]] Json drain_json(const core::Host& host, Nanos now) const;
+  [[nodiscard]] Json kept_json(const core::Host& host, Nanos now) const;
   [[nodiscard]] Json members_json(const core::Host& host, Nanos now) const;
   [[nodiscard]] Json dispatch(const std::string& command, const Json& request);
   [[nodiscard]] Json query();

@@ -350,10 +350,23 @@ class AsioProtocol final : public Protocol {
       (void)arp_->send(setup_.source_mac, probe.mac, arp_probe(setup_.source_mac, probe.address));
     if (actions.scan) scan(*actions.scan);
     for (const core::Notice& notice : actions.notices) sink_(notice);
+    if (actions.visits) return tell_visits();
     arm_timer();
   }
 
+  void tell_visits() {
+    const Nanos now = boottime_now();
+    const core::Keeper& keeper = host_.keeper();
+    perform(host_.on_visits(datapath_.take_visits(keeper.slots(), keeper.longest_timeout(), now), now));
+  }
+
   void write_states() {
+    for (const std::size_t slot : host_.keeper().slots()) {
+      const BucketSet& kept = host_.keeper().kept()[slot];
+      if (kept_written_[slot] && *kept_written_[slot] == kept) continue;
+      datapath_.set_kept(slot, kept);
+      kept_written_[slot] = kept;
+    }
     for (std::size_t slot : host_.ownership().slots()) {
       const SlotStates states = host_.states(slot);
       if (written_[slot] && *written_[slot] == states) continue;
@@ -418,6 +431,7 @@ class AsioProtocol final : public Protocol {
   Nanos armed_for_ = 0;
   std::array<std::optional<SlotStates>, kMaxSlots> written_;
   std::atomic<uint64_t> states_written_{0};
+  std::array<std::optional<BucketSet>, kMaxSlots> kept_written_;
   ProtocolCounters counters_;
   std::mutex scan_mutex_;
   LiveConnections last_scan_;

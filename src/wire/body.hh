@@ -26,7 +26,7 @@ void write_body(Writer& to, const MessagePart& part);
 [[nodiscard]] tl::expected<Heartbeat, Refusal> read_heartbeat(std::span<const uint8_t> body,
                                                               const Header& header, uint8_t minor);
 [[nodiscard]] tl::expected<HeldPart, Refusal> read_held_part(std::span<const uint8_t> body,
-                                                             const Header& header, uint8_t minor);
+                                                             const Header& header, uint8_t minor, bool kept);
 [[nodiscard]] tl::expected<MessagePart, Refusal> read_message_part(std::span<const uint8_t> body,
                                                                    const Header& header, uint8_t minor);
 

@@ -98,7 +98,8 @@ std::vector<uint8_t> Codec::encode(const Frame& frame) const {
     return impl_->encode(*heartbeat, FrameType::heartbeat);
   if (const auto* part = std::get_if<MessagePart>(&frame))
     return impl_->encode(*part, FrameType::message_part);
-  return impl_->encode(std::get<HeldPart>(frame), FrameType::held_part);
+  const auto& list = std::get<HeldPart>(frame);
+  return impl_->encode(list, list.owner == 0 ? FrameType::held_part : FrameType::kept_part);
 }
 
 tl::expected<Frame, Refusal> Codec::decode(std::span<const uint8_t> payload) const {
@@ -122,7 +123,9 @@ tl::expected<Frame, Refusal> Codec::decode(std::span<const uint8_t> payload) con
     case FrameType::heartbeat:
       return read_heartbeat(body, envelope.header, envelope.minor);
     case FrameType::held_part:
-      return read_held_part(body, envelope.header, envelope.minor);
+      return read_held_part(body, envelope.header, envelope.minor, false);
+    case FrameType::kept_part:
+      return read_held_part(body, envelope.header, envelope.minor, true);
     case FrameType::message_part:
       return read_message_part(body, envelope.header, envelope.minor);
   }

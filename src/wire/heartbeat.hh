@@ -35,8 +35,12 @@ struct PeerReport {
   uint32_t sequence = 0;     // low 32 bits of the newest frame heard: the echo that extends the peer's lease
   uint32_t view = 0;         // view number that the peer last stated
   uint16_t held_generation = 0;  // newest held list of the peer that is complete here (0 = none)
+  uint8_t kept_generation = 0;   // the same of its kept list, 0..kMaxKeptGeneration
   bool operator==(const PeerReport&) const = default;
 };
+
+// Kept lists are numbered 1 to this and then from 1 again; the next begins when all have the one before.
+inline constexpr uint8_t kMaxKeptGeneration = 31;
 
 // Nothing of the peer is heard; it is listed so that others do not take it in on its own word.
 [[nodiscard]] constexpr bool is_mere_accusation(const PeerReport& report) {
@@ -53,9 +57,11 @@ enum HeartbeatFlag : uint16_t {
   kToClusterMac = 1 << 3,  // this copy was sent to the cluster MAC (proves the receiver's data path)
   kAsk = 1 << 4,           // asked by unicast before an eviction: answer at once
   kUnhealthy = 1 << 5,
-  kAlone = 1 << 6,  // mutually hears nobody
+  kAlone = 1 << 6,        // mutually hears nobody
+  kKeeps = 1 << 7,        // understands kept lists; a view with a member that does not keeps nothing
+  kOwnsNothing = 1 << 8,  // said where a rule has extended affinity: no bucket is this host's at the moment
 };
-inline constexpr uint16_t kKnownFlags = 0x7f;  // others are sent as 0 and ignored when received
+inline constexpr uint16_t kKnownFlags = 0x1ff;  // others are sent as 0 and ignored when received
 
 // Digests of what hosts of one view must share, apart, so that the differing item can be named.
 struct ConfigDigests {
@@ -93,6 +99,8 @@ struct Heartbeat {
   std::array<uint8_t, kMaxRules> offers{};
   uint16_t held_generation = 0;  // of this host's held list for this view; 0 = not computed yet
   uint16_t held_parts = 0;       // number of HeldPart frames of that generation; 0 = nothing held
+  uint8_t kept_generation = 0;   // of this host's kept list for this view; 0 = there is none
+  uint8_t kept_parts = 0;        // number of its frames; 0 = nothing kept
   uint16_t hold_s = 0;           // with kRestarting
   IpAddress dedicated_ip;
   MacAddress adapter_mac;
@@ -100,7 +108,8 @@ struct Heartbeat {
   bool operator==(const Heartbeat&) const = default;
 };
 
-// Part n of m of a held list: at most two slots a frame; a missing part means "held".
+// Part n of m of a held list (a missing part means "held"), or, where it has an owner, of a kept list: at
+// most two slots a frame.
 struct HeldPart {
   struct Slot {
     uint8_t slot = 0;
@@ -109,8 +118,10 @@ struct HeldPart {
   };
   Header header;
   uint32_t view = 0;
-  uint16_t generation = 0;
+  uint16_t generation = 0;       // of a kept list: 1..kMaxKeptGeneration
   uint16_t part = 0, parts = 0;  // part 0..parts-1
+  HostId owner = 0;        // whose kept list it is, the sender's or one that it passes on; 0 = held list
+  uint16_t held_from = 0;  // of a kept list: the owner's held lists before this generation say too little
   std::vector<Slot> slots;
   bool operator==(const HeldPart&) const = default;
 };

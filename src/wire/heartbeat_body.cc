@@ -13,6 +13,7 @@ namespace {
 // A peer's second byte.
 constexpr uint8_t kPhaseMask = 0x03;
 constexpr uint8_t kAccusedBit = 0x04;
+constexpr unsigned kKeptShift = 3;  // five bits
 constexpr uint8_t kMaxPhase = 3;
 
 bool is_offer(uint8_t offer) {
@@ -27,7 +28,9 @@ bool is_host(HostId id) {
 bool are_peers(const std::vector<PeerReport>& peers) {
   HostSet seen = 0;
   for (const PeerReport& peer : peers) {
-    if (!is_host(peer.id) || peer.phase > kMaxPhase || (seen & bit_of(peer.id)) != 0) return false;
+    if (!is_host(peer.id) || peer.phase > kMaxPhase || peer.kept_generation > kMaxKeptGeneration ||
+        (seen & bit_of(peer.id)) != 0)
+      return false;
     seen |= bit_of(peer.id);
   }
   return true;
@@ -42,7 +45,8 @@ bool are_digests(const ConfigDigests& digests) {
 
 void write_peer(Writer& to, const PeerReport& peer) {
   to.put(peer.id);
-  to.put(static_cast<uint8_t>(peer.phase | (peer.accused ? kAccusedBit : 0)));
+  to.put(static_cast<uint8_t>(peer.phase | (peer.accused ? kAccusedBit : 0) |
+                              peer.kept_generation << kKeptShift));
   to.put(peer.held_generation);
   to.put(peer.incarnation);
   to.put(peer.sequence);
@@ -55,6 +59,7 @@ PeerReport read_peer(Reader& from) {
   const auto bits = from.get<uint8_t>();
   peer.phase = bits & kPhaseMask;
   peer.accused = (bits & kAccusedBit) != 0;
+  peer.kept_generation = static_cast<uint8_t>(bits >> kKeptShift);
   peer.held_generation = from.get<uint16_t>();
   peer.incarnation = from.get<uint32_t>();
   peer.sequence = from.get<uint32_t>();
@@ -84,7 +89,8 @@ std::size_t read_fixed(Reader& from, Heartbeat& to) {
   to.held_parts = from.get<uint16_t>();
   from.get(to.dedicated_ip.octets);
   from.get(to.adapter_mac.octets);
-  from.skip(2);
+  to.kept_generation = from.get<uint8_t>();
+  to.kept_parts = from.get<uint8_t>();
   from.get(to.offers);
   return peer_count;
 }
@@ -98,6 +104,8 @@ bool in_range(const Heartbeat& heartbeat) {
          std::all_of(heartbeat.offers.begin(), heartbeat.offers.end(), is_offer) &&
          heartbeat.held_parts <= kMaxHeldParts &&
          (heartbeat.held_generation != 0 || heartbeat.held_parts == 0) &&
+         heartbeat.kept_generation <= kMaxKeptGeneration && heartbeat.kept_parts <= kMaxHeldParts &&
+         (heartbeat.kept_generation != 0 || heartbeat.kept_parts == 0) &&
          (heartbeat.adapter_mac.octets[0] & 1) == 0 && heartbeat.peers.size() <= kMaxHosts &&
          are_peers(heartbeat.peers);
 }
@@ -123,7 +131,8 @@ void write_body(Writer& to, const Heartbeat& heartbeat) {
   to.put(heartbeat.held_parts);
   to.put(heartbeat.dedicated_ip.octets);
   to.put(heartbeat.adapter_mac.octets);
-  to.put(uint16_t{0});
+  to.put(heartbeat.kept_generation);
+  to.put(heartbeat.kept_parts);
   to.put(heartbeat.offers);
   for (const PeerReport& peer : heartbeat.peers) write_peer(to, peer);
   write_appended(to);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Held lists: the buckets in which a host still has connections that are no longer its own, cut into frames.
+// Held lists: the buckets in which a host still has connections that are no longer its own, cut into frames;
+// and, in frames of the same form, kept lists: what a host goes on owning for returning clients.
 // A bitmap of 4096 buckets is 512 bytes; two fit a frame, so all 66 slots fit 33 parts.
 #include <cassert>
 
@@ -35,6 +36,8 @@ std::bitset<kBucketCount> read_bitmap(Reader& from) {
 
 bool in_range(const HeldPart& part) {
   if (part.header.sender < 1 || part.header.sender > kMaxHosts || part.generation == 0) return false;
+  if (part.owner > kMaxHosts || (part.owner != 0 && part.generation > kMaxKeptGeneration)) return false;
+  if (part.owner == 0 && part.held_from != 0) return false;
   if (part.parts == 0 || part.parts > kMaxHeldParts || part.part >= part.parts) return false;
   if (part.slots.empty() || part.slots.size() > kMaxSlotsPerPart) return false;
   for (const HeldPart::Slot& slot : part.slots)
@@ -50,14 +53,14 @@ void write_body(Writer& to, const HeldPart& part) {
   to.put(static_cast<uint8_t>(part.slots.size()));
   for (std::size_t i = 0; i < kMaxSlotsPerPart; ++i)
     to.put(i < part.slots.size() ? part.slots[i].slot : kNoSlot);
-  to.put(uint8_t{0});
-  to.put(uint16_t{0});
+  to.put(part.owner);
+  to.put(part.held_from);
   for (const HeldPart::Slot& slot : part.slots) write_bitmap(to, slot.buckets);
   write_appended(to);
 }
 
 tl::expected<HeldPart, Refusal> read_held_part(std::span<const uint8_t> body, const Header& header,
-                                               uint8_t minor) {
+                                               uint8_t minor, bool kept) {
   if (body.size() < kHeldFixedBytes) return tl::unexpected(Refusal::bad_length);
   Reader from(body);
   HeldPart part;
@@ -69,7 +72,13 @@ tl::expected<HeldPart, Refusal> read_held_part(std::span<const uint8_t> body, co
   const std::size_t slot_count = from.get<uint8_t>();
   std::array<uint8_t, kMaxSlotsPerPart> numbers{};
   from.get(numbers);
-  from.skip(3);
+  const auto owner = from.get<uint8_t>();
+  const auto held_from = from.get<uint16_t>();
+  if (kept) {  // reserved in a held list
+    if (owner == 0) return tl::unexpected(Refusal::bad_field);
+    part.owner = owner;
+    part.held_from = held_from;
+  }
   if (slot_count == 0 || slot_count > kMaxSlotsPerPart) return tl::unexpected(Refusal::bad_field);
   if (slot_count == 1 && numbers[1] != kNoSlot) return tl::unexpected(Refusal::bad_field);
   if (from.left() < slot_count * kBitmapBytes) return tl::unexpected(Refusal::bad_length);

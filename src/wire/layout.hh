@@ -10,7 +10,7 @@
 
 namespace nlb::wire {
 
-enum class FrameType : uint8_t { heartbeat = 1, held_part = 2, message_part = 3 };
+enum class FrameType : uint8_t { heartbeat = 1, held_part = 2, message_part = 3, kept_part = 4 };
 
 inline constexpr uint32_t kMagic = 0x4f4e4c42;  // "ONLB"
 inline constexpr std::size_t kKeyIdBytes = 8;
@@ -29,13 +29,13 @@ inline constexpr uint32_t kAppendedProbe = 0x70726f62;
 
 // Flags 2, state 1, phase 1, view 4, members 8, digest 8, mode 1, peer count 1, period 2, tolerance 2, hold
 // 2, digests 3 × 4, configuration generation 4, offer generation 4, held generation 2, held parts 2,
-// dedicated IP 16, adapter MAC 6, reserved 2, offers.
+// dedicated IP 16, adapter MAC 6, kept generation 1, kept parts 1, offers.
 inline constexpr std::size_t kHeartbeatFixedBytes =
     2 + 1 + 1 + 4 + 8 + 8 + 1 + 1 + 2 + 2 + 2 + 3 * 4 + 4 + 4 + 2 + 2 + 16 + 6 + 2 + kMaxRules;
-// Id 1, phase and accusation 1, held generation 2, incarnation 4, sequence 4, view 4.
+// Id 1, phase, accusation and kept generation 1, held generation 2, incarnation 4, sequence 4, view 4.
 inline constexpr std::size_t kPeerBytes = 1 + 1 + 2 + 4 + 4 + 4;
 
-// View 4, generation 2, part 2, parts 2, slot count 1, slot numbers 2, reserved 3.
+// View 4, generation 2, part 2, parts 2, slot count 1, slot numbers 2, owner 1, held from 2.
 inline constexpr std::size_t kMaxSlotsPerPart = 2;
 inline constexpr std::size_t kHeldFixedBytes = 4 + 2 + 2 + 2 + 1 + kMaxSlotsPerPart + 3;
 inline constexpr std::size_t kBitmapBytes = kBucketCount / 8;

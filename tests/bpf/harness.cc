@@ -89,6 +89,11 @@ void Harness::forget() {
   }
 }
 
+void Harness::forget_visits() {
+  for (nlb_visit_row& row : state_.visits.all()) row = {};
+  for (nlb_recall& cell : state_.recalls.all()) cell = {};
+}
+
 void Harness::set_budget(uint32_t index, bool spent) {
   const auto whole_at = static_cast<__u64>(spent ? boot_now() + 3600 * kSecond : 0);
   bpf_map_update_elem(programs_->maps().find("nlb_budgets")->second.get(), &index, &whole_at, BPF_ANY);
@@ -230,8 +235,8 @@ FilterConfig example_config() {
     return &config.rules.back();
   };
   rule(80, 80, RuleProtocol::tcp, Affinity::none);                                        // 0
-  rule(443, 443, RuleProtocol::both, Affinity::single);                                   // 1
-  rule(1000, 1999, RuleProtocol::udp, Affinity::network);                                 // 2
+  rule(443, 443, RuleProtocol::both, Affinity::single)->timeout_s = 60;                   // 1
+  rule(1000, 1999, RuleProtocol::udp, Affinity::network)->timeout_s = 600;                // 2
   rule(23, 23, RuleProtocol::tcp, Affinity::single)->mode = FilteringMode::disabled;      // 3
   rule(8080, 8081, RuleProtocol::tcp, Affinity::single)->vip = IpAddress::v4(kOtherVip);  // 4
   rule(8000, 8100, RuleProtocol::tcp, Affinity::network);                                 // 5

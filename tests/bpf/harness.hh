@@ -42,6 +42,7 @@ class Harness {
   void set_buckets(std::size_t slot, const SlotStates& states);
   void set_all_buckets(BucketState state);
   void forget();  // fragments and resets
+  void forget_visits();
   void age_resets(Nanos by);
   HeartbeatGate& heartbeats() { return *heartbeats_; }
   void set_budget(uint32_t index, bool spent);  // whole, or nothing left for an hour

@@ -2,8 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """A naive second opinion on every verdict, written from the description of the filter, not from its code.
 
-Reads lines: "world <bound> <replace> <lease> <spent> <asks> <state seed>" or "<verdict> <frame in hex>";
-exits 1 at the first verdict that it does not share. The cluster is that of example_config() in harness.cc."""
+Reads lines: "world <bound> <replace> <lease> <spent> <asks> <state seed>" or "<verdict> <frame in hex>"; and, of
+extended affinity, "keep <odd>" (the buckets of this parity are kept), "generation" (clients grow older) and
+"visits <slot>:<bucket> …" (seen since the last time). Exits 1 at the first answer that it does not
+share. The cluster is that of example_config() in harness.cc."""
 import sys
 from struct import unpack
 
@@ -26,6 +28,7 @@ RULES = [
     (None, 500, 500, {17}, NETWORK, True),
 ]
 DEFAULT, ECHO = 64, 65
+EXTENDED = (1, 2)  # rules with a timeout
 MASK = (1 << 64) - 1
 
 
@@ -82,18 +85,36 @@ class World:
         self.checked = "asked" if asks else "stray"
         self.newest = {(3, 0x1122334455667788): 100}
         self.fragments = set()
+        self.kept_parity, self.seen, self.young, self.old = None, set(), set(), set()
 
     def state(self, slot, b):
         return (self.seed + slot * 7 + b * 2654435761 % 1000003) % 4
 
+    def visit(self, slot, affinity, client):
+        """Somebody was accepted. Where a bucket is kept, who has not come before counts for nothing."""
+        if slot not in EXTENDED:
+            return
+        if affinity == NETWORK:
+            client = client[:3] if len(client) == 4 else client[:8]
+        b = bucket(affinity, client + bytes({3: 1, 8: 8}.get(len(client), 0)), b"")
+        kept = self.kept_parity is not None and (b - self.kept_parity - slot) % 2 == 0
+        if kept and (slot, client) not in self.young | self.old:
+            return
+        self.young.add((slot, client))
+        self.seen.add((slot, b))
+
     def new_flow(self, slot, affinity, client, port):
         if self.state(slot, bucket(affinity, client, port)) in (0, 2):
             return "foreign"
+        if self.lease:
+            self.visit(slot, affinity, client)
         return "owned" if self.lease else "no_lease"
 
     def other_segment(self, slot, affinity, client, port):
         # No socket exists in the test's namespace, so whatever is checked has none.
         state = self.state(slot, bucket(affinity, client, port))
+        if state == 1:
+            self.visit(slot, affinity, client)
         return ("foreign", "owned", self.checked, self.checked)[state]
 
 
@@ -335,12 +356,35 @@ def judge(world, f):
     return "host" if world.replace and f[0:6] in OWN else "passed"
 
 
+def visits_differ(world, words):
+    """Takes in what is said of extended affinity; returns what is wrong, or nothing."""
+    if words[0] == "keep":
+        world.kept_parity = int(words[1])
+    elif words[0] == "generation":
+        world.young, world.old = set(), world.young
+    else:
+        said = {tuple(int(number) for number in word.split(":")) for word in words[1:]}
+        seen, world.seen = world.seen, set()
+        if said != seen:
+            return f"visits: the filter says {sorted(said - seen)[:5]} more, {sorted(seen - said)[:5]} less"
+    return ""
+
+
 def main():
-    world, seen, count = None, {}, 0
+    world, seen, count, visited = None, {}, 0, 0
     for line in sys.stdin:
         words = line.split()
         if words[0] == "world":
             world = World(*(int(w) for w in words[1:]))
+            continue
+        if words[0] in ("keep", "generation", "visits"):
+            visited += max(0, len(words) - 1)
+            wrong = visits_differ(world, words)
+            if wrong:
+                print(f"after packet {count}: {wrong}", flush=True)
+                for _ in sys.stdin:
+                    pass
+                return 1
             continue
         frame = bytes.fromhex(words[1])
         verdict = judge(world, frame)
@@ -351,7 +395,8 @@ def main():
             for _ in sys.stdin:
                 pass
             return 1
-    print(f"oracle: {count} packets, " + ", ".join(f"{k} {v}" for k, v in sorted(seen.items())), flush=True)
+    verdicts = ", ".join(f"{k} {v}" for k, v in sorted(seen.items()))
+    print(f"oracle: {count} packets, {visited} visited buckets, {verdicts}", flush=True)
     return 0
 
 

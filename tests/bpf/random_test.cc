@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <random>
 
+#include "datapath/visit_memory.hh"
 #include "harness.hh"
 #include "heartbeats.hh"
 #include "random_ipv6.hh"
@@ -123,6 +124,9 @@ struct World {
   }
 };
 
+// Rules with a timeout; repeated in oracle.py.
+constexpr std::array<std::size_t, 2> kExtended = {1, 2};
+
 class Trial {
  public:
   Trial(const World& world, FILE* oracle) : oracle_(oracle), model_(configuration(world)) {
@@ -130,6 +134,7 @@ class Trial {
     harness().set_lease(world.lease ? kForever : 0);
     model_.set_lease(world.lease ? kForever : 0);
     harness().forget();
+    harness().forget_visits();
     arrange_heartbeats(world);
     for (std::size_t slot = 0; slot < kMaxSlots; ++slot) {
       SlotStates states;
@@ -140,6 +145,31 @@ class Trial {
     }
     std::fprintf(oracle_, "world %d %d %d %d %d %llu\n", world.bound, world.replace, world.lease, world.spent,
                  world.asks, static_cast<unsigned long long>(world.state_seed));
+  }
+  // From now on every second bucket is kept: who has not come before counts for nothing there.
+  void keep(unsigned odd) {
+    for (const std::size_t slot : kExtended) {
+      BucketSet kept;
+      for (std::size_t bucket = (odd + slot) % 2; bucket < kBucketCount; bucket += 2) kept.set(bucket);
+      VisitMemory::set_kept(harness().state().visits[slot], kept);
+      model_.set_kept(slot, kept);
+    }
+    std::fprintf(oracle_, "keep %u\n", odd);
+  }
+  void begin_generation() {
+    VisitMemory::begin_generation(harness().state());
+    model_.begin_generation();
+    std::fprintf(oracle_, "generation\n");
+  }
+  // What was visited since the last time: the filter's bytes, the model's clients, and the oracle's.
+  [[nodiscard]] bool visits_agree() {
+    const auto seen = VisitMemory::take(harness().state(), kExtended);
+    std::fprintf(oracle_, "visits");
+    for (const std::size_t slot : kExtended)
+      for (std::size_t bucket = 0; bucket < kBucketCount; ++bucket)
+        if (seen[slot][bucket]) std::fprintf(oracle_, " %zu:%zu", slot, bucket);
+    std::fprintf(oracle_, "\n");
+    return seen == model_.take_visits();
   }
   // True when all agree; the oracle's answer comes with its exit code.
   bool agrees(const Frame& frame) {
@@ -178,6 +208,7 @@ class Trial {
 TEST(RandomPackets, kernel_model_and_oracle_agree) {
   const uint64_t packets = from_environment("NLB_RANDOM_PACKETS", 200'000);
   const uint64_t seed = from_environment("NLB_RANDOM_SEED", std::random_device{}());
+  constexpr uint64_t kPerPart = 900;     // between two looks at the visits
   constexpr uint64_t kPerWorld = 5'000;  // few enough that no LRU forgets a fragment
   std::printf("%llu packets, NLB_RANDOM_SEED=%llu\n", static_cast<unsigned long long>(packets),
               static_cast<unsigned long long>(seed));
@@ -190,6 +221,10 @@ TEST(RandomPackets, kernel_model_and_oracle_agree) {
                       generator.chance(2),   generator.chance(2), generator.below(1000)};
     Trial trial(world, oracle);
     for (uint64_t i = 0; i < kPerWorld && done < packets; ++i, ++done) {
+      if (i % kPerPart == kPerPart - 1) {
+        ASSERT_TRUE(trial.visits_agree()) << "kernel and model differ about visits before packet " << done;
+        i < 3 * kPerPart ? trial.keep(generator.below(2)) : trial.begin_generation();
+      }
       const Frame frame = generator.frame();
       ASSERT_TRUE(trial.agrees(frame)) << "kernel and model differ at packet " << done << ": " << hex(frame);
     }

@@ -23,17 +23,21 @@ HEARTBEAT_FIELDS = {
     "view.digest": "view_digest", "mode": "mode", "period_ms": "period_ms", "tolerance": "tolerance",
     "hold_s": "hold_s", "digest.vips": "vips_digest", "digest.rules": "rules_digest",
     "digest.seed": "seed_digest", "config_generation": "generation", "offer_generation": "offer_generation",
-    "held.generation": "held_generation", "held.parts": "held_parts"}
+    "held.generation": "held_generation", "held.parts": "held_parts",
+    "kept.generation": "kept_generation", "kept.parts": "kept_parts"}
 HELD_FIELDS = {"type": 2, "sender": "sender", "incarnation": "incarnation", "sequence": "sequence",
                "view": "view",
                "held.generation": "generation", "held.part": "part", "held.parts": "parts"}
+KEPT_FIELDS = HELD_FIELDS | {"type": 4, "kept.owner": "owner", "kept.held_from": "held_from"}
 MESSAGE_FIELDS = {"type": 3, "sender": "sender", "incarnation": "incarnation", "sequence": "sequence",
                   "message.kind": "kind", "message.target": "target", "message.part": "part",
                   "message.parts": "parts", "message.number": "number", "message.echo": "echo",
                   "message.target_incarnation": "target_incarnation", "message.have": "have"}
 PEER_FIELDS = {"id": "id", "phase": "phase", "accused": "accused", "held_generation": "held_generation",
-               "incarnation": "incarnation", "sequence": "sequence", "view": "view"}
-FLAG_FIELDS = ["fresh", "leaving", "restarting", "to_cluster_mac", "ask", "unhealthy", "alone"]
+               "incarnation": "incarnation", "sequence": "sequence", "view": "view",
+               "kept_generation": "kept_generation"}
+FLAG_FIELDS = ["fresh", "leaving", "restarting", "to_cluster_mac", "ask", "unhealthy", "alone", "keeps",
+               "owns_nothing"]
 OTHERS = ["magic", "version.major", "version.minor", "length", "key_id", "cluster_id", "signature", "tag",
           "peer_count", "adapter_mac", "dedicated_ip", "dedicated_ipv6", "offer", "held.slot",
           "held.slot_count", "held.bucket_count", "held.bitmap", "message.length", "message.data", "appended",
@@ -112,14 +116,18 @@ def check_heartbeat(row, frame):
     expect("offers", numbers(row["offer"]), list(frame["offers"]))
 
 
-def check_held(row, frame):
-    for field, source in HELD_FIELDS.items():
+def check_held(row, frame, fields=None):
+    for field, source in (fields or HELD_FIELDS).items():
         expect(field, numbers(row[field]), [source if isinstance(source, int) else frame[source]])
     expect("slot count", int(row["held.slot_count"]), len(frame["slots"]))
     expect("slots", numbers(row["held.slot"]), [number for number, _ in frame["slots"]])
     counts = [len(buckets) for _, buckets in frame["slots"]]
     expect("bucket counts", numbers(row["held.bucket_count"]), counts)
     expect("bitmaps", row["held.bitmap"].split(","), [oracle.bitmap(b).hex() for _, b in frame["slots"]])
+
+
+def check_kept(row, frame):
+    check_held(row, frame, KEPT_FIELDS)
 
 
 def check_message(row, frame):
@@ -129,7 +137,8 @@ def check_message(row, frame):
     expect("data", row["message.data"], frame["data"].hex())
 
 
-CHECKS = {"heartbeat": check_heartbeat, "held_part": check_held, "message_part": check_message}
+CHECKS = {"heartbeat": check_heartbeat, "held_part": check_held, "kept_part": check_kept,
+          "message_part": check_message}
 
 
 def check_announcements(directory):
@@ -159,7 +168,7 @@ def main():
     payloads = [bytes.fromhex(line) for line in encoded.stdout.split()]
     newer = oracle.envelope(frames[0], oracle.body_of(frames[0]) + b"\xab\xcd", minor=1)
     cut = payloads[1][:-40]
-    fields = (list(dict.fromkeys([*HEARTBEAT_FIELDS, *HELD_FIELDS, *MESSAGE_FIELDS]))
+    fields = (list(dict.fromkeys([*HEARTBEAT_FIELDS, *HELD_FIELDS, *KEPT_FIELDS, *MESSAGE_FIELDS]))
               + ["peer." + field for field in PEER_FIELDS]
               + ["flags." + field for field in FLAG_FIELDS] + OTHERS)
     with tempfile.TemporaryDirectory() as directory:

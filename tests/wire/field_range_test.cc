@@ -16,9 +16,11 @@ constexpr std::size_t kMinor = 5, kType = 6, kSender = 7, kReserved = 10;
 constexpr std::size_t kFlags = kBody, kState = kBody + 2, kPhase = kBody + 3, kMode = kBody + 24,
                       kPeerCount = kBody + 25, kPeriod = kBody + 26, kTolerance = kBody + 28,
                       kHeldGeneration = kBody + 52, kHeldParts = kBody + 54, kMac = kBody + 72,
-                      kOffers = kBody + 80, kPeers = kBody + 144;
+                      kKeptGeneration = kBody + 78, kKeptParts = kBody + 79, kOffers = kBody + 80,
+                      kPeers = kBody + 144;
 constexpr std::size_t kPartGeneration = kBody + 4, kPart = kBody + 6, kParts = kBody + 8,
-                      kSlotCount = kBody + 10, kSlots = kBody + 11;
+                      kSlotCount = kBody + 10, kSlots = kBody + 11, kOwner = kBody + 13;
+constexpr uint8_t kKeptPart = 4;
 
 tl::expected<Frame, Refusal> decode(const std::vector<uint8_t>& bytes) {
   return Codec(sample_keys(), "web", sample_vip()).decode(bytes);
@@ -45,7 +47,7 @@ TEST(FieldRange, OfTheHeader) {
   EXPECT_EQ(after(frame, {{kSender, 64}}), std::nullopt);
   EXPECT_EQ(after(frame, {{kSender, 65}}), Refusal::bad_field);
   EXPECT_EQ(after(frame, {{kType, 0}}), Refusal::bad_field);
-  EXPECT_EQ(after(frame, {{kType, 4}}), Refusal::bad_field);
+  EXPECT_EQ(after(frame, {{kType, 5}}), Refusal::bad_field);
   EXPECT_EQ(after(frame, {{kReserved, 0xff}}), std::nullopt) << "reserved bits are ignored";
 }
 
@@ -64,6 +66,10 @@ TEST(FieldRange, OfTheHeartbeat) {
   EXPECT_EQ(after(frame, {{kHeldParts + 1, 1}}), Refusal::bad_field) << "parts without a generation";
   EXPECT_EQ(after(frame, {{kHeldGeneration, 1}, {kHeldParts + 1, 33}}), std::nullopt);
   EXPECT_EQ(after(frame, {{kHeldGeneration, 1}, {kHeldParts + 1, 34}}), Refusal::bad_field);
+  EXPECT_EQ(after(frame, {{kKeptGeneration, 0}, {kKeptParts, 1}}), Refusal::bad_field);
+  EXPECT_EQ(after(frame, {{kKeptGeneration, 31}, {kKeptParts, 33}}), std::nullopt);
+  EXPECT_EQ(after(frame, {{kKeptGeneration, 31}, {kKeptParts, 34}}), Refusal::bad_field);
+  EXPECT_EQ(after(frame, {{kKeptGeneration, 32}}), Refusal::bad_field);
   EXPECT_EQ(after(frame, {{kMac, 0x53}}), Refusal::bad_field) << "an adapter's MAC is no group address";
   for (const int offer : {0, 101, 254, 255})
     EXPECT_EQ(after(frame, {{kOffers + 63, uint8_t(offer)}}), std::nullopt);
@@ -97,6 +103,16 @@ TEST(FieldRange, OfTheHeldPart) {
   EXPECT_EQ(after(frame, {{kSlotCount, 3}}), Refusal::bad_field);
   EXPECT_EQ(after(frame, {{kSlots + 1, 66}}), Refusal::bad_field);
   EXPECT_EQ(after(frame, {{kSlots, 65}}), Refusal::bad_field) << "the same slot twice";
+  EXPECT_EQ(after(frame, {{kOwner, 65}, {kOwner + 1, 1}}), std::nullopt) << "reserved in a held list";
+}
+
+TEST(FieldRange, OfTheKeptPart) {
+  const Frame frame = sample_held_part();
+  EXPECT_EQ(after(frame, {{kType, kKeptPart}}), Refusal::bad_field) << "nobody's";
+  EXPECT_EQ(after(frame, {{kType, kKeptPart}, {kOwner, 64}}), std::nullopt);
+  EXPECT_EQ(after(frame, {{kType, kKeptPart}, {kOwner, 65}}), Refusal::bad_field);
+  EXPECT_EQ(after(frame, {{kType, kKeptPart}, {kOwner, 1}, {kPartGeneration + 1, 31}}), std::nullopt);
+  EXPECT_EQ(after(frame, {{kType, kKeptPart}, {kOwner, 1}, {kPartGeneration + 1, 32}}), Refusal::bad_field);
 }
 
 TEST(FieldRange, OfTheMessagePart) {
@@ -125,11 +141,10 @@ TEST(FieldRange, OfTheMessagePart) {
   EXPECT_EQ(after(Frame(one), {{kCount, 2}}), Refusal::bad_field) << "not the last, and not full";
 }
 
-TEST(FieldRange, IgnoresUnknownFlagsAndPeerBits) {
+TEST(FieldRange, IgnoresUnknownFlags) {
   const Frame frame = sample_heartbeat();
   auto bytes = unsigned_bytes(frame);
-  bytes[kFlags] |= 0x80;
-  bytes[kPeers + 1] |= 0xf8;
+  bytes[kFlags] |= 0xfe;
   const auto decoded = decode(signed_again(std::move(bytes)));
   ASSERT_TRUE(decoded.has_value());
   EXPECT_TRUE(*decoded == frame);

@@ -44,7 +44,9 @@ const std::vector<Number>& numbers() {
                                             NUMBER("generation", digests.generation),
                                             NUMBER("offer_generation", offer_generation),
                                             NUMBER("held_generation", held_generation),
-                                            NUMBER("held_parts", held_parts)};
+                                            NUMBER("held_parts", held_parts),
+                                            NUMBER("kept_generation", kept_generation),
+                                            NUMBER("kept_parts", kept_parts)};
   return table;
 }
 #undef NUMBER
@@ -82,16 +84,18 @@ std::string text_of_heartbeat(const Heartbeat& heartbeat) {
   text += "adapter_mac " + hex_of(heartbeat.adapter_mac.octets) + "\n";
   text += "offers " + hex_of(heartbeat.offers) + "\n";
   for (const PeerReport& peer : heartbeat.peers)
-    text += fmt::format("peer {} {} {} {} {} {} {}\n", peer.id, peer.phase, peer.accused ? 1 : 0,
-                        peer.held_generation, peer.incarnation, peer.sequence, peer.view);
+    text +=
+        fmt::format("peer {} {} {} {} {} {} {} {}\n", peer.id, peer.phase, peer.accused ? 1 : 0,
+                    peer.held_generation, peer.incarnation, peer.sequence, peer.view, peer.kept_generation);
   return text;
 }
 
 std::string text_of_held_part(const HeldPart& part) {
   std::string text = fmt::format(
-      "frame held_part\nsender {}\nincarnation {}\nsequence {}\nview {}\ngeneration {}\npart {}\nparts {}\n",
-      part.header.sender, part.header.incarnation, part.header.sequence, part.view, part.generation,
-      part.part, part.parts);
+      "frame {}\nsender {}\nincarnation {}\nsequence {}\nview {}\ngeneration {}\npart {}\nparts {}\n",
+      part.owner == 0 ? "held_part" : "kept_part", part.header.sender, part.header.incarnation,
+      part.header.sequence, part.view, part.generation, part.part, part.parts);
+  if (part.owner != 0) text += fmt::format("owner {}\nheld_from {}\n", part.owner, part.held_from);
   for (const HeldPart::Slot& slot : part.slots)
     text += fmt::format("slot {} {}\n", slot.slot, buckets_text(slot.buckets));
   return text;
@@ -108,9 +112,11 @@ std::string text_of_message_part(const MessagePart& part) {
 }
 
 PeerReport read_peer(std::istream& in) {
-  unsigned id = 0, phase = 0, accused = 0;
+  unsigned id = 0, phase = 0, accused = 0, kept = 0;
   PeerReport peer;
-  in >> id >> phase >> accused >> peer.held_generation >> peer.incarnation >> peer.sequence >> peer.view;
+  in >> id >> phase >> accused >> peer.held_generation >> peer.incarnation >> peer.sequence >> peer.view >>
+      kept;
+  peer.kept_generation = static_cast<uint8_t>(kept);
   peer.id = static_cast<HostId>(id);
   peer.phase = static_cast<uint8_t>(phase);
   peer.accused = accused != 0;
@@ -164,7 +170,12 @@ bool read_line(const std::string& name, std::istream& in, HeldPart& to) {
     in >> to.part;
   else if (name == "parts")
     in >> to.parts;
-  else if (name == "slot") {
+  else if (name == "held_from")
+    in >> to.held_from;
+  else if (name == "owner") {
+    in >> value;
+    to.owner = static_cast<HostId>(value);
+  } else if (name == "slot") {
     std::string buckets;
     in >> value >> buckets;
     to.slots.push_back({static_cast<uint8_t>(value), buckets_of_text(buckets)});

@@ -15,7 +15,7 @@ KEY = bytes(range(1, 33))
 CLUSTER_NAME, PRIMARY_VIP = "web", "10.77.0.100"
 BUCKETS, HOSTS, SLOTS = 4096, 64, 66
 HEADER = struct.Struct("!4sBBBBHH8s8sQQ")
-FIXED = struct.Struct("!HBBIQQBBHHHIIIIIHH16s6sH64s")
+FIXED = struct.Struct("!HBBIQQBBHHHIIIIIHH16s6sBB64s")
 PEER = struct.Struct("!BBHIII")
 HELD = struct.Struct("!IHHHBBBBH")
 MESSAGE = struct.Struct("!BBBBHHIIQQ")
@@ -25,16 +25,21 @@ SMALLEST, LARGEST = 204, 1500
 FIXED_NAMES = ["flags", "state", "phase", "view", "view_members", "view_digest", "mode", "peer_count",
                "period_ms", "tolerance", "hold_s", "vips_digest", "rules_digest", "seed_digest",
                "generation", "offer_generation", "held_generation", "held_parts", "dedicated_ip",
-               "adapter_mac", "reserved", "offers"]
+               "adapter_mac", "kept_generation", "kept_parts", "offers"]
 TEXT_ORDER = ["sender", "incarnation", "sequence", "flags", "state", "phase", "view", "view_members",
               "view_digest", "mode", "period_ms", "tolerance", "hold_s", "vips_digest", "rules_digest",
               "seed_digest", "generation", "offer_generation", "held_generation", "held_parts",
-              "dedicated_ip", "adapter_mac", "offers"]
-PEER_ORDER = ["id", "phase", "accused", "held_generation", "incarnation", "sequence", "view"]
+              "kept_generation", "kept_parts", "dedicated_ip", "adapter_mac", "offers"]
+PEER_ORDER = ["id", "phase", "accused", "held_generation", "incarnation", "sequence", "view",
+              "kept_generation"]
 HELD_ORDER = ["sender", "incarnation", "sequence", "view", "generation", "part", "parts"]
+KEPT_ORDER = HELD_ORDER + ["owner", "held_from"]
 MESSAGE_ORDER = ["sender", "incarnation", "sequence", "kind", "target", "part", "parts", "number", "echo",
                  "target_incarnation", "have", "data"]
-ORDERS = {"heartbeat": TEXT_ORDER, "held_part": HELD_ORDER, "message_part": MESSAGE_ORDER}
+ORDERS = {"heartbeat": TEXT_ORDER, "held_part": HELD_ORDER, "kept_part": KEPT_ORDER,
+          "message_part": MESSAGE_ORDER}
+KINDS = {"heartbeat": 1, "held_part": 2, "message_part": 3, "kept_part": 4}
+LAST_KEPT_GENERATION = 31
 
 
 def address16(text):
@@ -67,11 +72,12 @@ def bitmap(buckets):
 
 def body_of(frame):
     if frame["frame"] == "heartbeat":
-        values = dict(frame, peer_count=len(frame["peers"]), reserved=0)
+        values = dict(frame, peer_count=len(frame["peers"]))
         body = FIXED.pack(*(values[name] for name in FIXED_NAMES))
         for peer in frame["peers"]:
-            body += PEER.pack(peer["id"], peer["phase"] | peer["accused"] << 2, peer["held_generation"],
-                              peer["incarnation"], peer["sequence"], peer["view"])
+            bits = peer["phase"] | peer["accused"] << 2 | peer["kept_generation"] << 3
+            body += PEER.pack(peer["id"], bits, peer["held_generation"], peer["incarnation"],
+                              peer["sequence"], peer["view"])
         return body
     if frame["frame"] == "message_part":
         data = frame["data"]
@@ -81,12 +87,12 @@ def body_of(frame):
     numbers = [number for number, _ in frame["slots"]]
     second = numbers[1] if len(numbers) == 2 else 0xff
     body = HELD.pack(frame["view"], frame["generation"], frame["part"], frame["parts"], len(numbers),
-                     numbers[0], second, 0, 0)
+                     numbers[0], second, frame.get("owner", 0), frame.get("held_from", 0))
     return body + b"".join(bitmap(buckets) for _, buckets in frame["slots"])
 
 
 def envelope(frame, body, key=KEY, minor=0, kind=None):
-    kind = kind or {"heartbeat": 1, "held_part": 2, "message_part": 3}[frame["frame"]]
+    kind = kind or KINDS[frame["frame"]]
     total = HEADER.size + len(body) + 16
     data = HEADER.pack(b"ONLB", 1, minor, kind, frame["sender"], total, 0, key_id(key),
                        cluster_id(CLUSTER_NAME, PRIMARY_VIP), frame["incarnation"], frame["sequence"]) + body
@@ -118,10 +124,10 @@ def decode(payload):
     require(key == key_id(KEY), "unknown_key")
     require(SMALLEST <= total <= len(payload), "bad_length")
     require(hmac.compare_digest(sign(payload[:total - 16]), payload[total - 16:total]), "bad_signature")
-    require(kind in (1, 2, 3), "bad_field")
+    require(kind in (1, 2, 3, 4), "bad_field")
     frame = {"sender": sender, "incarnation": incarnation, "sequence": sequence}
     body = payload[HEADER.size:total - 16]
-    {1: decode_heartbeat, 2: decode_held, 3: decode_message}[kind](body, minor, frame)
+    {1: decode_heartbeat, 2: decode_held, 3: decode_message, 4: decode_kept}[kind](body, minor, frame)
     require(1 <= sender <= HOSTS, "bad_field")
     return frame
 
@@ -134,17 +140,20 @@ def decode_heartbeat(body, minor, frame):
     require(count <= HOSTS, "bad_field")
     end = FIXED.size + count * PEER.size
     require(len(body) == end or (minor > 0 and len(body) > end), "bad_length")
-    frame["flags"] &= 0x7f
+    frame["flags"] &= 0x1ff
     frame["peers"] = []
     for i in range(count):
         ident, bits, held, incarnation, sequence, view = PEER.unpack_from(body, FIXED.size + i * PEER.size)
         frame["peers"].append({"id": ident, "phase": bits & 3, "accused": bits >> 2 & 1,
                                "held_generation": held,
-                               "incarnation": incarnation, "sequence": sequence, "view": view})
+                               "incarnation": incarnation, "sequence": sequence, "view": view,
+                               "kept_generation": bits >> 3})
     ids = [peer["id"] for peer in frame["peers"]]
     good = (frame["state"] <= 5 and frame["phase"] <= 3 and 1 <= frame["mode"] <= 3
             and 10 <= frame["period_ms"] <= 10000 and 3 <= frame["tolerance"] <= 100
             and frame["held_parts"] <= 33 and (frame["held_generation"] > 0 or frame["held_parts"] == 0)
+            and frame["kept_generation"] <= LAST_KEPT_GENERATION and frame["kept_parts"] <= 33
+            and (frame["kept_generation"] > 0 or frame["kept_parts"] == 0)
             and not frame["adapter_mac"][0] & 1 and all(o <= 101 or o >= 254 for o in frame["offers"])
             and len(set(ids)) == len(ids) and all(1 <= ident <= HOSTS for ident in ids))
     require(good, "bad_field")
@@ -163,6 +172,14 @@ def decode_held(body, minor, frame):
         frame["slots"].append((number, [b for b in range(BUCKETS) if octets[b // 8] >> b % 8 & 1]))
     require(generation > 0 and 1 <= parts <= 33 and part < parts, "bad_field")
     require(first < SLOTS and (count == 1 or first < second < SLOTS), "bad_field")
+
+
+def decode_kept(body, minor, frame):
+    require(len(body) >= HELD.size, "bad_length")
+    decode_held(body, minor, frame)
+    owner, held_from = HELD.unpack_from(body)[7:]
+    frame.update(frame="kept_part", owner=owner, held_from=held_from)
+    require(1 <= owner <= HOSTS and frame["generation"] <= LAST_KEPT_GENERATION, "bad_field")
 
 
 def decode_message(body, minor, frame):
@@ -213,7 +230,7 @@ def heartbeat(**changes):
              "mode": 1, "period_ms": 50, "tolerance": 10, "hold_s": 0, "vips_digest": 0x11111111,
              "rules_digest": 0x22222222,
              "seed_digest": 0x33333333, "generation": 5, "offer_generation": 2, "held_generation": 1,
-             "held_parts": 0, "dedicated_ip": address16("10.77.0.11"),
+             "held_parts": 0, "kept_generation": 0, "kept_parts": 0, "dedicated_ip": address16("10.77.0.11"),
              "adapter_mac": bytes.fromhex("525400000001"),
              "offers": bytes([101]) + bytes(63), "peers": []}
     frame.update(changes)
@@ -222,7 +239,7 @@ def heartbeat(**changes):
 
 def peer(ident, **changes):
     report = {"id": ident, "phase": 3, "accused": 0, "held_generation": 1, "incarnation": 0xabcd0000 + ident,
-              "sequence": 1000 + ident, "view": 7}
+              "sequence": 1000 + ident, "view": 7, "kept_generation": 0}
     report.update(changes)
     return report
 
@@ -232,6 +249,10 @@ def held_part(slots, **changes):
              "generation": 1, "part": 0, "parts": 1, "slots": slots}
     frame.update(changes)
     return frame
+
+
+def kept_part(slots, **changes):
+    return held_part(slots, **{"frame": "kept_part", "owner": 2, "held_from": 0} | changes)
 
 
 def message_part(**changes):
@@ -254,22 +275,29 @@ def example_digests():
 
 def vector_frames():
     largest = [peer(i, accused=1, held_generation=0xffff, incarnation=2**32 - 1, sequence=2**32 - 1,
-                    view=2**32 - 1)
+                    view=2**32 - 1, kept_generation=31)
                for i in range(1, 65)]
     return [
         ("hears nobody", heartbeat(state=2, phase=0, view=0, view_members=0, view_digest=0, flags=0x41)),
         ("three hosts converged", heartbeat(peers=[peer(2), peer(3)])),
+        ("understands kept lists, keeps something itself",
+         heartbeat(flags=0x180, kept_generation=2, kept_parts=1,
+                   peers=[peer(2, kept_generation=1), peer(3, kept_generation=31, accused=1)])),
         ("IPv6, one peer accused", heartbeat(dedicated_ip=address16("2001:db8::b"), phase=1,
                                              peers=[peer(2), peer(3, accused=1, phase=0, view=0)])),
         ("planned restart, drained and disabled rules",
          heartbeat(flags=0x04, hold_s=10, offers=bytes([254, 255, 0, 100, 64]) + bytes(59))),
-        ("the largest", heartbeat(sender=64, incarnation=2**64 - 1, sequence=2**64 - 1, flags=0x7f,
+        ("the largest", heartbeat(sender=64, incarnation=2**64 - 1, sequence=2**64 - 1, flags=0x1ff,
                                   view_members=2**64 - 1, mode=3, period_ms=10000, tolerance=100,
                                   hold_s=65535, held_generation=65535, held_parts=33,
+                                  kept_generation=31, kept_parts=33,
                                   offers=bytes([255] * 64), peers=largest)),
         ("held: three buckets of one rule", held_part([(0, [0, 9, 4095])])),
         ("held: two slots, one of them whole", held_part([(63, [1, 2, 3, 512]), (65, list(range(BUCKETS)))],
                                                          part=32, parts=33)),
+        ("kept: the first list of a view", kept_part([(0, [7, 8, 9]), (3, [4095])])),
+        ("kept: a later list, empty, of host 3, passed on",
+         kept_part([(0, [])], generation=31, owner=3, held_from=65535)),
         ("message: a request", message_part()),
         ("message: heard, no answer yet",
          message_part(sender=2, incarnation=0x6000000087654321, kind=3, target=1, have=1, data=b"",
@@ -284,7 +312,8 @@ PREAMBLE = """# Test vectors of the heartbeat protocol, version 1.0 (docs/protoc
 # Written by tests/wire/oracle.py, which shares no code with the implementation;
 # read by tests/wire/vectors_test.cc.
 # Numbers are decimal; addresses, offers and bytes are hexadecimal; several "bytes" lines are one string.
-# peer: id, phase, accused, held generation, incarnation, sequence, view. slot: number, buckets.
+# peer: id, phase, accused, held generation, incarnation, sequence, view, kept generation.
+# slot: number, buckets.
 # data: hexadecimal, or none.
 """
 

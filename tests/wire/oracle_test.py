@@ -25,20 +25,22 @@ def bits(count):
 
 def any_peer(ident):
     return oracle.peer(ident, phase=draw.randrange(4), accused=draw.randrange(2), held_generation=bits(16),
-                       incarnation=bits(32), sequence=bits(32), view=bits(32))
+                       kept_generation=bits(5), incarnation=bits(32), sequence=bits(32), view=bits(32))
 
 
 def any_heartbeat():
     generation = bits(16)
+    kept = bits(5)
     peers = draw.sample(range(1, 65), draw.choice([0, 1, 2, 3, 64, draw.randrange(65)]))
     return oracle.heartbeat(
-        sender=draw.randint(1, 64), incarnation=bits(64), sequence=bits(64), flags=draw.randrange(128),
+        sender=draw.randint(1, 64), incarnation=bits(64), sequence=bits(64), flags=draw.randrange(512),
         state=draw.randrange(6), phase=draw.randrange(4), view=bits(32), view_members=bits(64),
         view_digest=bits(64), mode=draw.randint(1, 3), 
         period_ms=draw.choice([10, 10000, draw.randint(10, 10000)]),
         tolerance=draw.randint(3, 100), hold_s=bits(16), vips_digest=bits(32), rules_digest=bits(32),
         seed_digest=bits(32), generation=bits(32), offer_generation=bits(32), held_generation=generation,
-        held_parts=draw.randint(0, 33) if generation else 0, dedicated_ip=draw.randbytes(16),
+        held_parts=draw.randint(0, 33) if generation else 0, kept_generation=kept,
+        kept_parts=draw.randint(0, 33) if kept else 0, dedicated_ip=draw.randbytes(16),
         adapter_mac=bytes([draw.randrange(0, 256, 2)]) + draw.randbytes(5),
         offers=bytes(draw.choice([draw.randrange(102), 254, 255]) for _ in range(64)),
         peers=[any_peer(ident) for ident in peers])
@@ -48,9 +50,12 @@ def any_held_part():
     parts = draw.randint(1, 33)
     numbers = sorted(draw.sample(range(66), draw.randint(1, 2)))
     slots = [(number, sorted(draw.sample(range(4096), draw.choice([0, 1, 100, 4096])))) for number in numbers]
-    return oracle.held_part(slots, sender=draw.randint(1, 64), incarnation=bits(64), sequence=bits(64),
-                            view=bits(32), generation=draw.randint(1, 65535), part=draw.randrange(parts),
-                            parts=parts)
+    values = {"sender": draw.randint(1, 64), "incarnation": bits(64), "sequence": bits(64), "view": bits(32),
+              "part": draw.randrange(parts), "parts": parts}
+    if draw.randrange(2):
+        return oracle.held_part(slots, generation=draw.randint(1, 65535), **values)
+    return oracle.kept_part(slots, generation=draw.randint(1, 31), owner=draw.randint(1, 64),
+                            held_from=bits(16), **values)
 
 
 def any_message_part():

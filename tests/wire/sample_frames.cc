@@ -37,6 +37,7 @@ PeerReport any_peer(HostId id) {
   peer.sequence = whole<uint32_t>();
   peer.view = whole<uint32_t>();
   peer.held_generation = whole<uint16_t>();
+  peer.kept_generation = within<uint8_t>(0, kMaxKeptGeneration);
   return peer;
 }
 
@@ -81,6 +82,8 @@ Heartbeat draw_heartbeat() {
   for (uint8_t& offer : heartbeat.offers) offer = any_offer();
   heartbeat.held_generation = whole<uint16_t>();
   heartbeat.held_parts = heartbeat.held_generation == 0 ? uint16_t{0} : within<uint16_t>(0, kMaxHeldParts);
+  heartbeat.kept_generation = within<uint8_t>(0, kMaxKeptGeneration);
+  heartbeat.kept_parts = heartbeat.kept_generation == 0 ? uint8_t{0} : within<uint8_t>(0, kMaxHeldParts);
   heartbeat.hold_s = whole<uint16_t>();
   for (uint8_t& octet : heartbeat.dedicated_ip.octets) octet = whole<uint8_t>();
   for (uint8_t& octet : heartbeat.adapter_mac.octets) octet = whole<uint8_t>();
@@ -109,6 +112,10 @@ HeldPart draw_held_part() {
   part.slots.push_back({slot, any_buckets()});
   if (slot + 1u < kMaxSlots && *rc::gen::arbitrary<bool>())
     part.slots.push_back({within<uint8_t>(static_cast<uint8_t>(slot + 1), kMaxSlots - 1), any_buckets()});
+  if (*rc::gen::arbitrary<bool>()) return part;
+  part.owner = within<HostId>(1, kMaxHosts);
+  part.held_from = whole<uint16_t>();
+  part.generation = within<uint16_t>(1, kMaxKeptGeneration);
   return part;
 }
 
@@ -170,8 +177,11 @@ Heartbeat fullest_heartbeat() {
   heartbeat.offers.fill(kOfferDisabled);
   heartbeat.held_generation = 0xffff;
   heartbeat.held_parts = kMaxHeldParts;
+  heartbeat.kept_generation = kMaxKeptGeneration;
+  heartbeat.kept_parts = kMaxHeldParts;
   heartbeat.peers.clear();
-  for (HostId id = 1; id <= kMaxHosts; ++id) heartbeat.peers.push_back({id, 3, true, ~0u, ~0u, ~0u, 0xffff});
+  for (HostId id = 1; id <= kMaxHosts; ++id)
+    heartbeat.peers.push_back({id, 3, true, ~0u, ~0u, ~0u, 0xffff, kMaxKeptGeneration});
   return heartbeat;
 }
 

@@ -11,7 +11,7 @@ local TAG_BYTES = 8
 local BITMAP_BYTES, RULES = 512, 64
 local MESSAGE_BYTES, CHUNK_ROOM = 32, 112
 
-local types = {[1] = "heartbeat", [2] = "held part", [3] = "message part"}
+local types = {[1] = "heartbeat", [2] = "held part", [3] = "message part", [4] = "kept part"}
 local states = {[0] = "stopped", "suspended", "converging", "converged", "draining", "refused"}
 local kinds = {"request", "answer", "receipt"}
 local phases = {[0] = "none", "seen", "released", "acquired"}
@@ -41,6 +41,8 @@ local f = {
   ask = ProtoField.bool("opennlb.flags.ask", "Asks", 16, nil, 0x10),
   unhealthy = ProtoField.bool("opennlb.flags.unhealthy", "Unhealthy", 16, nil, 0x20),
   alone = ProtoField.bool("opennlb.flags.alone", "Alone", 16, nil, 0x40),
+  keeps = ProtoField.bool("opennlb.flags.keeps", "Understands kept lists", 16, nil, 0x80),
+  owns_nothing = ProtoField.bool("opennlb.flags.owns_nothing", "Owns nothing", 16, nil, 0x100),
   state = ProtoField.uint8("opennlb.state", "Host state", base.DEC, states),
   phase = ProtoField.uint8("opennlb.phase", "Phase", base.DEC, phases),
   view = ProtoField.uint32("opennlb.view", "View"),
@@ -58,6 +60,8 @@ local f = {
   offer_generation = ProtoField.uint32("opennlb.offer_generation", "Offer generation"),
   held_generation = ProtoField.uint16("opennlb.held.generation", "Held generation"),
   held_parts = ProtoField.uint16("opennlb.held.parts", "Held parts"),
+  kept_generation = ProtoField.uint16("opennlb.kept.generation", "Kept generation"),
+  kept_parts = ProtoField.uint8("opennlb.kept.parts", "Kept parts"),
   dedicated_ipv4 = ProtoField.ipv4("opennlb.dedicated_ip", "Dedicated IP"),
   dedicated_ipv6 = ProtoField.ipv6("opennlb.dedicated_ipv6", "Dedicated IP"),
   adapter_mac = ProtoField.ether("opennlb.adapter_mac", "Adapter MAC"),
@@ -68,6 +72,8 @@ local f = {
   peer_phase = ProtoField.uint8("opennlb.peer.phase", "Phase", base.DEC, phases, 0x03),
   peer_accused = ProtoField.bool("opennlb.peer.accused", "Accused", 8, nil, 0x04),
   peer_held = ProtoField.uint16("opennlb.peer.held_generation", "Complete held generation"),
+  peer_kept = ProtoField.uint8("opennlb.peer.kept_generation", "Complete kept generation", base.DEC, nil,
+                               0xf8),
   peer_incarnation = ProtoField.uint32("opennlb.peer.incarnation", "Incarnation, low 32 bits", base.HEX),
   peer_sequence = ProtoField.uint32("opennlb.peer.sequence", "Newest sequence heard, low 32 bits"),
   peer_view = ProtoField.uint32("opennlb.peer.view", "View"),
@@ -88,7 +94,9 @@ local f = {
   slot_count = ProtoField.uint8("opennlb.held.slot_count", "Slot count"),
   slot = ProtoField.uint8("opennlb.held.slot", "Slot"),
   buckets = ProtoField.bytes("opennlb.held.bitmap", "Buckets (bitmap)"),
-  bucket_count = ProtoField.uint16("opennlb.held.bucket_count", "Held buckets"),
+  bucket_count = ProtoField.uint16("opennlb.held.bucket_count", "Buckets"),
+  owner = ProtoField.uint8("opennlb.kept.owner", "Owner (host id)"),
+  held_from = ProtoField.uint16("opennlb.kept.held_from", "Held lists say enough from generation"),
 }
 opennlb.fields = f
 
@@ -107,7 +115,8 @@ end
 
 local function add_flags(tree, tvb)
   local flags = tree:add(f.flags, tvb)
-  for _, bit in ipairs({f.fresh, f.leaving, f.restarting, f.to_cluster_mac, f.ask, f.unhealthy, f.alone}) do
+  for _, bit in ipairs({f.fresh, f.leaving, f.restarting, f.to_cluster_mac, f.ask, f.unhealthy, f.alone,
+                         f.keeps, f.owns_nothing}) do
     flags:add(bit, tvb)
   end
 end
@@ -129,10 +138,11 @@ local function add_peer(tree, tvb)
   peer:set_len(PEER_BYTES)
   peer:add(f.peer_phase, tvb(1, 1))
   peer:add(f.peer_accused, tvb(1, 1))
+  peer:add(f.peer_kept, tvb(1, 1))
   add_rows(peer, tvb, 2, {{f.peer_held, 2}, {f.peer_incarnation, 4}, {f.peer_sequence, 4}, {f.peer_view, 4}})
 end
 
--- Both body functions return the offset behind what they know, or nil and what is wrong.
+-- The body functions return the offset behind what they know, or nil and what is wrong.
 local function heartbeat_body(tree, tvb, at, last)
   if last - at < FIXED_BYTES then return nil, "body shorter than a heartbeat" end
   local peers = tvb(at + 25, 1):uint()
@@ -143,7 +153,7 @@ local function heartbeat_body(tree, tvb, at, last)
     {f.peer_count, 1}, {f.period, 2}, {f.tolerance, 2}, {f.hold, 2}, {f.vips, 4}, {f.rules, 4}, {f.seed, 4},
     {f.generation, 4}, {f.offer_generation, 4}, {f.held_generation, 2}, {f.held_parts, 2}})
   add_dedicated_ip(tree, tvb(at, 16))
-  at = add_rows(tree, tvb, at + 16, {{f.adapter_mac, 6}, {nil, 2}})
+  at = add_rows(tree, tvb, at + 16, {{f.adapter_mac, 6}, {f.kept_generation, 1}, {f.kept_parts, 1}})
   add_offers(tree, tvb(at, RULES))
   at = at + RULES
   for _ = 1, peers do
@@ -181,6 +191,12 @@ local function held_body(tree, tvb, at, last)
   return at + HELD_BYTES + slots * BITMAP_BYTES
 end
 
+local function kept_body(tree, tvb, at, last)
+  local known, wrong = held_body(tree, tvb, at, last)
+  if known then add_rows(tree, tvb, at + 13, {{f.owner, 1}, {f.held_from, 2}}) end
+  return known, wrong
+end
+
 local function message_body(tree, tvb, at, last)
   if last - at < MESSAGE_BYTES + CHUNK_ROOM then return nil, "body shorter than a message part" end
   local length = tvb(at + 4, 2):uint()
@@ -215,7 +231,7 @@ function opennlb.dissector(tvb, pinfo, root)
   local tree = root:add(opennlb, tvb())
   local at = add_header(tree, tvb)
   local total, kind = tvb(8, 2):uint(), tvb(6, 1):uint()
-  local body = ({heartbeat_body, held_body, message_body})[kind]
+  local body = ({heartbeat_body, held_body, message_body, kept_body})[kind]
   local last = total - SIGNATURE_BYTES
   if total > tvb:len() or last < at or not body then
     tree:add_proto_expert_info(damaged, body and "stated length and real length differ" or "unknown type")

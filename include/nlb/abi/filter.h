@@ -59,14 +59,20 @@
 struct nlb_control {
   __u32 abi_version;
   __u32 active_bank;
-  __u64 lease_ns; /* CLOCK_BOOTTIME; new flows are accepted before this instant; 0 = never */
+  __u64 lease_ns;          /* CLOCK_BOOTTIME; new flows are accepted before this instant; 0 = never */
+  __u32 recall_generation; /* visit.h: the one in which clients are remembered now */
+  __u32 unused;
 };
-NLB_ASSERT(sizeof(struct nlb_control) == 16);
+NLB_ASSERT(sizeof(struct nlb_control) == 24);
 NLB_ASSERT(__builtin_offsetof(struct nlb_control, lease_ns) == 8);
+
+/* nlb_slot.flags */
+#define NLB_SLOT_ENABLED 1  /* not set: filtering mode disabled */
+#define NLB_SLOT_EXTENDED 2 /* extended affinity: visits are noted (visit.h) */
 
 struct nlb_slot {
   __u8 affinity; /* NLB_AFFINITY_* */
-  __u8 enabled;  /* 0: filtering mode disabled */
+  __u8 flags;    /* NLB_SLOT_* */
 };
 NLB_ASSERT(sizeof(struct nlb_slot) == 2);
 

@@ -88,26 +88,39 @@ static inline __attribute__((always_inline)) __u32 nlb_port_bytes(__u32 port) {
   return (port & 0xff) << 8 | (port >> 8 & 0xff);
 }
 
-/* client and port in host order. */
-static inline __attribute__((always_inline)) __u32 nlb_bucket_v4(__u64 k0, __u64 k1, __u32 affinity,
+/* client and port in host order. The whole hash: its lowest bits are the bucket. */
+static inline __attribute__((always_inline)) __u64 nlb_client_v4(__u64 k0, __u64 k1, __u32 affinity,
                                                                  __u32 client, __u32 port) {
   if (affinity == NLB_AFFINITY_NETWORK) client &= 0xffffff00U;
   if (affinity != NLB_AFFINITY_NONE) port = 0;
   __u32 address = __builtin_bswap32(client); /* first octet = lowest byte of the little-endian message */
-  __u64 hash = nlb_siphash13_8(k0, k1, (__u64)nlb_port_bytes(port) << 32 | address);
 
-  return (__u32)(hash & (NLB_BUCKET_COUNT - 1));
+  return nlb_siphash13_8(k0, k1, (__u64)nlb_port_bytes(port) << 32 | address);
 }
 
 /* The client's four words, each in host order, and its port in host order. */
-static inline __attribute__((always_inline)) __u32 nlb_bucket_v6(__u64 k0, __u64 k1, __u32 affinity,
+static inline __attribute__((always_inline)) __u64 nlb_client_v6(__u64 k0, __u64 k1, __u32 affinity,
                                                                  const __u32 client[4], __u32 port) {
   __u64 network = (__u64)__builtin_bswap32(client[1]) << 32 | __builtin_bswap32(client[0]);
   __u64 host = (__u64)__builtin_bswap32(client[3]) << 32 | __builtin_bswap32(client[2]);
 
   if (affinity == NLB_AFFINITY_NETWORK) host = 0;
   if (affinity != NLB_AFFINITY_NONE) port = 0;
-  return (__u32)(nlb_siphash13_24(k0, k1, network, host, nlb_port_bytes(port)) & (NLB_BUCKET_COUNT - 1));
+  return nlb_siphash13_24(k0, k1, network, host, nlb_port_bytes(port));
+}
+
+static inline __attribute__((always_inline)) __u32 nlb_bucket_of_hash(__u64 hash) {
+  return (__u32)(hash & (NLB_BUCKET_COUNT - 1));
+}
+
+static inline __attribute__((always_inline)) __u32 nlb_bucket_v4(__u64 k0, __u64 k1, __u32 affinity,
+                                                                 __u32 client, __u32 port) {
+  return nlb_bucket_of_hash(nlb_client_v4(k0, k1, affinity, client, port));
+}
+
+static inline __attribute__((always_inline)) __u32 nlb_bucket_v6(__u64 k0, __u64 k1, __u32 affinity,
+                                                                 const __u32 client[4], __u32 port) {
+  return nlb_bucket_of_hash(nlb_client_v6(k0, k1, affinity, client, port));
 }
 
 #endif
