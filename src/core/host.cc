@@ -185,8 +185,9 @@ Actions Host::on_scan_failed(uint32_t token, Nanos now) {
   return finish(now);
 }
 
-Actions Host::on_offers(const std::array<uint8_t, kMaxRules>& offers, Nanos now) {
+Actions Host::on_offers(const std::array<uint8_t, kMaxRules>& offers, Service service, Nanos now) {
   settings_.offers = offers;
+  settings_.service = service;
   digest_known_ = false;
   say_soon_ = true;
   evaluate(now);
@@ -221,6 +222,7 @@ Actions Host::reconfigure(const Settings& settings, Nanos now) {
   settings_.incarnation = incarnation;
   ownership_ = Ownership(slots_in_use(settings_.rules.size()));
   ghosts_.clear();
+  all_unhealthy_said_.reset();
   listening_since_ = now;
   out_.states_changed = true;
   if (state_ == HostState::refused) {

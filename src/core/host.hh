@@ -4,6 +4,7 @@
 // convergence".
 #pragma once
 
+#include <bitset>
 #include <deque>
 #include <map>
 #include <optional>
@@ -26,6 +27,7 @@ struct Settings {
   wire::ConfigDigests digests;
   std::vector<PortRule> rules;
   std::array<uint8_t, kMaxRules> offers{};
+  Service service = Service::in;  // of the host as a whole
   IpAddress dedicated_ip;
   MacAddress adapter_mac;
   IpAddress gateway;  // asked before this host serves alone; unspecified = nobody is asked
@@ -66,6 +68,9 @@ struct Notice {  // something a person may want to know
     gateway_silent,
     nobody_owns,
     drained,
+    rule_unserved,        // all hosts fail its health check, and nobody serves: all_down = "closed"
+    rule_served_as_last,  // the same, and all serve: all_down = "open"
+    rule_served,          // some host is well again
   };
   Kind kind = Kind::state_changed;
   HostId peer = 0;
@@ -73,6 +78,7 @@ struct Notice {  // something a person may want to know
   uint32_t view = 0;  // number and members of the view at that moment
   HostSet members = 0;
   bool as_default = false;  // converged: this host is the default host
+  std::size_t slot = 0;     // rule_…
 };
 
 struct Actions {
@@ -130,7 +136,7 @@ class Host {
   Actions on_scan(uint32_t token, const SlotBuckets& live, uint64_t connections, Nanos now);
   Actions on_scan_failed(uint32_t token, Nanos now);  // asked again a period later; until then all is checked
   Actions on_kernel_answer(const IpAddress& address, Nanos now);
-  Actions on_offers(const std::array<uint8_t, kMaxRules>& offers, Nanos now);
+  Actions on_offers(const std::array<uint8_t, kMaxRules>& offers, Service service, Nanos now);
   // New rules, VIPs, seed or profile: leaves the view and joins again under the new configuration.
   Actions reconfigure(const Settings& settings, Nanos now);
   // Owns nothing and joins no view until reconfigure(): rules and buckets of the filter change in between.
@@ -217,6 +223,10 @@ class Host {
   [[nodiscard]] bool gateway_answers(Nanos now) const;
   [[nodiscard]] SlotTables compute_tables(HostSet members) const;
 
+  // host_health.cc: rules whose health check fails everywhere
+  void tell_unserved();
+  void note_rule(Notice::Kind kind, std::size_t slot, std::string text);
+
   // host_frames.cc: what is heard and said
   void hear(const wire::Heartbeat& heartbeat, Nanos now);
   [[nodiscard]] bool says_the_same(const wire::Heartbeat& heartbeat) const;
@@ -289,6 +299,7 @@ class Host {
   std::optional<Candidate> namesake_;  // another host with our id
   bool namesake_judged_ = false, namesake_wins_ = false;
   bool nobody_owns_said_ = false;
+  std::bitset<kMaxRules> all_unhealthy_said_;  // by slot
   std::array<uint64_t, wire::kRefusalCount> refusals_{};
   HostSet mismatch_named_ = 0;
   bool aside_ = false;

@@ -16,7 +16,8 @@ constexpr uint8_t kAccusedBit = 0x04;
 constexpr uint8_t kMaxPhase = 3;
 
 bool is_offer(uint8_t offer) {
-  return offer <= kOfferEqual || offer == kOfferDrained || offer == kOfferDisabled;
+  return offer <= kOfferEqual || is_unhealthy_offer(offer) || offer == kOfferDrained ||
+         offer == kOfferDisabled;
 }
 
 bool is_host(HostId id) {

@@ -33,7 +33,8 @@ MESSAGE_FIELDS = {"type": 3, "sender": "sender", "incarnation": "incarnation", "
                   "message.target_incarnation": "target_incarnation", "message.have": "have"}
 PEER_FIELDS = {"id": "id", "phase": "phase", "accused": "accused", "held_generation": "held_generation",
                "incarnation": "incarnation", "sequence": "sequence", "view": "view"}
-FLAG_FIELDS = ["fresh", "leaving", "restarting", "to_cluster_mac", "ask", "unhealthy", "alone"]
+FLAG_FIELDS = ["fresh", "leaving", "restarting", "to_cluster_mac", "ask", "unhealthy", "alone",
+               "out_of_service", "serves_as_last"]
 OTHERS = ["magic", "version.major", "version.minor", "length", "key_id", "cluster_id", "signature", "tag",
           "peer_count", "adapter_mac", "dedicated_ip", "dedicated_ipv6", "offer", "held.slot",
           "held.slot_count", "held.bucket_count", "held.bitmap", "message.length", "message.data", "appended",
