@@ -136,6 +136,17 @@ TEST(ConfigEdit, RefusesWhatIsNoConfigurationAndNamesIt) {
                   "characters"));
 }
 
+// Members of the cluster may ask for these changes: none of them may name a program.
+TEST(ConfigEdit, WritesNoHealthCheck) {
+  const Json check = {{"type", "exec"}, {"target", "/bin/true"}};
+  for (const Json& health : {check, Json::array({check}), Json("[[port_rule.health]]")}) {
+    EXPECT_TRUE(has(refusal({{"op", "rule-add"}, {"rule", {{"ports", "9"}, {"health", health}}}}),
+                    "has no \"health\""));
+    const Json set = {{"op", "rule-set"}, {"select", {{"ports", "80"}}}, {"set", {{"health", health}}}};
+    EXPECT_TRUE(has(refusal(set), "has no \"health\""));
+  }
+}
+
 TEST(ConfigEdit, LeavesAloneWhatItDoesNotUnderstand) {
   const std::string inline_rules =
       kFile.substr(0, kFile.find("# what the shop")) +
