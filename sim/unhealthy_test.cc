@@ -68,6 +68,18 @@ TEST_F(Unhealthy, AHostLeavesAllItsRules) {
   EXPECT_EQ(served_by(1), Hosts{1});
 }
 
+TEST_F(Unhealthy, AHostWhoseRulesAreDrainedLeavesWhatIsNoRulesTraffic) {
+  auto offers = world.settings(1).offers;
+  offers[0] = offers[1] = wire::kOfferDrained;
+  for (const auto service : {core::Service::in, core::Service::out}) {
+    world.perform(1, world.host(1).on_offers(offers, service, world.now()));
+    world.run_for(200 * kMillisecond);
+    const bool in = service == core::Service::in;
+    EXPECT_EQ(served_by(kEchoSlot), in ? (Hosts{1, 2, 3}) : (Hosts{2, 3}));
+    EXPECT_EQ(served_by(kDefaultSlot), Hosts{in ? HostId{1} : HostId{2}});
+  }
+}
+
 TEST_F(Unhealthy, WhenAllAreOutNobodyServes) {
   for (const HostId id : {HostId{1}, HostId{2}, HostId{3}}) become(id, rule_out);
   EXPECT_EQ(served_by(0), Hosts{0});
@@ -106,6 +118,33 @@ TEST_F(Unhealthy, HostsThatFailOpenKeepTheirPriorities) {
   world.perform(1, world.host(1).command(core::HostEvent::drainstop, world.now()));
   world.run_for(200 * kMillisecond);
   EXPECT_EQ(served_by(1), Hosts{2}) << "a draining host is none that serves as last";
+}
+
+TEST_F(Unhealthy, TwoHostsWithOneHandlingPriorityAreNamedOnceAndTheLowerIdServes) {
+  std::vector<std::string> told;
+  world.on_notice = [&](HostId id, const core::Notice& notice) {
+    if (id == 3 && notice.kind == core::Notice::Kind::duplicate_priority) told.push_back(notice.text);
+  };
+  const auto offer = [&](HostId id, uint8_t priority) {
+    auto offers = world.settings(id).offers;
+    offers[1] = priority;
+    world.perform(id, world.host(id).on_offers(offers, core::Service::in, world.now()));
+    world.run_for(200 * kMillisecond);
+    ASSERT_TRUE(world.run_until_converged({1, 2, 3}, kSecond));
+  };
+  offer(1, 9);
+  offer(2, 9);
+  offer(3, 9);
+  EXPECT_EQ(told, std::vector<std::string>{
+                      "hosts 1 and 2 have the handling priority 9 both; host 1 goes before host 2"});
+  EXPECT_EQ(served_by(1), Hosts{1});
+  offer(1, wire::kOfferDrained);
+  ASSERT_EQ(told.size(), 2u);
+  EXPECT_NE(told.back().find("hosts 2 and 3"), std::string::npos) << told.back();
+  EXPECT_EQ(served_by(1), Hosts{2});
+  offer(3, 8);
+  EXPECT_EQ(told.size(), 2u);
+  EXPECT_EQ(served_by(1), Hosts{3});
 }
 
 TEST_F(Unhealthy, ItIsToldOnceWhenAllAreOutAndOnceWhenOneIsBack) {

@@ -223,6 +223,7 @@ Actions Host::reconfigure(const Settings& settings, Nanos now) {
   ownership_ = Ownership(slots_in_use(settings_.rules.size()));
   ghosts_.clear();
   all_unhealthy_said_.reset();
+  clash_said_ = {};
   listening_since_ = now;
   out_.states_changed = true;
   if (state_ == HostState::refused) {

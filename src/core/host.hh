@@ -71,6 +71,7 @@ struct Notice {  // something a person may want to know
     rule_unserved,        // all hosts fail its health check, and nobody serves: all_down = "closed"
     rule_served_as_last,  // the same, and all serve: all_down = "open"
     rule_served,          // some host is well again
+    duplicate_priority,   // two members have one handling priority
   };
   Kind kind = Kind::state_changed;
   HostId peer = 0;
@@ -225,6 +226,7 @@ class Host {
 
   // host_health.cc: rules whose health check fails everywhere
   void tell_unserved();
+  void tell_duplicate_priorities();  // host_priorities.cc
   void note_rule(Notice::Kind kind, std::size_t slot, std::string text);
 
   // host_frames.cc: what is heard and said
@@ -299,7 +301,8 @@ class Host {
   std::optional<Candidate> namesake_;  // another host with our id
   bool namesake_judged_ = false, namesake_wins_ = false;
   bool nobody_owns_said_ = false;
-  std::bitset<kMaxRules> all_unhealthy_said_;  // by slot
+  std::bitset<kMaxRules> all_unhealthy_said_;                      // by slot
+  std::array<std::pair<HostId, HostId>, kMaxRules> clash_said_{};  // by slot: of one handling priority
   std::array<uint64_t, wire::kRefusalCount> refusals_{};
   HostSet mismatch_named_ = 0;
   bool aside_ = false;

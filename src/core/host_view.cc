@@ -446,6 +446,7 @@ void Host::acquire(Nanos now) {
   if (!somebody && !nobody_owns_said_) note(Notice::Kind::nobody_owns, 0, "no member takes new flows");
   nobody_owns_said_ = !somebody;
   tell_unserved();
+  tell_duplicate_priorities();
 }
 
 }  // namespace nlb::core

@@ -108,6 +108,10 @@ bool all_are_unhealthy(std::size_t slot, std::span<const PortRule> rules,
                         : nobody_in(shares_of(Turn::well, slot, members)));
 }
 
+std::optional<uint8_t> priority_of_offer(uint8_t offer) {
+  return offer_in(Turn::as_last, offer);
+}
+
 std::size_t slot_of_port(std::span<const PortRule> rules, const IpAddress& vip, uint8_t protocol,
                          uint16_t port) {
   constexpr uint8_t kTcp = 6, kUdp = 17;

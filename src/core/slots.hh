@@ -43,6 +43,10 @@ struct MemberOffer {
 // Load weight that an offer byte of a `multiple` rule stands for.
 [[nodiscard]] uint32_t weight_of_offer(uint8_t offer);
 
+// Handling priority that an offer byte of a `single` rule stands for, also of a host that is unhealthy;
+// nullopt = none is offered.
+[[nodiscard]] std::optional<uint8_t> priority_of_offer(uint8_t offer);
+
 // Which slot a packet falls into. protocol: 6 TCP, 17 UDP; anything else has no rule.
 [[nodiscard]] std::size_t slot_of_port(std::span<const PortRule> rules, const IpAddress& vip,
                                        uint8_t protocol, uint16_t port);

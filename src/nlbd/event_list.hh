@@ -16,6 +16,11 @@ namespace nlb {
   X(duplicate_host_id, 17, error,                                                                           \
     "Another host of the cluster uses the host id (host priority) of this one.",                            \
     "give each host an id of its own ([host] id) and run `nlb reload` or restart")                          \
+  X(duplicate_priority, 20, error,                                                                          \
+    "Two hosts have the same handling priority for a port rule of mode single. The one with the lower "     \
+    "host id goes before the other; Windows NLB would not converge.",                                       \
+    "give each host a handling priority of its own for this rule (`priority` in its [[port_rule]]) and "    \
+    "run `nlb reload`")                                                                                     \
   X(rule_enabled, 23, info, "This host takes new traffic for the port rule.", "")                           \
   X(rule_disabled, 24, info, "This host takes no traffic for the port rule any more.", "")                  \
   X(converged, 28, info, "The members agree on who they are and which of them serves what.", "")            \

@@ -4,6 +4,7 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -135,7 +136,7 @@ TEST(HttpProbe, LooksForTheTextInTheBody) {
                   .good);
   EXPECT_FALSE(http_finding(head + "Content-Length: 5\r\n\r\nwrong", expect("right")).good);
   EXPECT_FALSE(http_finding(head + "X-Note: right\r\nContent-Length: 2\r\n\r\nno", expect("right")).good);
-  const auto late = http_finding(head + "\r\n" + std::string(70000, '.') + "right", expect("right"));
+  const auto late = http_finding(head + "\r\n" + std::string(65534, '.') + "right", expect("right"));
   EXPECT_FALSE(late.good);
   EXPECT_EQ(late.detail, "status 200, but \"right\" is not in the first 64 KiB of the body");
   EXPECT_FALSE(http_finding(head + "Content-Length: 100\r\n\r\nbreaks off", expect("right")).good);
@@ -295,7 +296,28 @@ TEST_F(ExecProbe, OneThatWritesWithoutEndIsKilled) {
   EXPECT_EQ(finding.detail, "wrote more than 64 KiB, and was killed");
 }
 
+// Standard input is something to read while this lives.
+class InputToRead {
+ public:
+  InputToRead() {
+    std::array<int, 2> pipe{};
+    EXPECT_EQ(::pipe(pipe.data()), 0);
+    EXPECT_EQ(write(pipe[1], "line\n", 5), 5);
+    dup2(pipe[0], STDIN_FILENO);
+    close(pipe[0]);
+    close(pipe[1]);
+  }
+  ~InputToRead() {
+    dup2(before_, STDIN_FILENO);
+    close(before_);
+  }
+
+ private:
+  int before_ = dup(STDIN_FILENO);
+};
+
 TEST_F(ExecProbe, HasTheGivenEnvironmentAndNothingOfOurs) {
+  const InputToRead input;
   const int ours = open("/dev/null", O_RDONLY);  // without close-on-exec
   setenv("NLB_SECRET", "x", 1);
   const auto out = (directory / "seen").string();
@@ -315,7 +337,13 @@ TEST_F(ExecProbe, HasTheGivenEnvironmentAndNothingOfOurs) {
 
 // Run as root, which gets all capabilities by running a program where nothing forbids it.
 TEST_F(ExecProbe, HasNoCapabilityAndNoRightToRealTime) {
-  std::signal(SIGPIPE, SIG_IGN);  // as the daemon has it
+  std::signal(SIGPIPE, SIG_IGN);                                              // as the daemon has it
+  for (const auto resource : {RLIMIT_RTPRIO, RLIMIT_MEMLOCK, RLIMIT_CORE}) {  // as much as may be had here
+    rlimit some{};
+    ASSERT_EQ(getrlimit(resource, &some), 0);
+    some.rlim_cur = some.rlim_max;
+    ASSERT_EQ(setrlimit(resource, &some), 0);
+  }
   const auto finding =
       run(program("grep -E '^(CapPrm|CapEff|CapAmb|CapInh|NoNewPrivs|SigIgn|SigBlk):' /proc/self/status | "
                   "tr -s '\\t\\n' '  '; test \"$(grep -cE 'Max (realtime priority|locked memory|core file "
