@@ -106,14 +106,14 @@ def set_priorities(lab, priorities):
 def mode_single(run):
     lab = run.lab
     lab.up()
-    with run.case("mode single: the lowest handling priority has all, and the next when it dies"):
+    with run.case("mode single: the lowest handling priority has all, and the next when it is cut off"):
         set_priorities(lab, {1: 30, 2: 10, 3: 20})
         lab.wait_members([1, 2, 3])
         need(shares(lab.load(200)) == {2: 100.0}, "not host 2 alone")
-        lab.lab("fault", "kill", "host2", "host")
+        lab.lab("fault", "cut", "host2")
         lab.wait_members([1, 3])
         need(shares(lab.load(200)) == {3: 100.0}, "not host 3 alone")
-        lab.lab("start", "host2")
+        lab.lab("fault", "heal", "host2")
         lab.wait_members([1, 2, 3])
         need(shares(lab.load(200)) == {2: 100.0}, "not host 2 again")
     with run.case("a rule that is drained on a host goes to the next, and its other rule stays"):
