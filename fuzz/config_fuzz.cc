@@ -33,7 +33,7 @@ void check_config(const nlb::ParsedConfig& parsed) {
   require(!config.vips.empty() && config.vips.size() <= nlb::kMaxVips);
   require(!config.rules.empty() && config.rules.size() <= nlb::kMaxRules);
   for (const auto& rule : config.rules) require(rule.first_port <= rule.last_port);
-  for (const auto& check : parsed.health_checks)
+  for (const auto& check : parsed.config.health_checks)
     require(check.rule_index < config.rules.size() && check.timeout_ms <= check.interval_ms);
   require(nlb::to_json(config).at("port_rules").size() == config.rules.size());
 }

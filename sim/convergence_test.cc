@@ -338,7 +338,7 @@ TEST_F(Convergence, WeightsChangeWithoutLosingAConnection) {
   for (int i = 0; i < 300; ++i) ASSERT_TRUE(world.connect());
   std::array<uint8_t, kMaxRules> offers;
   offers.fill(10);
-  world.perform(1, world.host(1).on_offers(offers, world.now()));
+  world.perform(1, world.host(1).on_offers(offers, core::Service::in, world.now()));
   world.run_for(200 * kMillisecond);
   ASSERT_TRUE(world.run_until_converged({1, 2, 3}, kSecond));
   full_cover();
@@ -502,7 +502,7 @@ TEST_F(Convergence, ANamesakeIsRefusedAndTheIncumbentGoesOn) {
         for (auto& notice : heard.notices) said += notice.kind == core::Notice::Kind::duplicate_id;
         world.perform(id, std::move(heard));
       }
-    auto actions = world.host(1).on_offers(settings.offers, now);  // makes it speak
+    auto actions = world.host(1).on_offers(settings.offers, core::Service::in, now);  // makes it speak
     for (auto& notice : actions.notices) said += notice.kind == core::Notice::Kind::duplicate_id;
     for (auto& send : actions.sends) (void)namesake.on_frame(send.frame, now);
     world.perform(1, std::move(actions));

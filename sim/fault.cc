@@ -106,6 +106,8 @@ int64_t draw_value(FaultKind kind, Random& random) {
       return random.below(3);
     case FaultKind::slow_scan:
       return 10 + random.below(400);
+    case FaultKind::unhealthy:
+      return random.below(4);
     default:
       return 0;
   }
@@ -145,6 +147,7 @@ void draw_hosts(Fault& fault, HostId count, Random& random) {
     case FaultKind::drift:
     case FaultKind::sender_loss:
     case FaultKind::crash:
+    case FaultKind::unhealthy:
       fault.a = random.below(3) == 0 ? some_of(count, random, false) : one_of(count, random);
       break;
     default:

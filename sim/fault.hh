@@ -50,7 +50,8 @@ namespace nlb::sim {
   X(duplicate_id, "duplicate-id", "another machine comes with the id of A")                             \
   X(forge, "forge", "a stranger on the segment sends frames that it made up")                           \
   X(replay, "replay", "a stranger sends again what it has recorded")                                    \
-  X(slow_scan, "slow-scan", "the walk over A's sockets takes up to VALUE ms")
+  X(slow_scan, "slow-scan", "the walk over A's sockets takes up to VALUE ms")                           \
+  X(unhealthy, "unhealthy", "a health check of A fails: VALUE 0 a rule, 1 as last, 2 the host, 3 as last")
 
 enum class FaultKind : uint8_t {
 #define NLB_SIM_FAULT_ENUM(name, text, what) name,

@@ -42,6 +42,7 @@ struct Node {
   uint8_t generation = 0;            // of the daemon; what was asked by an earlier one is not answered
   Nanos wake_at = 0;                 // when the timer is set for, in the world's time
   int64_t changed_item = -1;         // of its configuration file, compared with the others'; -1 = none
+  int64_t unhealthy = -1;            // as the fault's VALUE; -1 = all its health checks hold
   bool next_minor = false;           // speaks the next minor version of the protocol
 
   bool kernel_alive = false;

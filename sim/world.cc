@@ -135,6 +135,7 @@ void World::perform(Port port, core::Actions actions) {
     if (notice.kind == core::Notice::Kind::view_changed) checkers_.view_begun(port);
     counters_.evictions += notice.kind == core::Notice::Kind::peer_evicted;
     counters_.views += notice.kind == core::Notice::Kind::converged;
+    if (on_notice) on_notice(node.id, notice);
     const std::string whom = notice.peer != 0 ? "[" + std::to_string(notice.peer) + "] " : "";
     tell("host " + std::to_string(node.id) + (node.namesake ? "'" : "") + ": " + whom + notice.text);
   }

@@ -4,6 +4,7 @@
 // put faults into it; the checkers judge every step.
 #pragma once
 
+#include <functional>
 #include <set>
 
 #include "sim/checkers.hh"
@@ -73,6 +74,7 @@ class World {
   [[nodiscard]] const Counters& counters() const { return counters_; }
   [[nodiscard]] uint64_t hash() const { return scene_.trace.hash(); }
   [[nodiscard]] core::Settings settings(Port port);
+  std::function<void(HostId, const core::Notice&)> on_notice;  // for tests
   void violate(const std::string& invariant, const std::string& what) { checkers_.violate(invariant, what); }
   void tell(const std::string& text) { scene_.trace.tell(scene_.now, text); }
   void judge_only(const std::string& invariant) { checkers_.judge_only(invariant); }

@@ -142,6 +142,9 @@ void World::begin_at(const Fault& fault, Node& node) {
       return command(port, core::HostEvent::stop);
     case FaultKind::weight:
       return offer(node, static_cast<uint8_t>(fault.value));
+    case FaultKind::unhealthy:
+      node.unhealthy = fault.value;
+      return offer(node, node.weight);
     case FaultKind::config:
       return reconfigure(node, fault.value);
     case FaultKind::duplicate_id:
@@ -200,6 +203,9 @@ void World::end_at(const Fault& fault, Node& node) {
       return command(port, core::HostEvent::start);
     case FaultKind::weight:
       return offer(node, wire::kOfferEqual);
+    case FaultKind::unhealthy:
+      node.unhealthy = -1;
+      return offer(node, node.weight);
     case FaultKind::config:
       return reconfigure(node, -1);
     case FaultKind::duplicate_id:
@@ -214,8 +220,9 @@ void World::end_at(const Fault& fault, Node& node) {
 
 void World::offer(Node& node, uint8_t weight) {
   node.weight = weight;
-  if (node.daemon_runs())
-    perform(node.port, node.host->on_offers(settings(node.port).offers, node.clock.local(scene_.now)));
+  if (!node.daemon_runs()) return;
+  const auto now = settings(node.port);
+  perform(node.port, node.host->on_offers(now.offers, now.service, node.clock.local(scene_.now)));
 }
 
 // change: which part of the configuration differs from the others'; -1 = none. A daemon that does not run
@@ -340,6 +347,7 @@ void World::mend() {
     if (!node.kernel_alive) boot(port);
     if (!node.host) restart_daemon(port);
     if (node.stalled != 0) go_on(port);
+    node.unhealthy = -1;
     offer(node, wire::kOfferEqual);
     const auto& digests = node.host->settings().digests;
     if (digests.rules != 0 || digests.seed != 0 || digests.vips != 0) reconfigure(node, -1);

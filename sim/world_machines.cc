@@ -9,6 +9,14 @@ namespace {
 
 constexpr uint32_t kSubnet = 0x0a4d0000;
 
+// What the daemon makes of a failed check: of the first rule (0, 1), of the host (2, 3); odd: serves as last.
+void fail_checks(core::Settings& settings, int64_t how, std::size_t rules) {
+  const bool as_last = how % 2 != 0, host = how >= 2;
+  for (std::size_t slot = 0; slot < (host ? rules : 1); ++slot)
+    settings.offers[slot] = as_last ? wire::offer_as_last(settings.offers[slot]) : wire::kOfferUnhealthy;
+  if (host) settings.service = as_last ? core::Service::as_last : core::Service::out;
+}
+
 }  // namespace
 
 core::Settings World::settings(Port port) {
@@ -27,6 +35,7 @@ core::Settings World::settings(Port port) {
   for (std::size_t slot = 0; slot < rules.size(); ++slot)
     settings.offers[slot] =
         rules[slot].mode == FilteringMode::single ? std::min<uint8_t>(node.id, 64) : node.weight;
+  if (node.unhealthy >= 0) fail_checks(settings, node.unhealthy, rules.size());
   settings.dedicated_ip = IpAddress::v4(kSubnet + 0x100u + port);
   settings.adapter_mac = node.mac;
   settings.gateway = gateway_;

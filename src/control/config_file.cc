@@ -217,7 +217,7 @@ ParsedConfig judge(std::string_view text, const std::string& path, ProblemList& 
   read_section(root, "control", false, last_line, read_control, config);
   auto tables = read_rules(root.tables("port_rule", "[[port_rule]]"), config.vips, problems);
   root.reject_unknown_keys();
-  result.health_checks = std::move(tables.health_checks);
+  config.health_checks = std::move(tables.health_checks);
   config.rules = std::move(tables.rules);
   if (config.rules.empty())
     config.rules.emplace_back();  // NLB's default rule: all VIPs, all ports, both, multiple
@@ -271,8 +271,13 @@ tl::expected<ParsedConfig, std::vector<ConfigProblem>> read_config_file(const st
 
 Config in_common_order(Config config) {
   std::vector<PortRule> rules;
-  for (std::size_t index : wire::rule_order(config.rules)) rules.push_back(config.rules[index]);
+  std::vector<std::size_t> place(config.rules.size());
+  for (std::size_t index : wire::rule_order(config.rules)) {
+    place[index] = rules.size();
+    rules.push_back(config.rules[index]);
+  }
   config.rules = std::move(rules);
+  for (HealthCheck& check : config.health_checks) check.rule_index = place[check.rule_index];
   return config;
 }
 

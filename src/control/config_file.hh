@@ -9,7 +9,6 @@
 
 #include "base/result.hh"
 #include "control/config_problem.hh"
-#include "control/health_config.hh"
 #include "control/key_file.hh"
 #include "core/config.hh"
 
@@ -19,7 +18,6 @@ namespace nlb {
 // relative key_file.
 struct ParsedConfig {
   Config config;
-  std::vector<HealthCheck> health_checks;
   int key_file_line = 0;  // for complaints about the key file as a whole
   int vips_line = 0;      // for complaints about VIPs on this host's interface
 };

@@ -86,6 +86,19 @@ const char* name_of(RemoteControl value) {
   return names[static_cast<std::size_t>(value)];
 }
 
+const char* name_of(HealthType value) {
+  constexpr const char* names[] = {"tcp", "http", "https", "exec"};
+  return names[static_cast<std::size_t>(value)];
+}
+
+const char* name_of(OnHealthFailure value) {
+  return value == OnHealthFailure::host ? "host" : "rule";
+}
+
+const char* name_of(AllDown value) {
+  return value == AllDown::open ? "open" : "closed";
+}
+
 std::string ports_text(const PortRule& rule) {
   const auto first = std::to_string(rule.first_port);
   return rule.first_port == rule.last_port ? first : first + "-" + std::to_string(rule.last_port);
@@ -118,6 +131,24 @@ nlohmann::json to_json(const PortRule& rule, std::size_t slot) {
   return json;
 }
 
+nlohmann::json to_json(const HealthCheck& check) {
+  nlohmann::json json = {{"type", name_of(check.type)},
+                         {"target", check.target},
+                         {"interval_ms", check.interval_ms},
+                         {"timeout_ms", check.timeout_ms},
+                         {"fall", check.fall},
+                         {"rise", check.rise},
+                         {"flap_window_s", check.flap_window_s},
+                         {"on_failure", name_of(check.on_failure)},
+                         {"all_down", name_of(check.all_down)}};
+  if (check.type != HealthType::http && check.type != HealthType::https) return json;
+  json["path"] = check.path;
+  json["expect_status"] = std::to_string(check.first_status) + "-" + std::to_string(check.last_status);
+  json["expect_body"] = check.expect_body;
+  json["host"] = check.host;
+  return json;
+}
+
 nlohmann::json to_json(const Config& config) {
   nlohmann::json vips = nlohmann::json::array(), persist = nlohmann::json::array(),
                  rules = nlohmann::json::array();
@@ -126,6 +157,8 @@ nlohmann::json to_json(const Config& config) {
   for (const auto state : config.persist) persist.push_back(name_of(state));
   for (std::size_t slot = 0; slot < config.rules.size(); ++slot)
     rules.push_back(to_json(config.rules[slot], slot));
+  for (const HealthCheck& check : config.health_checks)
+    rules[check.rule_index]["health"].push_back(to_json(check));
   return {{"cluster",
            {{"name", config.name},
             {"vips", vips},

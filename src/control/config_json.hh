@@ -19,6 +19,9 @@ namespace nlb {
 [[nodiscard]] const char* name_of(InitialState value);
 [[nodiscard]] const char* name_of(OnUnproven value);
 [[nodiscard]] const char* name_of(RemoteControl value);
+[[nodiscard]] const char* name_of(HealthType value);
+[[nodiscard]] const char* name_of(OnHealthFailure value);
+[[nodiscard]] const char* name_of(AllDown value);
 
 [[nodiscard]] std::string ports_text(const PortRule& rule);  // "80" or "80-443"
 [[nodiscard]] std::string rule_text(const PortRule& rule);   // "all:80-443 tcp"
@@ -26,6 +29,7 @@ namespace nlb {
 [[nodiscard]] std::string rule_text(const Config& config, std::size_t slot);
 
 [[nodiscard]] nlohmann::json to_json(const PortRule& rule, std::size_t slot);
+[[nodiscard]] nlohmann::json to_json(const HealthCheck& check);
 [[nodiscard]] nlohmann::json to_json(const Config& config);  // the shape P of `params`
 
 }  // namespace nlb

@@ -3,7 +3,7 @@
 #pragma once
 
 #include "control/config_section.hh"
-#include "control/health_config.hh"
+#include "core/health_check.hh"
 
 namespace nlb {
 

@@ -5,8 +5,8 @@
 #include <vector>
 
 #include "control/config_section.hh"
-#include "control/health_config.hh"
 #include "core/config.hh"
+#include "core/health_check.hh"
 
 namespace nlb {
 

@@ -11,6 +11,7 @@
 
 #include "base/limits.hh"
 #include "base/net.hh"
+#include "core/health_check.hh"
 
 namespace nlb {
 
@@ -78,6 +79,8 @@ struct Config {
   RemoteControl remote = RemoteControl::admin;
   // [[port_rule]]
   std::vector<PortRule> rules;  // never empty: the default rule stands in
+  // [[port_rule.health]]
+  std::vector<HealthCheck> health_checks;
 
   KeySet keys;  // read from key_file
 };

@@ -188,8 +188,9 @@ Actions Host::on_scan_failed(uint32_t token, Nanos now) {
   return finish(now);
 }
 
-Actions Host::on_offers(const std::array<uint8_t, kMaxRules>& offers, Nanos now) {
+Actions Host::on_offers(const std::array<uint8_t, kMaxRules>& offers, Service service, Nanos now) {
   settings_.offers = offers;
+  settings_.service = service;
   digest_known_ = false;
   say_soon_ = true;
   evaluate(now);
@@ -224,6 +225,8 @@ Actions Host::reconfigure(const Settings& settings, Nanos now) {
   settings_.incarnation = incarnation;
   ownership_ = Ownership(slots_in_use(settings_.rules.size()));
   keeper_ = Keeper(settings_.rules, kSecond * settings_.max_hold_s);
+  all_unhealthy_said_.reset();
+  clash_said_ = {};
   for (auto* ghosts : {&ghosts_, &gone_})  // what they hold has other places now: it may be anywhere
     for (auto& [mac, ghost] : *ghosts)
       for (std::size_t slot : ownership_.slots()) ghost.buckets[slot].set();

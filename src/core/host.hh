@@ -4,6 +4,7 @@
 // convergence".
 #pragma once
 
+#include <bitset>
 #include <deque>
 #include <map>
 #include <optional>
@@ -28,6 +29,7 @@ struct Settings {
   wire::ConfigDigests digests;
   std::vector<PortRule> rules;
   std::array<uint8_t, kMaxRules> offers{};
+  Service service = Service::in;  // of the host as a whole
   IpAddress dedicated_ip;
   MacAddress adapter_mac;
   IpAddress gateway;  // asked before this host serves alone; unspecified = nobody is asked
@@ -71,6 +73,10 @@ struct Notice {  // something a person may want to know
     gateway_silent,
     nobody_owns,
     drained,
+    rule_unserved,        // all hosts fail its health check, and nobody serves: all_down = "closed"
+    rule_served_as_last,  // the same, and all serve: all_down = "open"
+    rule_served,          // some host is well again
+    duplicate_priority,   // two members have one handling priority
   };
   Kind kind = Kind::state_changed;
   HostId peer = 0;
@@ -78,6 +84,7 @@ struct Notice {  // something a person may want to know
   uint32_t view = 0;  // number and members of the view at that moment
   HostSet members = 0;
   bool as_default = false;  // converged: this host is the default host
+  std::size_t slot = 0;     // rule_…
 };
 
 struct Actions {
@@ -138,7 +145,7 @@ class Host {
   Actions on_kernel_answer(const IpAddress& address, Nanos now);
   // Buckets of rules with extended affinity in which a client came that counts (core/kept.hh).
   Actions on_visits(const SlotBuckets& seen, Nanos now);
-  Actions on_offers(const std::array<uint8_t, kMaxRules>& offers, Nanos now);
+  Actions on_offers(const std::array<uint8_t, kMaxRules>& offers, Service service, Nanos now);
   // New rules, VIPs, seed or profile: leaves the view and joins again under the new configuration.
   Actions reconfigure(const Settings& settings, Nanos now);
   // Owns nothing and joins no view until reconfigure(): rules and buckets of the filter change in between.
@@ -237,6 +244,10 @@ class Host {
 
   // host_resume.cc
   bool take_up(const ResumePoint& point, Nanos lease, Nanos now);
+  // host_health.cc: rules whose health check fails everywhere
+  void tell_unserved();
+  void tell_duplicate_priorities();  // host_priorities.cc
+  void note_rule(Notice::Kind kind, std::size_t slot, std::string text);
 
   // host_ghosts.cc: who may have connections and is not in our view
   void look_for_outsiders(Nanos now, const Circle& circle);
@@ -355,6 +366,8 @@ class Host {
   std::optional<Candidate> namesake_;  // another host with our id
   bool namesake_judged_ = false, namesake_wins_ = false;
   bool nobody_owns_said_ = false;
+  std::bitset<kMaxRules> all_unhealthy_said_;                      // by slot
+  std::array<std::pair<HostId, HostId>, kMaxRules> clash_said_{};  // by slot: of one handling priority
   std::array<uint64_t, wire::kRefusalCount> refusals_{};
   HostSet mismatch_named_ = 0;
   bool aside_ = false;

@@ -314,6 +314,8 @@ wire::Heartbeat Host::compose(Nanos now, uint16_t extra_flags) {
   if (!self().active) heartbeat.flags |= wire::kLeaving;
   if (restarting_) heartbeat.flags |= wire::kRestarting;
   if (rx_filtered_) heartbeat.flags |= wire::kUnhealthy;
+  if (settings_.service != Service::in) heartbeat.flags |= wire::kOutOfService;
+  if (settings_.service == Service::as_last) heartbeat.flags |= wire::kServesAsLast;
   heartbeat.state = state_;
   heartbeat.phase = static_cast<uint8_t>(phase_);
   heartbeat.view = view_.number;

@@ -6,6 +6,7 @@
 #include <bit>
 
 #include "core/host.hh"
+#include "core/service.hh"
 
 namespace nlb::core {
 namespace {
@@ -56,6 +57,7 @@ std::vector<MemberOffer> Host::members_offers(HostSet members) const {
     const bool deaf = own ? rx_filtered_ : (heartbeat.flags & wire::kUnhealthy) != 0;
     if (planted(Bug::offer_misread) && own && offer.offers[0] > 0) --offer.offers[0];
     offer.takes_new_flows = !draining && !deaf;
+    offer.service = own ? settings_.service : service_of(heartbeat);
     somebody_hears_clients = somebody_hears_clients || !deaf;
     offers.push_back(offer);
   });
@@ -72,7 +74,7 @@ uint64_t Host::content_digest(HostSet members) const {
   for (const MemberOffer& offer : members_offers(members)) {
     digest.add(offer.id);
     digest.add(offer.id == settings_.id ? settings_.incarnation : peers_[offer.id].incarnation);
-    digest.add(offer.takes_new_flows ? 1 : 0);
+    digest.add(static_cast<uint64_t>(offer.service) << 1 | (offer.takes_new_flows ? 1 : 0));
     for (uint8_t byte : offer.offers) digest.add(byte);
   }
   return digest.value();
@@ -323,9 +325,11 @@ std::string Host::changed_offers_text(HostSet before, HostSet members) const {
                                      [&](const MemberOffer& other) { return other.id == offer.id; });
     if (former == agreed_offers_.end()) continue;
     const bool same = former->takes_new_flows == offer.takes_new_flows;
-    if (same && former->offers == offer.offers) continue;
+    if (same && former->offers == offer.offers && former->service == offer.service) continue;
+    const auto health = changed_health_text(*former, offer);
     text += (text.empty() ? " (host " : ", host ") + std::to_string(offer.id) +
-            (same                    ? " offers other weights or priorities"
+            (!health.empty()         ? health
+             : same                  ? " offers other weights or priorities"
              : offer.takes_new_flows ? " takes new connections again"
                                      : " takes no new connections");
   }
@@ -477,6 +481,8 @@ void Host::acquire(Nanos now) {
   for (const auto& offer : members_offers(view_.members)) somebody = somebody || offer.takes_new_flows;
   if (!somebody && !nobody_owns_said_) note(Notice::Kind::nobody_owns, 0, "no member takes new flows");
   nobody_owns_said_ = !somebody;
+  tell_unserved();
+  tell_duplicate_priorities();
 }
 
 }  // namespace nlb::core

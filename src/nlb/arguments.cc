@@ -273,22 +273,44 @@ class OptionTree {
       sub->add_option("--config", result_.config, "the configuration (else what the daemon has in force)");
   }
 
-  // nlb.exe names the cluster behind the command, or ALL; and it has a command that explains itself.
+  // nlb.exe names the cluster behind the command, or ALL, and a host of it behind a colon; and it has a
+  // command that explains itself.
   void add_forms_of_nlb_exe() {
     for (const char* name : {"query", "display", "params", "reload", "start", "stop", "drainstop", "suspend",
                              "resume", "enable", "disable", "drain", "queryport"})
-      app_.get_subcommand(name)->add_option("CLUSTER", given_.cluster,
-                                            "as --cluster; ALL: the only one here");
+      app_.get_subcommand(name)->add_option(
+          "CLUSTER", given_.cluster, "as --cluster; ALL: the only one here; CLUSTER:HOST: that member");
     app_.add_subcommand("help", "this text")->callback([this] {
       std::cout << app_.get_formatter()->make_help(&app_, app_.get_name(), CLI::AppFormatMode::Normal);
       throw CLI::Success();
     });
   }
 
+  Result<void> complete_host(const std::string& host) {
+    if (given_.host != 0 || given_.all)
+      return fail("a host behind the cluster, and --host or --all: allowed: one of them", kUsage);
+    const auto id = parse_number(host, 64);
+    if (id && *id != 0)
+      given_.host = static_cast<int>(*id);
+    else if (!host.empty())
+      result_.member = host;
+    else
+      return fail("\"" + given_.cluster +
+                      "\": no host behind the colon; allowed: a host id, a name, a dedicated IP, 0",
+                  kUsage);
+    return {};
+  }
+
   Result<void> complete_cluster() {
+    const auto colon = given_.cluster.find(':');
+    if (colon != std::string::npos) {
+      if (auto done = complete_host(given_.cluster.substr(colon + 1)); !done) return done;
+      given_.cluster.resize(colon);
+    }
     if (is_all(given_.cluster)) return {};
     if (!is_cluster_name(given_.cluster))
-      return fail("\"" + given_.cluster + "\": allowed: a cluster's name, or ALL", kUsage);
+      return fail("\"" + given_.cluster + "\": allowed: a cluster's name, or ALL; with a host: CLUSTER:HOST",
+                  kUsage);
     if (!result_.cluster.empty() || !result_.socket.empty())
       return fail("a cluster behind the command, and --cluster or --socket: allowed: one of them", kUsage);
     result_.cluster = given_.cluster;

@@ -20,6 +20,7 @@ struct Invocation {
 
   std::string command;     // "query", "key rotate", …
   nlohmann::json request;  // for the daemon; null for commands that need none
+  std::string member;      // CLUSTER:HOST, where HOST is no id: a name, an address, or 0
   bool wait = false;       // query --wait-converged, drainstop --wait
   bool follow = false;     // events --follow
   std::optional<double> timeout_s;

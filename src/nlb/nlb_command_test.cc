@@ -151,6 +151,40 @@ TEST_F(NlbCommand, AsksOtherMembersAndForChangesOfTheWholeCluster) {
     EXPECT_EQ(nlb(wrong).exit, 2) << wrong;
 }
 
+// nlb.exe's CLUSTER:HOST: by id at once, else by what the members say of themselves.
+TEST_F(NlbCommand, TakesAHostBehindTheCluster) {
+  serve([](const json&) {
+    json answer = converged();
+    answer["members"] = {
+        {{"id", 1}, {"name", "web1.example"}, {"dedicated_ip", "10.77.0.11"}, {"default", true}},
+        {{"id", 3}, {"name", "web3.example"}, {"dedicated_ip", "10.77.0.13"}, {"default", false}},
+        {{"id", 4}, {"name", "twin"}, {"dedicated_ip", ""}, {"default", false}}};
+    answer["known"] = {
+        {{"id", 3}, {"name", "web3.example"}}, {{"id", 7}, {"name", "away"}}, {{"id", 5}, {"name", "twin"}}};
+    return answer;
+  });
+  EXPECT_EQ(asked("stop ALL:3"), (json{{"command", "stop"}, {"hosts", {3}}}));
+  const auto host_of = [&](const std::string& arguments) {
+    requests_.clear();
+    EXPECT_EQ(nlb(arguments).exit, 0) << arguments;
+    const std::lock_guard lock(mutex_);
+    EXPECT_EQ(requests_.size(), 2u) << "a question, then the command";
+    return requests_.empty() ? json() : requests_.back().value("hosts", json());
+  };
+  EXPECT_EQ(host_of("stop ALL:web3.example"), json::array({3}));
+  EXPECT_EQ(host_of("stop ALL:web1"), json::array({1})) << "the first part of its name";
+  EXPECT_EQ(host_of("drainstop all:10.77.0.13"), json::array({3}));
+  EXPECT_EQ(host_of("query ALL:0"), json::array({1})) << "the default host";
+  EXPECT_EQ(host_of("drain 80 ALL:away"), json::array({7})) << "known, and not a member now";
+  const auto unknown = nlb("stop ALL:web9"), twins = nlb("stop ALL:twin");
+  EXPECT_EQ(unknown.exit, 1);
+  EXPECT_NE(unknown.err.find("known as \"web9\""), std::string::npos) << unknown.err;
+  EXPECT_EQ(twins.exit, 1);
+  EXPECT_NE(twins.err.find("hosts 4, 5 are named"), std::string::npos) << twins.err;
+  for (const char* wrong : {"stop ALL:", "--host 2 stop ALL:3", "--all stop ALL:3", "stop web:3"})
+    EXPECT_EQ(nlb(wrong).exit, 2) << wrong;
+}
+
 TEST_F(NlbCommand, SaysOfAllHostsWhichOneFailed) {
   const json one = {{"host", 1}, {"name", "web1"}, {"answer", {{"message", "Cluster operations: stop."}}}};
   const json other = {{"host", 2}, {"name", ""}, {"answer", {{"error", {{"message", "gone"}, {"exit", 3}}}}}};

@@ -14,6 +14,7 @@
 #include "control/control.hh"
 #include "nlb/commands.hh"
 #include "nlb/json_field.hh"
+#include "nlb/named_member.hh"
 #include "nlb/output.hh"
 #include "nlb/render.hh"
 
@@ -211,7 +212,15 @@ int print_all(const Invocation& invocation, const Style& style, json answer) {
 
 }  // namespace
 
-int run_remote(const Invocation& invocation, const Style& style) {
+int run_remote(const Invocation& asked, const Style& style) {
+  Invocation invocation = asked;
+  if (!invocation.member.empty()) {
+    const auto query = ask_daemon(invocation, {{"command", "query"}});
+    const auto id =
+        query ? member_named(*query, invocation.member) : Result<int>(tl::unexpected(query.error()));
+    if (!id) return print_failure(invocation, id.error());
+    invocation.request["hosts"] = {*id};
+  }
   const auto& command = invocation.command;
   if (command == "events") return show_events(invocation, style);
   const auto answer = !invocation.wait     ? ask_daemon(invocation, invocation.request)

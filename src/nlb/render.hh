@@ -36,5 +36,9 @@ namespace nlb {
 // Shared by query, display and queryport.
 [[nodiscard]] std::string render_rules(const nlohmann::json& rules, const Style& style, const char* indent);
 [[nodiscard]] Colour colour_of_state(const std::string& state);
+// Whether there is anything to say of health; a member's; the checks of this host.
+[[nodiscard]] bool tells_health(const nlohmann::json& answer);
+[[nodiscard]] Cell health_cell(const nlohmann::json& member);
+[[nodiscard]] std::string render_health(const nlohmann::json& checks, const Style& style, const char* indent);
 
 }  // namespace nlb

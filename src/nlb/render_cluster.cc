@@ -21,15 +21,21 @@ std::string headline(const json& answer, const Style& style) {
 }
 
 std::string member_table(const json& answer, const Style& style) {
-  TextTable table({"ID", "State", "Name", "Dedicated IP", "Last heard"});
+  std::vector<std::string> headings = {"ID", "State", "Name", "Dedicated IP", "Last heard"};
+  const bool health = tells_health(answer);
+  if (health) headings.emplace_back("Health");
+  TextTable table(std::move(headings));
   for (const auto& member : list_field(answer, "members")) {
     const auto state = field(member, "state");
     const bool itself = number_field(member, "id") == number_field(answer, "host");
-    table.add({field(member, "id"),
-               {state + (flag_field(member, "default") ? " (default)" : ""), colour_of_state(state)},
-               field(member, "name"),
-               field(member, "dedicated_ip"),
-               itself ? "this host" : duration_text(number_field(member, "last_heard_ms")) + " ago"});
+    std::vector<Cell> row = {
+        field(member, "id"),
+        {state + (flag_field(member, "default") ? " (default)" : ""), colour_of_state(state)},
+        field(member, "name"),
+        field(member, "dedicated_ip"),
+        itself ? "this host" : duration_text(number_field(member, "last_heard_ms")) + " ago"};
+    if (health) row.push_back(health_cell(member));
+    table.add(std::move(row));
   }
   return table.empty() ? "" : table.text(style, "  ");
 }
@@ -95,9 +101,10 @@ std::string heading(const char* text, const Style& style) {
 }  // namespace
 
 Colour colour_of_state(const std::string& state) {
-  if (state == "converged" || state == "enabled") return Colour::green;
+  if (state == "converged" || state == "enabled" || state == "healthy") return Colour::green;
   if (state == "converging" || state == "draining" || state == "disabled") return Colour::yellow;
-  return state == "refused" ? Colour::red : Colour::dim;
+  if (state == "checking" || state == "waiting") return Colour::yellow;
+  return state == "refused" || state == "unhealthy" ? Colour::red : Colour::dim;
 }
 
 std::string render_query(const json& answer, const Style& style) {
@@ -116,6 +123,8 @@ std::string render_display(const json& answer, const Style& style) {
               flag_field(vip, "present") ? Cell("present", Colour::green) : Cell("absent", Colour::yellow)});
   out += vips.text(style, "  ");
   out += heading("Port rules", style) + render_rules(list_field(answer, "port_rules"), style, "  ");
+  const auto& checks = list_field(answer, "health");
+  if (!checks.empty()) out += heading("Health checks", style) + render_health(checks, style, "  ");
   const auto& events = list_field(answer, "events");
   if (!events.empty()) out += heading("Last events", style);
   for (const auto& event : events) out += render_event(event, style);

@@ -10,7 +10,8 @@ using nlohmann::json;
 
 std::string weight_of(const json& member) {
   const auto weight = field(member, "weight");
-  return weight.empty() ? "priority " + field(member, "priority") : weight;
+  const auto priority = field(member, "priority");
+  return !weight.empty() ? weight : priority.empty() ? "" : "priority " + priority;
 }
 
 std::string queryport_rule(const json& rule, const Style& style) {

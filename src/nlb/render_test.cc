@@ -29,6 +29,45 @@ TEST(RenderQuery, FollowsNlbExe) {
             "  10  draining                                 1.2 s ago\n");
 }
 
+const json kSick = json::parse(
+    R"({"cluster":"web","host":1,"state":"converged","default":true,"members":[
+  {"id":1,"name":"","state":"converged","default":true,"dedicated_ip":"10.77.0.11","last_heard_ms":0,
+   "in_service":true,"unhealthy":["all:80 tcp","all:443 tcp"]},
+  {"id":2,"name":"","state":"converged","default":false,"dedicated_ip":"10.77.0.12","last_heard_ms":7,
+   "in_service":false,"unhealthy":["all:80 tcp"]},
+  {"id":3,"name":"","state":"converged","default":false,"dedicated_ip":"10.77.0.13","last_heard_ms":7,
+   "in_service":true,"unhealthy":[]}],
+  "health":[
+  {"rule":"all:80 tcp","slot":0,"type":"http","target":"127.0.0.1:80","on_failure":"rule","all_down":"closed",
+   "state":"unhealthy","in_a_row":1,"needed":4,"flaps":1,"since_ms":2500,
+   "last":{"good":true,"detail":"status 200","took_ms":1,"age_ms":300}},
+  {"rule":"all:443 tcp","slot":1,"type":"exec","target":"/bin/check","on_failure":"host","all_down":"open",
+   "state":"waiting","in_a_row":0,"needed":1,"flaps":0,"since_ms":0,"last":null}]})");
+
+TEST(RenderQuery, ShowsHealthWhereThereAreChecks) {
+  EXPECT_EQ(render_query(kSick, kPlain),
+            "Cluster web\n"
+            "Host 1 converged as DEFAULT with the following host(s) as part of the cluster:\n"
+            "  ID  State                Name  Dedicated IP  Last heard  Health\n"
+            "  1   converged (default)        10.77.0.11    this host   out of all:80 tcp, all:443 tcp\n"
+            "  2   converged                  10.77.0.12    7 ms ago    out of service\n"
+            "  3   converged                  10.77.0.13    7 ms ago    well\n");
+  json others = kSick;
+  others["health"] = json::array();
+  EXPECT_EQ(render_query(others, kPlain), render_query(kSick, kPlain))
+      << "a host without checks sees them too";
+}
+
+TEST(RenderHealth, SaysWhatWasFoundAndWhatIsMissing) {
+  EXPECT_EQ(
+      render_health(kSick["health"], kPlain, ""),
+      "Rule                      Type  Target        State      For    Until change        Last result\n"
+      "all:80 tcp                http  127.0.0.1:80  unhealthy  2.5 s  1 of 4 good, flaps  status 200 "
+      "(300 ms ago)\n"
+      "all:443 tcp (whole host)  exec  /bin/check    waiting                               the VIP is "
+      "not on this host\n");
+}
+
 TEST(RenderHosts, ShowsQueryAsOneTable) {
   const json answers = {
       {"cluster", "web"},

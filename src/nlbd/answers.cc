@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "control/config_json.hh"
+#include "core/service.hh"
 #include "linux/group_membership.hh"
 #include "nlbd/administration.hh"
 #include "nlbd/answer.hh"
@@ -56,6 +57,10 @@ Json Daemon::members_json(const core::Host& host, Nanos now) const {
                        {"default", host.default_host() == id},
                        {"dedicated_ip", dedicated.is_unspecified() ? "" : dedicated.text()},
                        {"last_heard_ms", own ? 0 : (now - peer.heard_at) / kMillisecond}});
+    Json& member = members.back();
+    member["unhealthy"] = unhealthy_rules_json(own ? host.settings().offers : peer.heartbeat.offers);
+    const auto service = own ? host.settings().service : core::service_of(peer.heartbeat);
+    member["in_service"] = service == core::Service::in;
   }
   return members;
 }
@@ -80,6 +85,7 @@ Json Daemon::query() {
   });
   answer["convergence_count"] = history_.count();
   answer["known"] = administration_->known();
+  answer["health"] = health_json();
   return answer;
 }
 
@@ -134,7 +140,7 @@ Json Daemon::display() {
   answer["port_rules"] = Json::array();
   for (std::size_t slot = 0; slot < config_.rules.size(); ++slot) {
     Json rule = to_json(config_.rules[slot], slot);
-    rule["state"] = switch_name(slot);
+    rule["state"] = state_of_rule(slot);
     answer["port_rules"].push_back(rule);
   }
   answer["events"] = events_.since("", 0, false, 5)["events"];

@@ -32,6 +32,7 @@ constexpr std::array kProtocolName = {ProtocolName{"tcp", kTcp, true},
                                       ProtocolName{"sctp", NLB_PROTOCOL_SCTP, true}};
 
 const char* name_of_switch(uint8_t offer) {
+  if (wire::is_unhealthy_offer(offer)) return "unhealthy";
   return offer == wire::kOfferDrained ? "draining" : offer == wire::kOfferDisabled ? "disabled" : "enabled";
 }
 
@@ -121,7 +122,7 @@ Json Daemon::queryport(const Json& request) {
     for (std::size_t slot : *slots) {
       Json rule = to_json(config_.rules[slot], slot);
       rule["rule"] = rule_text(config_, slot);
-      rule["state"] = switch_name(slot);
+      rule["state"] = state_of_rule(slot);
       rule["share"] =
           static_cast<double>(host.ownership().owned()[slot].count()) / static_cast<double>(kBucketCount);
       rule["connections"] = scan.connections[slot];
@@ -129,12 +130,17 @@ Json Daemon::queryport(const Json& request) {
       for (const auto& member : members) {
         const auto& table = host.tables()[slot];
         const auto owned = std::count(table.begin(), table.end(), member.id);
-        const uint8_t offer = member.offers[slot];
+        const uint8_t offered = member.offers[slot];
+        const uint8_t offer =
+            wire::is_offer_as_last(offered) ? static_cast<uint8_t>(offered - wire::kOfferAsLast) : offered;
         Json entry = {{"id", member.id},
                       {"share", static_cast<double>(owned) / static_cast<double>(kBucketCount)},
-                      {"state", name_of_switch(offer)}};
-        if (config_.rules[slot].mode == FilteringMode::single)
+                      {"state", name_of_switch(offered)}};
+        const bool single = config_.rules[slot].mode == FilteringMode::single;
+        if (single && offer <= kMaxHosts)
           entry["priority"] = offer;
+        else if (single)
+          entry["priority"] = nullptr;  // drained, disabled or unhealthy: none is offered
         else if (offer == wire::kOfferEqual)
           entry["weight"] = "equal";
         else

@@ -60,8 +60,11 @@ Daemon::Daemon(DaemonPaths paths, Config config) : paths_(std::move(paths)), con
   generation_ = parse_number(read_state_file("generation"), UINT32_MAX).value_or(0);
   load_switches();
   administration_ = std::make_unique<Administration>(*this);
+  health_ = std::make_unique<HealthMonitor>([this] { on_health(); });
+  health_->configure(config_);
 }
 Daemon::~Daemon() {
+  health_->stop();
   administration_->stop();
 }
 
@@ -74,7 +77,9 @@ core::Settings Daemon::settings_of(const Config& config) const {
   settings.mode = config.mode;
   settings.digests = wire::digests_of(config, generation_);
   settings.rules = config.rules;
-  settings.offers = offers_now();
+  const auto offered = offers_now();
+  settings.offers = offered.offers;
+  settings.service = offered.service;
   settings.dedicated_ip = dedicated_ip_;
   settings.adapter_mac = replace_ ? masked_mac(config.vips.front().address, config.id) : own_mac_;
   settings.gateway = gateway_to_ask();
@@ -83,13 +88,13 @@ core::Settings Daemon::settings_of(const Config& config) const {
   return settings;
 }
 
-std::array<uint8_t, kMaxRules> Daemon::offers_now() const {
+core::HealthOffers Daemon::offers_now() const {
   auto offers = wire::offers_of(config_);
   for (std::size_t slot = 0; slot < config_.rules.size(); ++slot) {
     if (switches_[slot] == RuleSwitch::draining) offers[slot] = wire::kOfferDrained;
     if (switches_[slot] == RuleSwitch::disabled) offers[slot] = wire::kOfferDisabled;
   }
-  return offers;
+  return core::offers_with(health_->failed(), offers, config_.rules.size());
 }
 
 FilterConfig Daemon::filter_of(const Config& config) const {
@@ -188,6 +193,7 @@ Result<void> Daemon::start() {
   events_.add(EventId::started,
               "nlbd " NLB_VERSION " runs host " + std::to_string(config_.id) + " of cluster " + config_.name);
   find_translations();
+  health_->start();
   begin_bind();
   const InitialState initial = state_to_start_in();
   if (initial == InitialState::started) apply_command(core::HostEvent::start, 0);
@@ -282,8 +288,10 @@ void Daemon::apply_command(core::HostEvent event, Nanos drain_timeout) {
 }
 
 void Daemon::apply_rule_switches() {
-  const auto offers = offers_now();
-  protocol_->call([&](core::Host& host, Nanos now) { return host.on_offers(offers, now); });
+  const auto now_offered = offers_now();
+  protocol_->call([&](core::Host& host, Nanos now) {
+    return host.on_offers(now_offered.offers, now_offered.service, now);
+  });
   sync_filter();
 }
 
@@ -430,6 +438,7 @@ Result<void> Daemon::reload() {
   const bool same_cluster = wire::digests_of(before, 0) == wire::digests_of(config_, 0) &&
                             before.mac_strategy == config_.mac_strategy && before.vips == config_.vips;
   if (before.keys.keys != config_.keys.keys) use_new_keys();
+  health_->configure(config_);
   history_.add_cause("this host: reload", boottime_now(), unix_ms());
   if (same_cluster) {
     apply_rule_switches();
@@ -451,6 +460,7 @@ Result<void> Daemon::reload() {
   }
   if (bind_ == BindState::refused && !attempt_) begin_bind();
   events_.add(EventId::reloaded, paths_.config);
+  tell_health();
   return {};
 }
 
@@ -511,6 +521,7 @@ void Daemon::write_state_file(const std::string& name, const std::string& text) 
 }
 
 void Daemon::stop_for_restart() {
+  health_->stop();
   administration_->stop();
   const std::lock_guard lock(mutex_);
   save_state();

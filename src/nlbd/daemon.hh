@@ -26,6 +26,7 @@
 #include "nlbd/convergence_history.hh"
 #include "nlbd/event_descriptor.hh"
 #include "nlbd/event_log.hh"
+#include "nlbd/health_monitor.hh"
 #include "nlbd/protocol.hh"
 
 namespace nlb {
@@ -87,7 +88,7 @@ class Daemon {
   [[nodiscard]] FilterConfig filter_of(const Config& config) const;
   [[nodiscard]] BindPlan bind_plan_of(const Config& config) const;
   [[nodiscard]] GuardPlan guard_plan_of(const Config& config) const;
-  [[nodiscard]] std::array<uint8_t, kMaxRules> offers_now() const;
+  [[nodiscard]] core::HealthOffers offers_now() const;
   void on_notice(const core::Notice& notice);
   void record_convergence(const core::Notice& notice, const std::string& peer);
   void tell_membership(const core::Notice& notice);
@@ -140,12 +141,21 @@ class Daemon {
   void find_translations();
   void follow_translations();
 
+  // daemon_health.cc
+  void on_health();  // on the monitor's thread
+  void tell_health();
+
   // daemon_switch.cc
   using Json = nlohmann::json;
   void follow_switch();
   [[nodiscard]] BindOutcome with_switch_words(const BindOutcome& found) const;
   [[nodiscard]] std::string with_switch_remedy(BindReason reason, const std::string& of_platform) const;
   [[nodiscard]] Json switch_json() const;
+
+  // answers_health.cc
+  [[nodiscard]] Json health_json() const;
+  [[nodiscard]] Json unhealthy_rules_json(const std::array<uint8_t, kMaxRules>& offers) const;
+  [[nodiscard]] const char* state_of_rule(std::size_t slot) const;
 
   // answers.cc, answers_rules.cc
   [[nodiscard]] Json common() const;
@@ -194,6 +204,8 @@ class Daemon {
   bool carrier_ = true, filter_open_ = false;
   bool interface_gone_ = false, needs_restart_ = false;
   std::array<RuleSwitch, kMaxRules> switches_{};
+  std::unique_ptr<HealthMonitor> health_;
+  std::set<std::string> health_out_;  // rules that were told to be out for their health; "" = the host
   std::unique_ptr<Datapath> datapath_;
   std::unique_ptr<LinkMonitor> monitor_;
   std::unique_ptr<FrameSocket> claims_;

@@ -47,6 +47,14 @@ EventId event_of(Kind kind) {
       return EventId::gateway_silent;
     case Kind::nobody_owns:
       return EventId::nobody_owns;
+    case Kind::rule_unserved:
+      return EventId::rule_unserved;
+    case Kind::rule_served_as_last:
+      return EventId::rule_served_as_last;
+    case Kind::rule_served:
+      return EventId::rule_served;
+    case Kind::duplicate_priority:
+      return EventId::duplicate_priority;
     case Kind::drained:
       break;
   }
@@ -97,7 +105,11 @@ void Daemon::on_notice(const core::Notice& notice) {
   std::map<std::string, std::string> fields;
   if (notice.peer != 0) fields["peer"] = std::to_string(notice.peer);
   const EventId id = notice.as_default ? EventId::converged_as_default : event_of(notice.kind);
-  events_.add(id, peer + notice.text, fields);
+  const bool of_rule = notice.kind == Kind::rule_unserved || notice.kind == Kind::rule_served_as_last ||
+                       notice.kind == Kind::rule_served || notice.kind == Kind::duplicate_priority;
+  const std::string rule = of_rule ? health_->rule_name(notice.slot) : "";
+  if (of_rule) fields["rule"] = rule;
+  events_.add(id, peer + (of_rule ? rule + ": " : "") + notice.text, fields);
   tell_membership(notice);
 }
 

@@ -16,6 +16,11 @@ namespace nlb {
   X(duplicate_host_id, 17, error,                                                                           \
     "Another host of the cluster uses the host id (host priority) of this one.",                            \
     "give each host an id of its own ([host] id) and run `nlb reload` or restart")                          \
+  X(duplicate_priority, 20, error,                                                                          \
+    "Two hosts have the same handling priority for a port rule of mode single. The one with the lower "     \
+    "host id goes before the other; Windows NLB would not converge.",                                       \
+    "give each host a handling priority of its own for this rule (`priority` in its [[port_rule]]) and "    \
+    "run `nlb reload`")                                                                                     \
   X(rule_enabled, 23, info, "This host takes new traffic for the port rule.", "")                           \
   X(rule_disabled, 24, info, "This host takes no traffic for the port rule any more.", "")                  \
   X(converged, 28, info, "The members agree on who they are and which of them serves what.", "")            \
@@ -106,6 +111,29 @@ namespace nlb {
     "do what the text says of each host, and repeat the command")                                           \
   X(change_failed, 1043, error, "A change that all members have agreed on could not be put in force here.", \
     "mend what the text says; it is tried again until then")                                                \
+  X(health_rule_out, 1050, warning,                                                                         \
+    "A health check of a port rule fails: this host takes no new connections for the rule; those that it "  \
+    "has go on.",                                                                                           \
+    "look at the service on this host: the text says what was asked and what came of it; the rule comes "   \
+    "back by itself when the check holds again")                                                            \
+  X(health_rule_back, 1051, info, "The health checks of a port rule hold again: this host serves it.", "")  \
+  X(health_host_out, 1052, warning,                                                                         \
+    "A health check with on_failure = \"host\" fails: this host takes no new connections at all; those "    \
+    "that it has go on.",                                                                                   \
+    "look at the service on this host: the text says what was asked and what came of it; the host comes "   \
+    "back by itself when the check holds again")                                                            \
+  X(health_host_back, 1053, info, "The health checks of the whole host hold again: it serves.", "")         \
+  X(rule_unserved, 1054, error,                                                                             \
+    "Every host fails a health check of a port rule: nobody takes its traffic, as all_down is \"closed\" "  \
+    "there.",                                                                                               \
+    "mend the service, on one host at least; where all fail at once, suspect what they share, or the "      \
+    "check itself")                                                                                         \
+  X(rule_served_as_last, 1055, error,                                                                       \
+    "Every host fails a health check of a port rule: its traffic is spread as if all were well, as "        \
+    "all_down is \"open\" there.",                                                                          \
+    "mend the service, on one host at least; where all fail at once, suspect what they share, or the "      \
+    "check itself")                                                                                         \
+  X(rule_served, 1056, info, "A host has a port rule's service again, after all had failed its check.", "") \
   /* nlb-vmswitch */                                                                                        \
   X(switch_started, 1100, info, "nlb-vmswitch runs.", "")                                                   \
   X(switch_stopped, 1101, info, "nlb-vmswitch ends.", "the policy stays in force")                          \

@@ -57,11 +57,13 @@ enum HeartbeatFlag : uint16_t {
   kToClusterMac = 1 << 3,  // this copy was sent to the cluster MAC (proves the receiver's data path)
   kAsk = 1 << 4,           // asked by unicast before an eviction: answer at once
   kUnhealthy = 1 << 5,
-  kAlone = 1 << 6,        // mutually hears nobody
-  kKeeps = 1 << 7,        // understands kept lists; a view with a member that does not keeps nothing
-  kOwnsNothing = 1 << 8,  // said where a rule has extended affinity: no bucket is this host's at the moment
+  kAlone = 1 << 6,          // mutually hears nobody
+  kKeeps = 1 << 7,          // understands kept lists; a view with a member that does not keeps nothing
+  kOwnsNothing = 1 << 8,    // said where a rule has extended affinity: no bucket is this host's at the moment
+  kOutOfService = 1 << 9,   // a health check fails that takes the whole host out
+  kServesAsLast = 1 << 10,  // with kOutOfService: serves all the same when every member is out
 };
-inline constexpr uint16_t kKnownFlags = 0x1ff;  // others are sent as 0 and ignored when received
+inline constexpr uint16_t kKnownFlags = 0x7ff;  // others are sent as 0 and ignored when received
 
 // Digests of what hosts of one view must share, apart, so that the differing item can be named.
 struct ConfigDigests {
@@ -74,10 +76,24 @@ struct ConfigDigests {
 };
 
 // One byte a rule: what this host offers for it.
-inline constexpr uint8_t kOfferEqual = 101;     // weight "equal"
-inline constexpr uint8_t kOfferDrained = 254;   // no new flows here
-inline constexpr uint8_t kOfferDisabled = 255;  // rule disabled by command
+inline constexpr uint8_t kOfferEqual = 101;      // weight "equal"
+inline constexpr uint8_t kOfferAsLast = 102;     // + 0..101: unhealthy; offers that much when nobody is well
+inline constexpr uint8_t kOfferUnhealthy = 253;  // unhealthy: no new flows here, whatever the others are
+inline constexpr uint8_t kOfferDrained = 254;    // no new flows here
+inline constexpr uint8_t kOfferDisabled = 255;   // rule disabled by command
 // else: mode multiple: load weight 0..100; mode single: handling priority 1..64
+
+// What a host offers that has failed a health check: less than `offer` says, and what it says if everybody
+// has failed.
+[[nodiscard]] constexpr uint8_t offer_as_last(uint8_t offer) {
+  return offer <= kOfferEqual ? static_cast<uint8_t>(kOfferAsLast + offer) : offer;
+}
+[[nodiscard]] constexpr bool is_offer_as_last(uint8_t offer) {
+  return offer >= kOfferAsLast && offer <= kOfferAsLast + kOfferEqual;
+}
+[[nodiscard]] constexpr bool is_unhealthy_offer(uint8_t offer) {
+  return is_offer_as_last(offer) || offer == kOfferUnhealthy;
+}
 
 struct Header {  // first bytes of every frame
   HostId sender = 0;

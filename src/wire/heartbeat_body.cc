@@ -17,7 +17,8 @@ constexpr unsigned kKeptShift = 3;  // five bits
 constexpr uint8_t kMaxPhase = 3;
 
 bool is_offer(uint8_t offer) {
-  return offer <= kOfferEqual || offer == kOfferDrained || offer == kOfferDisabled;
+  return offer <= kOfferEqual || is_unhealthy_offer(offer) || offer == kOfferDrained ||
+         offer == kOfferDisabled;
 }
 
 bool is_host(HostId id) {

@@ -119,10 +119,11 @@ TEST(ConfigEdit, WritesTheDefaultRuleDownBeforeItChangesIt) {
             std::string::npos);
 }
 
+bool has(const std::string& text, const char* part) {
+  return text.find(part) != std::string::npos;
+}
+
 TEST(ConfigEdit, RefusesWhatIsNoConfigurationAndNamesIt) {
-  const auto has = [](const std::string& text, const char* part) {
-    return text.find(part) != std::string::npos;
-  };
   EXPECT_TRUE(
       has(refusal({{"op", "rule-add"}, {"rule", {{"ports", "100-200"}, {"protocol", "tcp"}}}}), "overlaps"));
   EXPECT_TRUE(has(refusal({{"op", "rule-add"}, {"rule", {{"colour", "red"}}}}), "has no \"colour\""));
@@ -134,6 +135,17 @@ TEST(ConfigEdit, RefusesWhatIsNoConfigurationAndNamesIt) {
   EXPECT_TRUE(has(refusal({{"op", "dance"}}), "unknown change"));
   EXPECT_TRUE(has(refusal({{"op", "rule-set"}, {"select", {{"ports", "80"}}}, {"set", {{"vip", "\n[x]"}}}}),
                   "characters"));
+}
+
+// Members of the cluster may ask for these changes: none of them may name a program.
+TEST(ConfigEdit, WritesNoHealthCheck) {
+  const json check = {{"type", "exec"}, {"target", "/bin/true"}};
+  for (const json& health : {check, json::array({check}), json("[[port_rule.health]]")}) {
+    EXPECT_TRUE(has(refusal({{"op", "rule-add"}, {"rule", {{"ports", "9"}, {"health", health}}}}),
+                    "has no \"health\""));
+    const json set = {{"op", "rule-set"}, {"select", {{"ports", "80"}}}, {"set", {{"health", health}}}};
+    EXPECT_TRUE(has(refusal(set), "has no \"health\""));
+  }
 }
 
 TEST(ConfigEdit, LeavesAloneWhatItDoesNotUnderstand) {

@@ -56,6 +56,8 @@ fall = 1
 rise = 1
 on_failure = "host"
 all_down = "open"
+host = "shop.example"
+flap_window_s = 0
 [[port_rule]]
 ports = "80"
 mode = "single"
@@ -114,10 +116,28 @@ TEST(ConfigFile, ReadsEveryKey) {
   EXPECT_EQ(config.rules[0], first);
   EXPECT_EQ(config.rules[1].handling_priority, 64);
   EXPECT_EQ(config.rules[2].mode, FilteringMode::disabled);
-  ASSERT_EQ(parsed->health_checks.size(), 1u);
-  const HealthCheck check{0, HealthType::https,     "[::1]:443",  "/ready", 200, 204, "ok", 500, 500, 1,
-                          1, OnHealthFailure::host, AllDown::open};
-  EXPECT_EQ(parsed->health_checks[0], check);
+  ASSERT_EQ(parsed->config.health_checks.size(), 1u);
+  const HealthCheck check{
+      0, HealthType::https,     "[::1]:443",   "/ready",       200, 204, "ok", 500, 500, 1,
+      1, OnHealthFailure::host, AllDown::open, "shop.example", 0};
+  EXPECT_EQ(parsed->config.health_checks[0], check);
+}
+
+// Slots are numbered by the common order, and a check goes with its rule.
+TEST(ConfigFile, AHealthCheckGoesWithItsRuleIntoTheCommonOrder) {
+  const auto check = [](const char* port) {
+    return std::string("[[port_rule.health]]\ntype = \"tcp\"\ntarget = \"127.0.0.1:") + port + "\"\n";
+  };
+  const std::string text = std::string(kSmall) + "[[port_rule]]\nports = \"443\"\n" + check("443") +
+                           "[[port_rule]]\nports = \"80\"\n" + check("80") + check("81");
+  const auto parsed = parse_config(text, "f");
+  ASSERT_TRUE(parsed.has_value()) << text_of(parsed.error());
+  const Config config = in_common_order(parsed->config);
+  ASSERT_EQ(config.health_checks.size(), 3u);
+  for (const HealthCheck& one : config.health_checks) {
+    const auto port = config.rules[one.rule_index].first_port;
+    EXPECT_EQ(port, one.target == "127.0.0.1:443" ? 443 : 80) << one.target;
+  }
 }
 
 TEST(ConfigFile, LetsARuleForOneVipStandBesideARuleForAll) {
@@ -144,7 +164,10 @@ TEST(ConfigJson, HasTheKeysOfTheFileThatApply) {
   EXPECT_EQ(json["cluster"]["vips"], (nlohmann::json{"10.77.0.100/24", "10.77.0.101"}));
   EXPECT_EQ(json["port_rules"][0],
             nlohmann::json::parse(R"({"slot":0,"vip":"10.77.0.101","ports":"80-443","protocol":"tcp",
-      "mode":"multiple","affinity":"network","weight":0,"timeout_s":14400})"));
+      "mode":"multiple","affinity":"network","weight":0,"timeout_s":14400,"health":[{"type":"https",
+      "target":"[::1]:443","path":"/ready","expect_status":"200-204","expect_body":"ok","host":"shop.example",
+      "interval_ms":500,"timeout_ms":500,"fall":1,"rise":1,"flap_window_s":0,"on_failure":"host",
+      "all_down":"open"}]})"));
   EXPECT_EQ(json["port_rules"][1],
             nlohmann::json::parse(
                 R"({"slot":1,"vip":"all","ports":"80","protocol":"both","mode":"single","priority":64})"));

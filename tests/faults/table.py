@@ -73,7 +73,7 @@ ABSENT = [
     ("47", "one host is overloaded", "no admission by load"),
     ("50", "started without capabilities", "not scripted"),
     ("52", "counters near their end", "not scripted"),
-    ("53", "a service dies while its host lives", "health checks are not there yet"),
+    ("53", "a service dies while its host lives", "live_health plays it"),
 ]
 
 

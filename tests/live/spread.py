@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Who gets what: shares, affinity, weights, modes; every connection answered by exactly one host."""
 import json
+import re
+from pathlib import Path
 
 from capture import Capture, need_one_answer_each
 from live import HTTP, UDP, VIP, main, need, need_no_failure, need_shares, shares
@@ -91,6 +93,46 @@ def weights(run):
         need(shares(figures) == {2: 100.0}, figures)
 
 
+def set_priorities(lab, priorities):
+    """Rule 80 in mode single, with these handling priorities."""
+    for host, priority in priorities.items():
+        path = Path(f"{lab.root}/host{host}/web.toml")
+        rule = f'mode = "single"\npriority = {priority}\n\n[[port_rule]]'
+        first = re.compile(r'mode = "(multiple|single)".*?\[\[port_rule\]\]', re.DOTALL)
+        path.write_text(first.sub(rule, path.read_text(), count=1))
+        lab.host(host, "reload")
+
+
+def mode_single(run):
+    lab = run.lab
+    lab.up()
+    with run.case("mode single: the lowest handling priority has all, and the next when it is cut off"):
+        set_priorities(lab, {1: 30, 2: 10, 3: 20})
+        lab.wait_members([1, 2, 3])
+        need(shares(lab.load(200)) == {2: 100.0}, "not host 2 alone")
+        lab.lab("fault", "cut", "host2")
+        lab.wait_members([1, 3])
+        need(shares(lab.load(200)) == {3: 100.0}, "not host 3 alone")
+        lab.lab("fault", "heal", "host2")
+        lab.wait_members([1, 2, 3])
+        need(shares(lab.load(200)) == {2: 100.0}, "not host 2 again")
+    with run.case("a rule that is drained on a host goes to the next, and its other rule stays"):
+        streams = lab.start_streams(20, 2)
+        lab.host(2, "drain", 80)
+        lab.wait_members([1, 2, 3])
+        need(shares(lab.load(200)) == {3: 100.0}, "not host 3 alone")
+        need(2 in shares(lab.load(300, "--udp", to=UDP)), "host 2 has lost its other rule")
+        need(lab.finish(streams)["failed"] == 0, "a connection of the drained rule was broken")
+        lab.host(2, "enable", 80)
+        lab.wait_members([1, 2, 3])
+    with run.case("one handling priority twice: event 20 names both, and the lower id serves"):
+        set_priorities(lab, {1: 10})
+        lab.wait_members([1, 2, 3])
+        need(shares(lab.load(200)) == {1: 100.0}, "not host 1 alone")
+        told = lab.host(3, "events", "--limit", 50).stdout
+        need(" 20 duplicate_priority: all:80 tcp: hosts 1 and 2 have the handling priority 10" in told, told)
+
+
 def modes(run):
     chosen = [("multicast", None), ("unicast", "replace")]
     if run.full:
@@ -108,7 +150,7 @@ def modes(run):
 
 
 def scenario(run):
-    for part in (affinity_none, affinity_single, affinity_network, weights, modes):
+    for part in (affinity_none, affinity_single, affinity_network, weights, mode_single, modes):
         with run.case(f"part {part.__name__} runs to its end"):
             part(run)
 

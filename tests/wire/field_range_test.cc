@@ -71,9 +71,9 @@ TEST(FieldRange, OfTheHeartbeat) {
   EXPECT_EQ(after(frame, {{kKeptGeneration, 31}, {kKeptParts, 34}}), Refusal::bad_field);
   EXPECT_EQ(after(frame, {{kKeptGeneration, 32}}), Refusal::bad_field);
   EXPECT_EQ(after(frame, {{kMac, 0x53}}), Refusal::bad_field) << "an adapter's MAC is no group address";
-  for (const int offer : {0, 101, 254, 255})
+  for (const int offer : {0, 101, 102, 203, 253, 254, 255})
     EXPECT_EQ(after(frame, {{kOffers + 63, uint8_t(offer)}}), std::nullopt);
-  for (const int offer : {102, 253}) EXPECT_EQ(after(frame, {{kOffers, uint8_t(offer)}}), Refusal::bad_field);
+  for (const int offer : {204, 252}) EXPECT_EQ(after(frame, {{kOffers, uint8_t(offer)}}), Refusal::bad_field);
 }
 
 TEST(FieldRange, OfThePeerList) {

@@ -140,7 +140,7 @@ def decode_heartbeat(body, minor, frame):
     require(count <= HOSTS, "bad_field")
     end = FIXED.size + count * PEER.size
     require(len(body) == end or (minor > 0 and len(body) > end), "bad_length")
-    frame["flags"] &= 0x1ff
+    frame["flags"] &= 0x7ff
     frame["peers"] = []
     for i in range(count):
         ident, bits, held, incarnation, sequence, view = PEER.unpack_from(body, FIXED.size + i * PEER.size)
@@ -154,7 +154,7 @@ def decode_heartbeat(body, minor, frame):
             and frame["held_parts"] <= 33 and (frame["held_generation"] > 0 or frame["held_parts"] == 0)
             and frame["kept_generation"] <= LAST_KEPT_GENERATION and frame["kept_parts"] <= 33
             and (frame["kept_generation"] > 0 or frame["kept_parts"] == 0)
-            and not frame["adapter_mac"][0] & 1 and all(o <= 101 or o >= 254 for o in frame["offers"])
+            and not frame["adapter_mac"][0] & 1 and all(o <= 203 or o >= 253 for o in frame["offers"])
             and len(set(ids)) == len(ids) and all(1 <= ident <= HOSTS for ident in ids))
     require(good, "bad_field")
 
@@ -287,7 +287,9 @@ def vector_frames():
                                              peers=[peer(2), peer(3, accused=1, phase=0, view=0)])),
         ("planned restart, drained and disabled rules",
          heartbeat(flags=0x04, hold_s=10, offers=bytes([254, 255, 0, 100, 64]) + bytes(59))),
-        ("the largest", heartbeat(sender=64, incarnation=2**64 - 1, sequence=2**64 - 1, flags=0x1ff,
+        ("unhealthy rules: weight 30 and equal if all are, none in any case; the host is out",
+         heartbeat(flags=0x600, offers=bytes([102 + 30, 102 + 101, 253, 101]) + bytes(60), peers=[peer(2)])),
+        ("the largest", heartbeat(sender=64, incarnation=2**64 - 1, sequence=2**64 - 1, flags=0x7ff,
                                   view_members=2**64 - 1, mode=3, period_ms=10000, tolerance=100,
                                   hold_s=65535, held_generation=65535, held_parts=33,
                                   kept_generation=31, kept_parts=33,

@@ -42,7 +42,8 @@ PeerReport any_peer(HostId id) {
 }
 
 uint8_t any_offer() {
-  return *rc::gen::oneOf(rc::gen::inRange<uint8_t>(0, kOfferEqual + 1), rc::gen::just(kOfferDrained),
+  return *rc::gen::oneOf(rc::gen::inRange<uint8_t>(0, kOfferAsLast + kOfferEqual + 1),
+                         rc::gen::inRange<uint8_t>(kOfferUnhealthy, kOfferDisabled),
                          rc::gen::just(kOfferDisabled));
 }
 

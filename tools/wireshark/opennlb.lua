@@ -16,7 +16,8 @@ local states = {[0] = "stopped", "suspended", "converging", "converged", "draini
 local kinds = {"request", "answer", "receipt"}
 local phases = {[0] = "none", "seen", "released", "acquired"}
 local modes = {"unicast", "multicast", "igmp"}
-local offers = {[101] = "equal", [254] = "drained", [255] = "disabled"}
+local offers = {[101] = "equal", [253] = "unhealthy", [254] = "drained", [255] = "disabled"}
+for weight = 0, 101 do offers[102 + weight] = "unhealthy; if all are, " .. (offers[weight] or weight) end
 
 local f = {
   magic = ProtoField.string("opennlb.magic", "Magic"),
@@ -43,6 +44,8 @@ local f = {
   alone = ProtoField.bool("opennlb.flags.alone", "Alone", 16, nil, 0x40),
   keeps = ProtoField.bool("opennlb.flags.keeps", "Understands kept lists", 16, nil, 0x80),
   owns_nothing = ProtoField.bool("opennlb.flags.owns_nothing", "Owns nothing", 16, nil, 0x100),
+  out_of_service = ProtoField.bool("opennlb.flags.out_of_service", "Out of service", 16, nil, 0x200),
+  serves_as_last = ProtoField.bool("opennlb.flags.serves_as_last", "Serves when all are out", 16, nil, 0x400),
   state = ProtoField.uint8("opennlb.state", "Host state", base.DEC, states),
   phase = ProtoField.uint8("opennlb.phase", "Phase", base.DEC, phases),
   view = ProtoField.uint32("opennlb.view", "View"),
@@ -116,7 +119,7 @@ end
 local function add_flags(tree, tvb)
   local flags = tree:add(f.flags, tvb)
   for _, bit in ipairs({f.fresh, f.leaving, f.restarting, f.to_cluster_mac, f.ask, f.unhealthy, f.alone,
-                         f.keeps, f.owns_nothing}) do
+                         f.keeps, f.owns_nothing, f.out_of_service, f.serves_as_last}) do
     flags:add(bit, tvb)
   end
 end

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// [[port_rule.health]] as configured, checked and complete. nlbd of this version does not run the checks yet;
-// the tables are read and judged already, so that a file written today stays valid.
+// [[port_rule.health]] as configured, checked and complete. Who runs it: src/health; what its results mean:
+// health_record.hh.
 #pragma once
 
 #include <cstddef>
@@ -25,6 +25,8 @@ struct HealthCheck {
   uint32_t fall = 3, rise = 2;
   OnHealthFailure on_failure = OnHealthFailure::rule;
   AllDown all_down = AllDown::closed;
+  std::string host;             // http, https: Host header and TLS server name; "" = the target
+  uint32_t flap_window_s = 60;  // failing again so soon after it rose, it must prove itself longer; 0 = never
 
   bool operator==(const HealthCheck&) const = default;
 };
