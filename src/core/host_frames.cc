@@ -92,6 +92,8 @@ void Host::hear(const wire::Heartbeat& heartbeat, Nanos now) {
   const bool changed = peer.heartbeat.view != heartbeat.view || peer.heartbeat.phase != heartbeat.phase ||
                        peer.heartbeat.held_generation != heartbeat.held_generation ||
                        peer.heartbeat.held_parts != heartbeat.held_parts;
+  const bool is_new = !known || now - peer.heard_at >= silence_limit();
+  if (is_new && in_a_view(heartbeat)) left_behind_until_[sender] = now + silence_limit();
   peer.sequence = heartbeat.header.sequence;
   peer.heard_at = now;
   peer.asked = false;
