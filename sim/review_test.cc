@@ -7,6 +7,52 @@
 namespace nlb::sim {
 namespace {
 
+struct Serving : Scenario {
+  // Of all buckets, looked at each 50 ms for so long: how many were served?
+  [[nodiscard]] double share_served(Nanos time) {
+    int looks = 0, served = 0;
+    for (const Nanos end = world.now() + time; world.now() < end;) {
+      world.run_for(50 * kMillisecond);
+      for (uint32_t bucket = 0; bucket < kBucketCount; bucket += 61, ++looks)
+        served += world.acceptors(0, bucket).empty() ? 0 : 1;
+    }
+    return static_cast<double>(served) / looks;
+  }
+};
+
+// They boot, and have heard one frame of each other when the path breaks.
+struct BadFromTheStart : Serving, testing::WithParamInterface<const char*> {};
+
+TEST_P(BadFromTheStart, TwoOfThreeServe) {
+  plan(GetParam());
+  world.run_for(2 * kMillisecond);
+  for (HostId id = 1; id <= 3; ++id) world.add(id);
+  world.run_for(2 * kSecond);
+  EXPECT_EQ(share_served(5 * kSecond), 1);
+}
+
+INSTANTIATE_TEST_SUITE_P(Faults, BadFromTheStart,
+                         testing::Values("one-way@20+60000:1:2", "one-way@20+60000:2:1",
+                                         "one-way@20+60000:3:1", "one-way@20+60000:2:3",
+                                         "bad-pair@20+60000:1:2", "late@0+60000:1.2:1.2:400000",
+                                         "late@0+60000:2.3:2.3:400000"));
+
+// A pair that does not hear each other stays in the view by the third one's word, which does not tell what a
+// host offers, nor that it has left.
+struct BadPair : Serving, testing::WithParamInterface<const char*> {};
+
+TEST_P(BadPair, AChangeOfOneOfThemDoesNotStopTheView) {
+  hosts(3);
+  plan(std::string("bad-pair@0+60000:1:2,") + GetParam());
+  world.run_for(6 * kSecond);
+  EXPECT_EQ(share_served(5 * kSecond), 1);
+}
+
+INSTANTIATE_TEST_SUITE_P(Changes, BadPair,
+                         testing::Values("weight@2000+60000:1:-:50", "weight@2000+60000:2:-:50",
+                                         "drain@2000+60000:1", "drain@2000+60000:2", "deaf@1000+60000:2",
+                                         "stop@2000+60000:1", "stop@2000+60000:2"));
+
 // Two boot and form a view before they believe a third, which serves and hears of them as late.
 TEST(LateAcquaintance, WhoIsHeardOnlyAfterTheViewBeganHasADelayToGiveWay) {
   RunOptions options;

@@ -207,6 +207,7 @@ class Host {
   [[nodiscard]] bool all_members_at(Phase phase, const Circle& circle) const;
   [[nodiscard]] uint64_t content_digest(HostSet members) const;
   [[nodiscard]] uint32_t highest_number_seen() const;
+  [[nodiscard]] bool view_is_stuck(Nanos now, const Circle& circle) const;
   [[nodiscard]] bool shut_out_by_a_peer(const Circle& circle) const;
   [[nodiscard]] bool is_better_than_ours(HostSet members) const;
   [[nodiscard]] bool waits_for_a_late_view(const Circle& circle) const;

@@ -96,6 +96,12 @@ uint32_t Host::highest_number_seen() const {
   return highest;
 }
 
+// Members that were silent since it began would have been evicted by now.
+bool Host::view_is_stuck(Nanos now, const Circle& circle) const {
+  const bool forming = phase_ == Phase::seen || phase_ == Phase::released;
+  return forming && now - view_started_at_ >= 2 * silence_limit() && !all_members_at(Phase::seen, circle);
+}
+
 // A member of our view has moved on to a view without us.
 bool Host::shut_out_by_a_peer(const Circle& circle) const {
   if (std::popcount(view_.members) < 2) return false;
@@ -199,7 +205,9 @@ void Host::settle_view(Nanos now, const Circle& circle) {
     ownership_.clear();
     out_.states_changed = true;
   }
-  const HostSet wanted = wanted_members(self(), peers_, circle, now, period());
+  Self me = self();
+  me.view_is_stuck = view_is_stuck(now, circle);
+  const HostSet wanted = wanted_members(me, peers_, circle, now, period());
   if (!(wanted & bit_of(settings_.id)))
     return fall_out("the others do not hear this host, or not all of them do", now);
   if (phase_ == Phase::none && now < stays_out_until_) return;
