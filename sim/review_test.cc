@@ -53,6 +53,21 @@ INSTANTIATE_TEST_SUITE_P(Changes, BadPair,
                                          "drain@2000+60000:1", "drain@2000+60000:2", "deaf@1000+60000:2",
                                          "stop@2000+60000:1", "stop@2000+60000:2"));
 
+// The others take it up no more at once: so it must not begin a view with them, to which they would yield.
+struct Flapping : Serving, testing::WithParamInterface<const char*> {};
+
+TEST_P(Flapping, DoesNotStopTheOthers) {
+  hosts(5);
+  std::string flaps;
+  for (int begin = 0; begin < 16000; begin += 2000)
+    flaps += (begin == 0 ? "" : ",") + ("one-way@" + std::to_string(begin)) + "+1000:" + GetParam();
+  plan(flaps);
+  world.run_for(4 * kSecond);
+  EXPECT_GE(share_served(12 * kSecond), 0.9);
+}
+
+INSTANTIATE_TEST_SUITE_P(Paths, Flapping, testing::Values("1:2.3.4.5", "1:2.3", "1.2:3.4"));
+
 // Two boot and form a view before they believe a third, which serves and hears of them as late.
 TEST(LateAcquaintance, WhoIsHeardOnlyAfterTheViewBeganHasADelayToGiveWay) {
   RunOptions options;

@@ -250,10 +250,10 @@ wire::Header Host::next_header(Nanos now) {
 }
 
 // To others. Outside our view it is accused for as long as it could not be in: still silent or deaf since it
-// was accused, or so late that no echo of it comes while a lease lasts.
+// was accused, or so late that no echo of it comes while a lease lasts, or held down.
 bool Host::accuses(const Peer& peer, Nanos now) const {
   if (view_.members & bit_of(peer.heartbeat.header.sender)) return peer.accused;
-  if (hear_each_other_now(self(), peer, now, silence_limit())) return false;
+  if (hear_each_other_now(self(), peer, now, silence_limit())) return is_held_down(peer, now);
   const bool heard = peer.believed && now - peer.heard_at < silence_limit();
   return peer.accused || (heard && report_of_hearing(peer.heartbeat, settings_.id) != nullptr);
 }

@@ -70,6 +70,12 @@ bool evicted(HostId suspect, HostSet base, const Self& self, const PeerTable& pe
          (suspect != self.id);  // our own eviction is told to us by a view, not concluded from one voice
 }
 
+bool accuses_us(const wire::Heartbeat& heartbeat, const Self& self) {
+  const auto* report = report_of(heartbeat, self.id);
+  return report != nullptr && report->accused &&
+         report->incarnation == static_cast<uint32_t>(self.incarnation);
+}
+
 // Whether who reports this could be in a view with the peer: it does not accuse it, and its frames come soon
 // enough to be believed. Of a mere candidate no view is reported.
 bool believes(const wire::PeerReport* report, const Peer& peer) {
@@ -79,12 +85,14 @@ bool believes(const wire::PeerReport* report, const Peer& peer) {
 }
 
 // Of pairs with this host, only what has lasted for `join_delay` counts: several that come at once join at
-// once.
+// once. Whoever accuses this host does not take it up yet: a view with it would come to nothing, and
+// everybody would yield to it.
 bool hear_each_other(HostId a, HostId b, const Self& self, const PeerTable& peers, const Circle& circle,
                      Nanos joined_before) {
   if (a == self.id) std::swap(a, b);
   if (b == self.id)
-    return (circle.mutual & bit_of(a)) != 0 && peers[a].mutual_since + hold_down(peers[a]) <= joined_before;
+    return (circle.mutual & bit_of(a)) != 0 && !accuses_us(peers[a].heartbeat, self) &&
+           peers[a].mutual_since + hold_down(peers[a]) <= joined_before;
   if (!(circle.heard & bit_of(a)) || !(circle.heard & bit_of(b))) return false;
   const auto* a_of_b = report_of_hearing(peers[a].heartbeat, b);
   const auto* b_of_a = report_of_hearing(peers[b].heartbeat, a);
@@ -130,8 +138,7 @@ HostSet without_bad_pairs(HostSet members, const Self& self, const PeerTable& pe
 // it would keep all from settling.
 bool waits(const Peer& peer, Nanos now, Nanos join_delay) {
   if (peer.removed_at == 0) return false;
-  const bool steady = peer.mutual_since != 0 && now - peer.mutual_since >= hold_down(peer);
-  return now - peer.removed_at < join_delay || (hold_down(peer) != 0 && !steady);
+  return now - peer.removed_at < join_delay || is_held_down(peer, now);
 }
 
 }  // namespace
