@@ -68,6 +68,15 @@ TEST_P(Flapping, DoesNotStopTheOthers) {
 
 INSTANTIATE_TEST_SUITE_P(Paths, Flapping, testing::Values("1:2.3.4.5", "1:2.3", "1.2:3.4"));
 
+// Each hears one that does not hear it.
+TEST_F(Serving, ARingOfOneWayPathsIsNotWaitedOut) {
+  hosts(3);
+  plan("one-way@0+60000:1:2,one-way@0+60000:2:3,one-way@0+60000:3:1");
+  world.run_for(3 * kSecond);
+  for (uint32_t bucket = 0; bucket < kBucketCount; bucket += 61)
+    EXPECT_FALSE(world.acceptors(0, bucket).empty()) << bucket;
+}
+
 // Two boot and form a view before they believe a third, which serves and hears of them as late.
 TEST(LateAcquaintance, WhoIsHeardOnlyAfterTheViewBeganHasADelayToGiveWay) {
   RunOptions options;

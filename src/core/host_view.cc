@@ -176,9 +176,14 @@ bool Host::gateway_answers(Nanos now) const {
 
 bool Host::may_serve_alone(Nanos now, const Circle& circle) const {
   if (!carrier_ || !bound_ || now - listening_since_ < silence_limit() || !gateway_answers(now)) return false;
-  bool company = false;  // somebody who is in a view is heard: first form a common one
-  for_each_host(circle.heard & circle.compatible,
-                [&](HostId id) { company = company || peers_[id].heartbeat.phase != 0; });
+  // Somebody who is in a view is heard: first form a common one. With whom this host does not reach there
+  // will be none: the better one serves, else several that hear each other in a ring would wait for ever.
+  bool company = false;
+  for_each_host(circle.heard & circle.compatible, [&](HostId id) {
+    const auto& heartbeat = peers_[id].heartbeat;
+    const bool reached = report_of_hearing(heartbeat, settings_.id) != nullptr;
+    company = company || (heartbeat.phase != 0 && (reached || is_better_than_ours(heartbeat.view_members)));
+  });
   return !company;
 }
 
