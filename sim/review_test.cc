@@ -77,6 +77,18 @@ TEST_F(Serving, ARingOfOneWayPathsIsNotWaitedOut) {
     EXPECT_FALSE(world.acceptors(0, bucket).empty()) << bucket;
 }
 
+// Held down for seconds, the other one is heard both ways, so the gateway is not asked; it need not answer.
+TEST_F(Serving, AloneBesideAHeldDownHostThatIsHeardServes) {
+  world.add_gateway();
+  hosts(2);
+  std::string flaps = "split@0+1000:1:2";
+  for (int begin = 2000; begin < 10000; begin += 2000)
+    flaps += ",split@" + std::to_string(begin) + "+1000:1:2";
+  plan(flaps);
+  world.run_for(3 * kSecond);
+  EXPECT_EQ(share_served(6 * kSecond), 1);
+}
+
 // Two boot and form a view before they believe a third, which serves and hears of them as late.
 TEST(LateAcquaintance, WhoIsHeardOnlyAfterTheViewBeganHasADelayToGiveWay) {
   RunOptions options;

@@ -175,7 +175,9 @@ bool Host::gateway_answers(Nanos now) const {
 }
 
 bool Host::may_serve_alone(Nanos now, const Circle& circle) const {
-  if (!carrier_ || !bound_ || now - listening_since_ < silence_limit() || !gateway_answers(now)) return false;
+  if (!carrier_ || !bound_ || now - listening_since_ < silence_limit()) return false;
+  // Who is heard both ways and waits, held down for one, tells as well; then the gateway is not asked.
+  if (circle.mutual == 0 && !gateway_answers(now)) return false;
   // Somebody who is in a view is heard: first form a common one. With whom this host does not reach there
   // will be none: the better one serves, else several that hear each other in a ring would wait for ever.
   bool company = false;
