@@ -89,6 +89,49 @@ TEST_F(Serving, AloneBesideAHeldDownHostThatIsHeardServes) {
   EXPECT_EQ(share_served(6 * kSecond), 1);
 }
 
+// Starved, and with losses, each is shown the other at a different time.
+TEST(Namesakes, OneOfTwoGoesOn) {
+  struct Case {
+    uint64_t seed;
+    const char* faults;
+  };
+  constexpr Case kCases[] = {
+      {36,
+       "duplicate-id@1282+60000:1,delay@0+6000:1.2.3:1.2.3:212000,loss@0+6000:1.2.3:1.2.3:420000,"
+       "starve@1282+3000:1:-:598"},
+      {65,
+       "duplicate-id@458+60000:1,delay@0+6000:1.2.3:1.2.3:288000,loss@0+6000:1.2.3:1.2.3:510000,"
+       "starve@458+3000:1:-:540"},
+      {684,
+       "duplicate-id@378+60000:1,delay@0+6000:1.2.3:1.2.3:69000,loss@0+6000:1.2.3:1.2.3:440000,"
+       "starve@378+3000:1:-:252"},
+      {1273,
+       "duplicate-id@997+60000:1,delay@0+6000:1.2.3:1.2.3:118000,loss@0+6000:1.2.3:1.2.3:600000,"
+       "starve@997+3000:1:-:352"},
+      {1861,
+       "duplicate-id@689+60000:1,delay@0+6000:1.2.3:1.2.3:187000,loss@0+6000:1.2.3:1.2.3:440000,"
+       "starve@689+3000:1:-:404"}};
+  for (const auto& [seed, faults] : kCases) {
+    World world(seed, 50, 10);
+    for (HostId id = 1; id <= 2; ++id) world.add(id);
+    world.plan(*parse_faults(faults));
+    world.run_for(12 * kSecond);
+    const Port other = kMaxHosts;
+    ASSERT_TRUE(world.node(other).namesake);
+    const auto refused = [&](Port port) { return world.host(port).state() == core::HostState::refused; };
+    EXPECT_NE(refused(1), refused(other)) << seed;
+  }
+}
+
+// The one whose id it has is out of every view, so no member of ours: what it owns is as unknown.
+TEST(Namesakes, WhoServesOutsideOurViewIsWaitedFor) {
+  World world(208, 50, 10);
+  for (HostId id = 1; id <= 2; ++id) world.add(id);
+  world.plan(*parse_faults("starve@2000+9823:1:-:558,duplicate-id@4000+7924:1"));
+  world.run_for(6 * kSecond);
+  for (const auto& violation : world.violations()) ADD_FAILURE() << violation.text();
+}
+
 // Two boot and form a view before they believe a third, which serves and hears of them as late.
 TEST(LateAcquaintance, WhoIsHeardOnlyAfterTheViewBeganHasADelayToGiveWay) {
   RunOptions options;

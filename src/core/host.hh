@@ -231,6 +231,7 @@ class Host {
   bool believe_or_note_candidate(const wire::Heartbeat& heartbeat, Nanos now);
   [[nodiscard]] bool accuses(const Peer& peer, Nanos now) const;
   [[nodiscard]] bool echoes_us_freshly(const wire::Heartbeat& heartbeat, HostId as, Nanos now) const;
+  [[nodiscard]] bool lives_beside_us(const wire::Heartbeat& heartbeat) const;
   void refuse_old(Peer& peer, Nanos now);
   void catch_up_with_own_echo(const wire::Heartbeat& heartbeat, Nanos now);
   void take_echo(Peer& peer, const wire::Heartbeat& heartbeat, Nanos now);

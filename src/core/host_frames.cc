@@ -41,6 +41,13 @@ bool Host::echoes_us_freshly(const wire::Heartbeat& heartbeat, HostId as, Nanos 
   return sent && now - *sent < silence_limit();
 }
 
+// A namesake that lists this host: it is no record of an earlier life. Starved, it may answer after D.
+bool Host::lives_beside_us(const wire::Heartbeat& heartbeat) const {
+  const auto* report = report_of(heartbeat, settings_.id);
+  return report != nullptr && report->incarnation == low(settings_.incarnation) &&
+         send_time(report->sequence).has_value();
+}
+
 bool Host::believe_or_note_candidate(const wire::Heartbeat& heartbeat, Nanos now) {
   Peer& peer = peers_[heartbeat.header.sender];
   const uint64_t incarnation = heartbeat.header.incarnation;
@@ -178,14 +185,15 @@ void Host::hear_own_id(const wire::Heartbeat& heartbeat, Nanos now) {
   const bool judged = known && namesake_judged_;
   namesake_ = Candidate{heartbeat.header.incarnation, heartbeat.header.sequence, now};
   namesake_judged_ = judged;
-  if (!echoes_us_freshly(heartbeat, settings_.id, now)) return refuse(wire::Refusal::stale_incarnation);
+  if (!lives_beside_us(heartbeat)) return refuse(wire::Refusal::stale_incarnation);
   note_rival(peers_[settings_.id], heartbeat, now);
-  if (judged) return;
+  // Losses may have shown them each other at different times: both lost, or both won. Judged again, then.
+  if (judged && namesake_wins_ == is_active(heartbeat.state)) return;
   namesake_judged_ = true;
   const int theirs = heartbeat.phase == 0 ? 0 : std::popcount(heartbeat.view_members);
   const int ours = phase_ == Phase::none ? 0 : std::popcount(view_.members);
   namesake_wins_ = theirs != ours ? theirs > ours : heartbeat.header.incarnation < settings_.incarnation;
-  if (!namesake_wins_)
+  if (!namesake_wins_ && !judged)
     note(Notice::Kind::duplicate_id, settings_.id,
          "another host uses this id; it is refused there, this host goes on");
 }

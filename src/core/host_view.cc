@@ -299,11 +299,11 @@ bool Host::somebody_left_behind_owns(Nanos now, const Circle& circle) const {
   return owns;
 }
 
-// Another machine has the id of a member, or ours, hears this host and is in a view without it: what it owns
-// is not known here. It gives up when it is judged, or sees its id in another's view.
+// Another machine has the id of a host, or ours, hears this host and is in a view without it: what it owns is
+// not known here. It gives up when it is judged, or sees its id in another's view.
 bool Host::a_rival_serves(Nanos now) const {
   bool serves = false;
-  for_each_host(view_.members, [&](HostId id) {
+  for_each_host(peers_.heard_of | view_.members, [&](HostId id) {
     const Peer& peer = peers_[id];
     const bool heard = peer.rival_heard_at != 0 && now - peer.rival_heard_at < silence_limit();
     serves = serves || (heard && peer.rival_serves);

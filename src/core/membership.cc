@@ -8,6 +8,8 @@
 #include <bit>
 #include <tuple>
 
+#include "core/planted.hh"
+
 namespace nlb::core {
 namespace {
 
@@ -70,16 +72,21 @@ bool evicted(HostId suspect, HostSet base, const Self& self, const PeerTable& pe
          (suspect != self.id);  // our own eviction is told to us by a view, not concluded from one voice
 }
 
+// The mistake is about echoes alone: with this it would be one of views that come and go.
+bool is_shut_out(const wire::PeerReport& report) {
+  return report.accused && !planted(Bug::accused_for_ever);
+}
+
 bool accuses_us(const wire::Heartbeat& heartbeat, const Self& self) {
   const auto* report = report_of(heartbeat, self.id);
-  return report != nullptr && report->accused &&
+  return report != nullptr && is_shut_out(*report) &&
          report->incarnation == static_cast<uint32_t>(self.incarnation);
 }
 
 // Whether who reports this could be in a view with the peer: it does not accuse it, and its frames come soon
 // enough to be believed. Of a mere candidate no view is reported.
 bool believes(const wire::PeerReport* report, const Peer& peer) {
-  if (report == nullptr || report->accused) return false;
+  if (report == nullptr || is_shut_out(*report)) return false;
   const bool candidate = report->view == 0 && peer.heartbeat.view != 0;
   return !candidate && report->incarnation == static_cast<uint32_t>(peer.incarnation);
 }
