@@ -233,6 +233,7 @@ class Host {
   [[nodiscard]] bool all_members_at(Phase phase, const Circle& circle) const;
   [[nodiscard]] uint64_t content_digest(HostSet members) const;
   [[nodiscard]] uint32_t highest_number_seen() const;
+  [[nodiscard]] bool view_is_stuck(Nanos now, const Circle& circle) const;
   [[nodiscard]] bool shut_out_by_a_peer(const Circle& circle) const;
   [[nodiscard]] bool is_better_than_ours(HostSet members) const;
   [[nodiscard]] bool waits_for_a_late_view(const Circle& circle) const;
@@ -289,6 +290,7 @@ class Host {
   bool believe_or_note_candidate(const wire::Heartbeat& heartbeat, Nanos now);
   [[nodiscard]] bool accuses(const Peer& peer, Nanos now) const;
   [[nodiscard]] bool echoes_us_freshly(const wire::Heartbeat& heartbeat, HostId as, Nanos now) const;
+  [[nodiscard]] bool lives_beside_us(const wire::Heartbeat& heartbeat) const;
   void refuse_old(Peer& peer, Nanos now);
   void note_unproven(Peer& peer, const wire::Heartbeat& heartbeat, Nanos now);
   void catch_up_with_own_echo(const wire::Heartbeat& heartbeat, Nanos now);

@@ -41,6 +41,13 @@ bool Host::echoes_us_freshly(const wire::Heartbeat& heartbeat, HostId as, Nanos 
   return sent && now - *sent < silence_limit();
 }
 
+// A namesake that lists this host: it is no record of an earlier life. Starved, it may answer after D.
+bool Host::lives_beside_us(const wire::Heartbeat& heartbeat) const {
+  const auto* report = report_of(heartbeat, settings_.id);
+  return report != nullptr && report->incarnation == low(settings_.incarnation) &&
+         send_time(report->sequence).has_value();
+}
+
 bool Host::believe_or_note_candidate(const wire::Heartbeat& heartbeat, Nanos now) {
   Peer& peer = peers_[heartbeat.header.sender];
   const uint64_t incarnation = heartbeat.header.incarnation;
@@ -100,6 +107,8 @@ void Host::hear(const wire::Heartbeat& heartbeat, Nanos now) {
                        peer.heartbeat.phase != heartbeat.phase ||
                        peer.heartbeat.held_generation != heartbeat.held_generation ||
                        peer.heartbeat.held_parts != heartbeat.held_parts;
+  const bool is_new = !known || now - peer.heard_at >= silence_limit();
+  if (is_new && in_a_view(heartbeat)) left_behind_until_[sender] = now + silence_limit();
   peer.sequence = heartbeat.header.sequence;
   peer.heard_at = now;
   peer.asked = false;
@@ -192,19 +201,20 @@ void Host::hear_own_id(const wire::Heartbeat& heartbeat, Nanos now) {
   const bool known = namesake_ && namesake_->incarnation == heartbeat.header.incarnation;
   if (known && heartbeat.header.sequence <= namesake_->sequence) return refuse(wire::Refusal::replayed);
   // One that has proved that it lives stays listed: frames of the dead, sent again, must not hide it.
-  const bool proven = echoes_us_freshly(heartbeat, settings_.id, now);
+  const bool proven = lives_beside_us(heartbeat);
   if (namesake_ && namesake_judged_ && !known && !proven) return refuse(wire::Refusal::stale_incarnation);
   const bool judged = known && namesake_judged_;
   namesake_ = Candidate{heartbeat.header.incarnation, heartbeat.header.sequence, now};
   namesake_judged_ = judged;
   if (!proven) return refuse(wire::Refusal::stale_incarnation);
   note_rival(peers_[settings_.id], heartbeat, now);
-  if (judged) return;
+  // Losses may have shown them each other at different times: both lost, or both won. Judged again, then.
+  if (judged && namesake_wins_ == is_active(heartbeat.state)) return;
   namesake_judged_ = true;
   const int theirs = heartbeat.phase == 0 ? 0 : std::popcount(heartbeat.view_members);
   const int ours = phase_ == Phase::none ? 0 : std::popcount(view_.members);
   namesake_wins_ = theirs != ours ? theirs > ours : heartbeat.header.incarnation < settings_.incarnation;
-  if (!namesake_wins_)
+  if (!namesake_wins_ && !judged)
     note(Notice::Kind::duplicate_id, settings_.id,
          "another host uses this id; it is refused there, this host goes on");
 }
@@ -263,10 +273,10 @@ wire::Header Host::next_header(Nanos now) {
 }
 
 // To others. Outside our view it is accused for as long as it could not be in: still silent or deaf since it
-// was accused, or so late that no echo of it comes while a lease lasts.
+// was accused, or so late that no echo of it comes while a lease lasts, or held down.
 bool Host::accuses(const Peer& peer, Nanos now) const {
   if (view_.members & bit_of(peer.heartbeat.header.sender)) return peer.accused;
-  if (hear_each_other_now(self(), peer, now, silence_limit())) return false;
+  if (hear_each_other_now(self(), peer, now, silence_limit())) return is_held_down(peer, now);
   const bool heard = peer.believed && now - peer.heard_at < silence_limit();
   return peer.accused || (heard && report_of_hearing(peer.heartbeat, settings_.id) != nullptr);
 }

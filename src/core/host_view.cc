@@ -98,6 +98,12 @@ uint32_t Host::highest_number_seen() const {
   return highest;
 }
 
+// Members that were silent since it began would have been evicted by now.
+bool Host::view_is_stuck(Nanos now, const Circle& circle) const {
+  const bool forming = phase_ == Phase::seen || phase_ == Phase::released;
+  return forming && now - view_started_at_ >= 2 * silence_limit() && !all_members_at(Phase::seen, circle);
+}
+
 // A member of our view has moved on to a view without us.
 bool Host::shut_out_by_a_peer(const Circle& circle) const {
   if (std::popcount(view_.members) < 2) return false;
@@ -172,13 +178,18 @@ bool Host::gateway_answers(Nanos now) const {
 }
 
 // Whoever hears somebody mutually is not cut off, and asks no gateway: that one may be refused, because it
-// has another configuration, and then nobody else serves.
+// has another configuration, or is held down, and then nobody else serves.
 bool Host::may_serve_alone(Nanos now, const Circle& circle) const {
   if (!carrier_ || !bound_ || now - listening_since_ < silence_limit()) return false;
   if (circle.mutual == 0 && !gateway_answers(now)) return false;
-  bool company = false;  // somebody who is in a view is heard: first form a common one
-  for_each_host(circle.heard & circle.compatible,
-                [&](HostId id) { company = company || peers_[id].heartbeat.phase != 0; });
+  // Somebody who is in a view is heard: first form a common one. With whom this host does not reach there
+  // will be none: the better one serves, else several that hear each other in a ring would wait for ever.
+  bool company = false;
+  for_each_host(circle.heard & circle.compatible, [&](HostId id) {
+    const auto& heartbeat = peers_[id].heartbeat;
+    const bool reached = report_of_hearing(heartbeat, settings_.id) != nullptr;
+    company = company || (heartbeat.phase != 0 && (reached || is_better_than_ours(heartbeat.view_members)));
+  });
   return !company;
 }
 
@@ -205,7 +216,9 @@ void Host::settle_view(Nanos now, const Circle& circle) {
     ownership_.clear();
     out_.states_changed = true;
   }
-  const HostSet wanted = wanted_members(self(), peers_, circle, now, period());
+  Self me = self();
+  me.view_is_stuck = view_is_stuck(now, circle);
+  const HostSet wanted = wanted_members(me, peers_, circle, now, period());
   if (!(wanted & bit_of(settings_.id)) && waits_for_newcomers(wanted)) return;
   if (!(wanted & bit_of(settings_.id)))
     return fall_out("the others do not hear this host, or not all of them do", now);
@@ -291,11 +304,11 @@ bool Host::somebody_left_behind_owns(Nanos now, const Circle& circle) const {
   return owns;
 }
 
-// Another machine has the id of a member, or ours, hears this host and is in a view without it: what it owns
-// is not known here. It gives up when it is judged, or sees its id in another's view.
+// Another machine has the id of a host, or ours, hears this host and is in a view without it: what it owns is
+// not known here. It gives up when it is judged, or sees its id in another's view.
 bool Host::a_rival_serves(Nanos now) const {
   bool serves = false;
-  for_each_host(view_.members, [&](HostId id) {
+  for_each_host(peers_.heard_of | view_.members, [&](HostId id) {
     const Peer& peer = peers_[id];
     const bool heard = peer.rival_heard_at != 0 && now - peer.rival_heard_at < silence_limit();
     serves = serves || (heard && peer.rival_serves);

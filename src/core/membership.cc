@@ -8,6 +8,8 @@
 #include <bit>
 #include <tuple>
 
+#include "core/planted.hh"
+
 namespace nlb::core {
 namespace {
 
@@ -41,12 +43,19 @@ bool accuses(const Self& self, HostId id, const PeerTable& peers, const Circle& 
   return !(circle.mutual & bit_of(id)) && (peers[id].accused || (circle.heard & bit_of(id)));
 }
 
+// It may hear the suspect yet, which has stopped, or which it has removed itself.
+bool went_on_without(HostId suspect, const wire::Heartbeat& heartbeat, const Self& self) {
+  return heartbeat.view > self.view && (heartbeat.view_members & bit_of(self.id)) != 0 &&
+         !(heartbeat.view_members & bit_of(suspect));
+}
+
 // Is there a member, this host or one that it hears and does not accuse, that hears the suspect, and is heard
 // by it as far as that is known here? An echo that does not arrive keeps no lease alive.
 bool somebody_testifies(HostId suspect, HostSet base, const Self& self, const PeerTable& peers,
                         const Circle& circle) {
   bool testified = (circle.mutual & bit_of(suspect)) != 0 && !accuses(self, suspect, peers, circle);
   for_each_host(base & circle.heard & ~bit_of(suspect), [&](HostId id) {
+    if (went_on_without(suspect, peers[id].heartbeat, self)) return;
     const wire::PeerReport* report = report_of(peers[id].heartbeat, suspect);
     const bool lists_it = report != nullptr && !report->accused;
     const bool is_listed =
@@ -63,19 +72,38 @@ bool evicted(HostId suspect, HostSet base, const Self& self, const PeerTable& pe
          (suspect != self.id);  // our own eviction is told to us by a view, not concluded from one voice
 }
 
+// The mistake is about echoes alone: with this it would be one of views that come and go.
+bool is_shut_out(const wire::PeerReport& report) {
+  return report.accused && !planted(Bug::accused_for_ever);
+}
+
+bool accuses_us(const wire::Heartbeat& heartbeat, const Self& self) {
+  const auto* report = report_of(heartbeat, self.id);
+  return report != nullptr && is_shut_out(*report) &&
+         report->incarnation == static_cast<uint32_t>(self.incarnation);
+}
+
+// Whether who reports this could be in a view with the peer: it does not accuse it, and its frames come soon
+// enough to be believed. Of a mere candidate no view is reported.
+bool believes(const wire::PeerReport* report, const Peer& peer) {
+  if (report == nullptr || is_shut_out(*report)) return false;
+  const bool candidate = report->view == 0 && peer.heartbeat.view != 0;
+  return !candidate && report->incarnation == static_cast<uint32_t>(peer.incarnation);
+}
+
 // Of pairs with this host, only what has lasted for `join_delay` counts: several that come at once join at
-// once.
+// once. Whoever accuses this host does not take it up yet: a view with it would come to nothing, and
+// everybody would yield to it.
 bool hear_each_other(HostId a, HostId b, const Self& self, const PeerTable& peers, const Circle& circle,
                      Nanos joined_before) {
   if (a == self.id) std::swap(a, b);
   if (b == self.id)
-    return (circle.mutual & bit_of(a)) != 0 && peers[a].mutual_since + hold_down(peers[a]) <= joined_before;
+    return (circle.mutual & bit_of(a)) != 0 && !accuses_us(peers[a].heartbeat, self) &&
+           peers[a].mutual_since + hold_down(peers[a]) <= joined_before;
   if (!(circle.heard & bit_of(a)) || !(circle.heard & bit_of(b))) return false;
   const auto* a_of_b = report_of_hearing(peers[a].heartbeat, b);
   const auto* b_of_a = report_of_hearing(peers[b].heartbeat, a);
-  return a_of_b != nullptr && b_of_a != nullptr &&
-         a_of_b->incarnation == static_cast<uint32_t>(peers[b].incarnation) &&
-         b_of_a->incarnation == static_cast<uint32_t>(peers[a].incarnation);
+  return believes(a_of_b, peers[b]) && believes(b_of_a, peers[a]);
 }
 
 bool lists(const wire::Heartbeat& heartbeat, const Self& self) {
@@ -92,12 +120,32 @@ bool hears_all(HostId id, HostSet others, const Self& self, const PeerTable& pee
   return all;
 }
 
+// Of a view that does not come about, for two of its members do not hear each other, and one of them cannot
+// know what the other one offers: without the host, time and again, that most others of it do not hear.
+HostSet without_bad_pairs(HostSet members, const Self& self, const PeerTable& peers, const Circle& circle,
+                          Nanos now) {
+  for (;;) {
+    HostId worst = 0;
+    int most = 0;
+    for_each_host(members, [&](HostId id) {
+      int bad = 0;
+      for_each_host(members & ~bit_of(id), [&](HostId other) {
+        bad += hear_each_other(id, other, self, peers, circle, now) ? 0 : 1;
+      });
+      if (bad == 0 || bad < most) return;
+      most = bad;
+      worst = id;
+    });
+    if (worst == 0) return members;
+    members &= ~bit_of(worst);
+  }
+}
+
 // Others still have, or have again, whom this host has just removed: taken up and removed with every frame,
 // it would keep all from settling.
 bool waits(const Peer& peer, Nanos now, Nanos join_delay) {
   if (peer.removed_at == 0) return false;
-  const bool steady = peer.mutual_since != 0 && now - peer.mutual_since >= hold_down(peer);
-  return now - peer.removed_at < join_delay || (hold_down(peer) != 0 && !steady);
+  return now - peer.removed_at < join_delay || is_held_down(peer, now);
 }
 
 }  // namespace
@@ -180,6 +228,7 @@ HostSet wanted_members(const Self& self, const PeerTable& peers, const Circle& c
     if (!evicted(id, base, self, peers, circle)) wanted |= bit_of(id);
   });
   const HostSet possible = (circle.compatible & circle.mutual) | bit_of(self.id);
+  if (self.view_is_stuck) wanted = without_bad_pairs(wanted & possible, self, peers, circle, now);
   for_each_host(possible & ~wanted, [&](HostId id) {
     if (hears_all(id, wanted, self, peers, circle, now - join_delay)) wanted |= bit_of(id);
   });

@@ -13,9 +13,10 @@ namespace nlb::core {
 struct Self {
   HostId id = 0;
   uint64_t incarnation = 0;
-  bool active = false;       // takes part (converging, converged, draining)
-  uint32_t view = 0;         // number of its current view
-  HostSet view_members = 0;  // of that view; bit of itself only when alone
+  bool active = false;         // takes part (converging, converged, draining)
+  uint32_t view = 0;           // number of its current view
+  HostSet view_members = 0;    // of that view; bit of itself only when alone
+  bool view_is_stuck = false;  // not all its members have come to it, for long
   wire::ConfigDigests digests;
 };
 

@@ -60,5 +60,9 @@ struct Peer {
   if (peer.short_stays < 2) return 0;
   return kSecond << std::min(peer.short_stays - 2, kLongest);
 }
+[[nodiscard]] inline bool is_held_down(const Peer& peer, Nanos now) {
+  const bool steady = peer.mutual_since != 0 && now - peer.mutual_since >= hold_down(peer);
+  return hold_down(peer) != 0 && !steady;
+}
 
 }  // namespace nlb::core
