@@ -151,8 +151,7 @@ Actions Host::on_tick(Nanos now) {
     say_soon_ = true;
   }
   evaluate(now);
-  const bool copy_to_cluster_mac = settings_.mode == ClusterMode::unicast && ticks_ % 2 == 0;
-  if (say_soon_ && copy_to_cluster_mac) say(Send::To::cluster_mac, {}, wire::kToClusterMac, now);
+  if (say_soon_ && ticks_ % 2 == 0) say(Send::To::cluster_mac, {}, wire::kToClusterMac, now);
   ask_the_quiet(now);
   if (ticks_ % 2 == 0) say_held(now);
   return finish(now);
@@ -385,8 +384,7 @@ void Host::look_for_outsiders(Nanos now, const Circle& circle) {
 void Host::judge_reception(Nanos now, const Circle& circle) {
   if (circle.mutual == 0) company_since_ = 0;
   if (circle.mutual != 0 && company_since_ == 0) company_since_ = now;
-  const bool filtered = settings_.mode == ClusterMode::unicast && company_since_ != 0 &&
-                        now - company_since_ >= 2 * silence_limit() &&
+  const bool filtered = company_since_ != 0 && now - company_since_ >= 2 * silence_limit() &&
                         now - heard_by_cluster_mac_at_ >= 2 * silence_limit();
   if (filtered != rx_filtered_) {
     rx_filtered_ = filtered;

@@ -163,7 +163,8 @@ Result<void> Daemon::start() {
                       config_.interface,
                       own_mac_,
                       filter_of(config_).cluster_mac,
-                      macs.heartbeat_group};
+                      macs.heartbeat_group,
+                      dedicated_ip6_};
   auto protocol = Protocol::start(
       setup, *datapath_, [this](const core::Notice& notice) { on_notice(notice); },
       [this](const core::MemberRequest& request) { administration_->take(request); });
@@ -236,6 +237,7 @@ void Daemon::follow_dedicated_address() {
   dedicated_ip_ = now_there;
   dedicated_ip6_ = now_there6;
   protocol_->call([&](core::Host& host, Nanos now) { return host.on_dedicated_address(dedicated_ip_, now); });
+  protocol_->use_address6(dedicated_ip6_);
   sync_filter();
   if (auto done = install_guard(guard_plan_of(config_)); !done)
     spdlog::error("guard: {}", done.error().message);

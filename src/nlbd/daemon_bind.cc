@@ -91,16 +91,33 @@ BindTask Daemon::bind_task() {
   task.plan = bind_plan_of(config_);
   // Dedicated addresses are bound to the masked MAC while the adapter carries the cluster's.
   const MacAddress own = facts_.mac_current == task.plan.cluster_mac ? task.plan.masked_mac : own_mac_;
-  task.path = {own, task.plan.cluster_mac, task.plan.masked_mac, replace_};
+  task.path = {own,
+               task.plan.cluster_mac,
+               task.plan.masked_mac,
+               replace_,
+               config_.mode != ClusterMode::unicast,
+               kMillisecond * config_.period_ms};
   task.claimants = {task.plan.cluster_mac, primary, own};
-  task.prove = config_.prove_path && config_.mode == ClusterMode::unicast && bind_ != BindState::bound;
+  task.prove = config_.prove_path && bind_ != BindState::bound;
   // Who said yes once is not asked with every try: each yes takes the MAC away for a moment.
   task.ask_driver = replace_ && driver_tells(facts_.driver) &&
                     (bind_ != BindState::refused || bind_outcome_.reason == BindReason::driver_refused);
   task.unproven_is_good = config_.on_unproven == OnUnproven::bind;
   task.detection = kMillisecond * config_.conflict_detection_ms;
-  task.neighbours = [this, interface = config_.interface] { return neighbours_to_ask(interface); };
+  task.around.neighbours = [this, interface = config_.interface] { return neighbours_to_ask(interface); };
+  task.around.company = [this] { return hears_company(); };
   return task;
+}
+
+// On the attempt's thread: is there a peer whose heartbeats to the cluster MAC should be heard?
+bool Daemon::hears_company() const {
+  bool company = false;
+  protocol_->inspect([&](const core::Host& host, Nanos now) {
+    for (const core::Peer& peer : host.peers())
+      company = company || (peer.believed && now - peer.heard_at < host.silence_limit() &&
+                            peer.heartbeat.digests.mode == host.settings().digests.mode);
+  });
+  return company;
 }
 
 // On the attempt's thread: gateway, peers, then whoever the kernel knows.
@@ -156,7 +173,8 @@ std::string Daemon::remedy_of(BindReason reason) const {
   names.interface = config_.interface;
   names.cluster = config_.name;
   names.host_id = std::to_string(config_.id);
-  names.cluster_mac = cluster_macs(primary).unicast.text();
+  names.cluster_mac = filter_of(config_).cluster_mac.text();
+  names.group = config_.mode != ClusterMode::unicast;
   names.masked_mac = masked_mac(primary, config_.id).text();
   names.vip = primary.text();
   const Platform platform = identify_platform("/", config_.interface, facts_.driver).platform;
@@ -201,8 +219,7 @@ void Daemon::retry_bind() {
 
 // The path may be another one when the link was away: another port, another switch, a migration.
 void Daemon::check_path_again() {
-  if (bind_ != BindState::bound || attempt_ || !config_.prove_path || config_.mode != ClusterMode::unicast)
-    return;
+  if (bind_ != BindState::bound || attempt_ || !config_.prove_path) return;
   BindTask task = bind_task();
   task.prove = true;
   task.bind = false;
