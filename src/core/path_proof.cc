@@ -74,9 +74,17 @@ void PathProof::on_answer(const MacAddress& destination, const IpAddress& from, 
   answerer_ = from;
 }
 
+bool PathProof::peer_answers_plain_probes() const {
+  return std::any_of(neighbours_.begin(), neighbours_.end(), [&](const auto& known) {
+    return known.second.answered > 0 && peers_.contains(known.first);
+  });
+}
+
 // Copies in IP come every second period; some may be lost.
 bool PathProof::group_over(Nanos now) const {
-  if (heard_by_cluster_mac_) return true;
+  if (heard_by_cluster_mac_ && !baseline_.answered)
+    return neighbours_.empty() || now - began_at_ >= kPathSilence;
+  if (heard_by_cluster_mac_) return receive_.answered || failed(receive_, now);
   if (company_since_ != 0) return now - company_since_ >= std::max(kPathFailure, 8 * plan_.period);
   if (now - began_at_ < std::max(kPathCompany, 3 * plan_.period)) return false;
   if (!baseline_.answered) return now - began_at_ >= kPathSilence;
@@ -100,6 +108,11 @@ PathVerdict PathProof::nobody() const {
 
 PathVerdict PathProof::group_verdict() const {
   const std::string mac = plan_.cluster.text();
+  if (heard_by_cluster_mac_ && !receive_.answered && peer_answers_plain_probes())
+    return {BindReason::arp_filtered,
+            "a peer's heartbeat in IP to the group " + mac +
+                " came in, but no answer to ARP that names it; plain ARP probes are "
+                "answered"};
   if (heard_by_cluster_mac_)
     return {BindReason::none, "a peer's heartbeat in IP to the group " + mac + " came in"};
   if (company_since_ != 0)

@@ -14,7 +14,8 @@
 // Where the cluster MAC is a group (modes multicast and igmp), whoever is asked need not answer to it (RFC
 // 1812 section 3.3.2 forbids routers to believe such a MAC), and a switch that snoops IGMP forwards ARP, but
 // sorts IP by the groups that were joined. So there the word of a peer decides, once one is heard: each sends
-// some of its heartbeats in IP to the group (docs/protocol/heartbeat.md, "Carried in IP").
+// some of its heartbeats in IP to the group (docs/protocol/heartbeat.md, "Carried in IP"). Its kernel answers
+// to a group, so when it answers plain probes alone, ARP with the cluster MAC is filtered.
 //
 // The cluster MAC is never an Ethernet source: a switch would learn it. A foreign source is used only where
 // the strategy needs one: a switch with port security may shut the port for it. Baseline and transmit answers
@@ -22,6 +23,7 @@
 #pragma once
 
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -59,9 +61,10 @@ class PathProof {
   // A frame of a peer to the cluster MAC came in, in IP where that is a group: what fails after that is not
   // the receive side.
   void on_frame_to_cluster_mac() { heard_by_cluster_mac_ = true; }
-  // Any heartbeat of a peer.
-  void on_peer(Nanos now) {
+  // This peer is heard. `address`: where it answers ARP.
+  void on_peer(const IpAddress& address, Nanos now) {
     if (company_since_ == 0) company_since_ = now;
+    peers_.insert(address);
   }
 
   [[nodiscard]] bool over(Nanos now) const;
@@ -80,6 +83,7 @@ class PathProof {
   };
   [[nodiscard]] bool group_over(Nanos now) const;
   [[nodiscard]] PathVerdict group_verdict() const;
+  [[nodiscard]] bool peer_answers_plain_probes() const;
   [[nodiscard]] PathVerdict nobody() const;
   [[nodiscard]] bool failed(const Check& check, Nanos now) const;
   [[nodiscard]] bool due(Check& check, Nanos now) const;
@@ -91,6 +95,7 @@ class PathProof {
   Check baseline_, receive_, receive_masked_, transmit_;
   bool heard_by_cluster_mac_ = false;
   Nanos company_since_ = 0;
+  std::set<IpAddress> peers_;
 };
 
 inline constexpr Nanos kPathInterval = 100 * kMillisecond;

@@ -75,7 +75,7 @@ struct GroupSegment {
         if (question.payload == kOwn || found != answer_to_group.end())
           proof.on_answer(question.payload, question.target, now);
       }
-      if (peer && now >= period && now % period == 0) proof.on_peer(now);
+      if (peer && now >= period && now % period == 0) proof.on_peer(kPeer, now);
       if (peer_by_ip && now >= period && now % (2 * period) == 0) proof.on_frame_to_cluster_mac();
     }
     return proof.verdict();
@@ -94,6 +94,17 @@ TEST(PathProof, ASwitchThatSnoopsForwardsArpAndKeepsIpBack) {
   const auto verdict = segment.prove();
   EXPECT_EQ(verdict.reason, BindReason::rx_filtered);
   EXPECT_NE(verdict.evidence.find("snoops IGMP"), std::string::npos) << verdict.evidence;
+}
+
+TEST(PathProof, APeerThatAnswersPlainProbesAloneTellsOfFilteredArp) {
+  GroupSegment segment{
+      .neighbours = {kGateway, kPeer}, .answer_to_group = {}, .peer = true, .peer_by_ip = true};
+  EXPECT_EQ(segment.prove().reason, BindReason::arp_filtered);
+  // A router need not answer to a group.
+  segment = {.neighbours = {kGateway}, .answer_to_group = {}, .peer = true, .peer_by_ip = true};
+  EXPECT_EQ(segment.prove().reason, BindReason::none);
+  segment = {.neighbours = {}, .peer = true, .peer_by_ip = true};
+  EXPECT_EQ(segment.prove().reason, BindReason::none) << "a host without IPv4";
 }
 
 TEST(PathProof, ALoneHostIsProvenByWhoeverAnswersToAGroup) {

@@ -105,19 +105,20 @@ BindTask Daemon::bind_task() {
   task.unproven_is_good = config_.on_unproven == OnUnproven::bind;
   task.detection = kMillisecond * config_.conflict_detection_ms;
   task.around.neighbours = [this, interface = config_.interface] { return neighbours_to_ask(interface); };
-  task.around.company = [this] { return hears_company(); };
+  task.around.peers = [this] { return peers_of_this_mode(); };
   return task;
 }
 
-// On the attempt's thread: is there a peer whose heartbeats to the cluster MAC should be heard?
-bool Daemon::hears_company() const {
-  bool company = false;
+// On the attempt's thread: those whose heartbeats to the cluster MAC should be heard.
+std::vector<IpAddress> Daemon::peers_of_this_mode() const {
+  std::vector<IpAddress> peers;
   protocol_->inspect([&](const core::Host& host, Nanos now) {
     for (const core::Peer& peer : host.peers())
-      company = company || (peer.believed && now - peer.heard_at < host.silence_limit() &&
-                            peer.heartbeat.digests.mode == host.settings().digests.mode);
+      if (peer.believed && now - peer.heard_at < host.silence_limit() &&
+          peer.heartbeat.digests.mode == host.settings().digests.mode)
+        peers.push_back(peer.heartbeat.dedicated_ip);
   });
-  return company;
+  return peers;
 }
 
 // On the attempt's thread: gateway, peers, then whoever the kernel knows.

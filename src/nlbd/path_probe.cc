@@ -26,10 +26,11 @@ constexpr MacAddress kAllNodes{{0x33, 0x33, 0, 0, 0, 1}};
 struct Sockets {
   std::unique_ptr<FrameSocket> arp, heartbeats, discovery;
 
-  static Result<Sockets> open(const std::string& interface, const std::vector<MacAddress>& macs) {
+  static Result<Sockets> open(const std::string& interface, const std::vector<MacAddress>& macs,
+                              std::optional<MacAddress> group = std::nullopt) {
     Sockets sockets;
     for (auto& [socket, type] : {std::pair{&sockets.arp, kArp}, {&sockets.heartbeats, wire::kEtherType}}) {
-      auto opened = FrameSocket::open(interface, type, std::nullopt, Hearing::before_filters);
+      auto opened = FrameSocket::open(interface, type, group, Hearing::before_filters);
       if (!opened) return tl::unexpected(opened.error());
       *socket = std::move(*opened);
     }
@@ -130,13 +131,15 @@ void hear(const Sockets& sockets, const GroupSockets& group, const PathPlace& pl
 Result<core::PathVerdict> prove_path(const PathPlace& place, const Surroundings& around,
                                      const std::atomic<bool>& stop) {
   const core::PathPlan& plan = place.plan;
-  auto sockets = Sockets::open(place.interface, {plan.own, plan.cluster, plan.masked});
+  auto sockets = Sockets::open(place.interface, {plan.own, plan.cluster, plan.masked},
+                               plan.group ? std::optional(plan.cluster) : std::nullopt);
   if (!sockets) return tl::unexpected(sockets.error());
   auto group = GroupSockets::open(place);
   if (!group) return tl::unexpected(group.error());
   core::PathProof proof(plan, boottime_now());
   while (!proof.over(boottime_now()) && !stop) {
-    if (plan.group && around.company()) proof.on_peer(boottime_now());
+    if (plan.group)
+      for (const IpAddress& peer : around.peers()) proof.on_peer(peer, boottime_now());
     for (const auto& question : proof.on_tick(around.neighbours(), boottime_now()))
       // A frame that cannot be sent is like one that is not answered.
       (void)sockets->arp->send(question.source, kBroadcast, arp_probe(question.payload, question.target));

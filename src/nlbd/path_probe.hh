@@ -19,7 +19,7 @@ namespace nlb {
 // Called again and again, as peers become known while the proof goes on.
 struct Surroundings {
   std::function<std::vector<IpAddress>()> neighbours;  // whom to ask
-  std::function<bool()> company;                       // a peer of this mode is heard
+  std::function<std::vector<IpAddress>()> peers;       // of this mode, that are heard
 };
 
 struct PathPlace {
