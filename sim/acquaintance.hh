@@ -21,15 +21,20 @@ class Acquaintance {
   // than half of D when they are judged make an echo that no host can tell from a replay: that is no hearing.
   // Nor is a part of a held list: it says neither whom its sender hears nor what it owns.
   void hear(Port listener, Port from, Nanos sent_at, Nanos now) {
-    if (now - sent_at > oldest_) return;
     Hearing& hearing = hearing_[listener][from];
+    if (now - sent_at > oldest_ || now < hearing.predecessor_until) return;
     if (hearing.last == 0 || now - hearing.last > 3 * period_) {
-      hearing = {now, now, 0};
+      hearing = {now, now, 0, 0};
       hearing_[from][listener].answered = 0;  // what it heard before was said by who heard it then
     }
     hearing.last = now;
     const Hearing& back = hearing_[from][listener];
     if (hearing.answered == 0 && back.last != 0 && back.since < sent_at) hearing.answered = now;
+  }
+  // A frame of an earlier daemon of `from`, which has ended. For two periods the listener has to think that
+  // this one lives, and does not list its successor.
+  void hear_predecessor(Port listener, Port from, Nanos now) {
+    hearing_[listener][from] = {0, 0, 0, now + 2 * period_};
   }
   void cut(Port listener, Port from) { hearing_[listener][from] = {}; }
   void forget(Port port) {  // a new daemon has heard nobody, and nobody has heard it
@@ -45,6 +50,7 @@ class Acquaintance {
   struct Hearing {
     Nanos since = 0, last = 0;  // without a gap of more than two periods and what a tick may be late
     Nanos answered = 0;         // since when frames come that were sent after the sender heard the listener
+    Nanos predecessor_until = 0;
   };
   [[nodiscard]] bool heard(Port listener, Port from, Nanos now) const {
     const Hearing& hearing = hearing_[listener][from];

@@ -7,8 +7,9 @@
 namespace nlb::sim {
 namespace {
 
-constexpr std::size_t kViolationsKept = 5;     // of each invariant
-constexpr std::size_t kViewsWithinLimit = 40;  // of one host, within D
+constexpr std::size_t kViolationsKept = 5;           // of each invariant
+constexpr std::size_t kViewsWithinLimit = 40;        // of one host, within D
+constexpr Nanos kLearnsOfResumed = kSecond * 6 / 5;  // a second between questions, and drift of clocks
 
 std::string name(const Node& node) {
   return "host " + std::to_string(node.id) + (node.namesake ? "'" : "");
@@ -133,14 +134,17 @@ void Checkers::full_cover(HostSet group) {
 // no-foreign-reset: "no host resets a connection that another living host holds". It binds a host that could
 // know of the holder: both daemons run and are acquainted; or the holder's does not run, and the host was
 // acquainted and in one view with it when it stopped, and has run since on a path without faults. A machine
-// that stands still as a whole does not live: it answers nobody. And a host whose daemon has no turn can
-// learn nothing; past its lease it lets no reset out.
+// that stands still as a whole does not live: it answers nobody; that it goes on, without its daemon, is seen
+// when it is asked again. And a host whose daemon has no turn can learn nothing; past its lease it lets no
+// reset out.
 void Checkers::reset_sent(Port by, const Flow& flow) {
   const Node& resetter = scene_.nodes[by];
   const Node& home = scene_.nodes[flow.home];
   const bool knows = home.daemon_runs() ? scene_.known.acquainted(by, flow.home, scene_.now)
                                         : (resetter.remembers & bit_of(flow.home)) != 0;
-  if (!home.kernel_runs() || !resetter.daemon_runs() || !knows) {
+  const bool unasked =
+      !home.daemon_runs() && home.resumed_at != 0 && scene_.now - home.resumed_at < kLearnsOfResumed;
+  if (!home.kernel_runs() || !resetter.daemon_runs() || !knows || unasked) {
     ++excused_resets_;
     return;
   }

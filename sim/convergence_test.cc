@@ -113,6 +113,24 @@ TEST(Deaths, ADeathCostsOneView) {
   }
 }
 
+// Ten times down and up for more than D each: after a few times the host has to be heard for a while before
+// it is let in again, and is left alone meanwhile.
+TEST_F(Convergence, AFlappingLinkCostsFewViews) {
+  three_hosts();
+  const uint32_t before = world.host(1).view().number;
+  for (int i = 0; i < 10; ++i) {
+    world.plan(*parse_faults("split@0+600:2:1.3"));
+    world.run_for(1200 * kMillisecond);
+  }
+  EXPECT_LE(world.host(1).view().number, before + 6);
+  ASSERT_TRUE(world.run_until_converged({1, 2, 3}, 3 * kSecond));
+  world.run_for(10 * kSecond);
+  world.plan(*parse_faults("split@0+600:2:1.3"));
+  world.run_for(kSecond);
+  ASSERT_TRUE(world.run_until_converged({1, 2, 3}, 500 * kMillisecond))
+      << "a steady member comes back at once";
+}
+
 TEST_F(Convergence, ConnectionsOfAHostWhoseDaemonWasKilledGoOn) {
   three_hosts();
   for (int i = 0; i < 300; ++i) ASSERT_TRUE(world.connect());

@@ -2,36 +2,12 @@
 // Frames that come too late, pairs that do not hear each other, and ids that change their machine: found by
 // the simulator, each as the shortest scenario that shows it. one-owner and the others are checked at every
 // step.
-#include <gtest/gtest.h>
-
-#include "sim/world.hh"
+#include "sim/scenario.hh"
 
 namespace nlb::sim {
 namespace {
 
-struct Lateness : testing::Test {
-  World world{7, 50, 10};  // D = 500 ms, L = 375 ms
-  void SetUp() override {
-    if (std::getenv("NLB_TRACE") != nullptr) world.tell_story();
-  }
-  void TearDown() override {
-    for (const auto& violation : world.violations()) ADD_FAILURE() << violation.text();
-  }
-  void hosts(HostId count) {
-    std::set<HostId> all;
-    for (HostId id = 1; id <= count; ++id) {
-      world.add(id);
-      all.insert(id);
-    }
-    ASSERT_TRUE(world.run_until_converged(all, 3 * kSecond));
-  }
-  // Times count from now.
-  void plan(const std::string& faults) {
-    const auto parsed = parse_faults(faults);
-    ASSERT_TRUE(parsed) << parsed.error().message;
-    world.plan(*parsed);
-  }
-};
+using Lateness = Scenario;
 
 TEST_F(Lateness, AHostWhoseFramesComeTooLateIsLeftOutOnce) {
   hosts(3);
@@ -71,13 +47,28 @@ TEST_F(Lateness, TwoThatDoNotHearEachOtherDoNotTearTheViewOfThree) {
   EXPECT_LE(world.host(3).view().number, view.number + 1);
 }
 
-// The newcomer says that it holds nothing. That tells nothing of the machine whose id it has taken.
-TEST_F(Lateness, AMachineThatTakesTheIdOfADeadDaemonDoesNotSpeakForItsConnections) {
-  hosts(3);
-  world.let_clients_come(true);
-  world.run_for(10 * kSecond);
-  plan("crash@0+9000:2,duplicate-id@80+731:2");
-  world.run_for(15 * kSecond);
+// Two configurations: the better group goes on, and the other one owns nothing, however late they hear of
+// each other.
+TEST(LateConfiguration, GroupsThatHearEachOtherTooLateAreNotBothServed) {
+  for (uint64_t seed = 1; seed <= 20; ++seed) {
+    World world(seed, 10, 6);
+    world.set_delay(kMillisecond / 10, 55 * kMillisecond);
+    for (HostId id = 1; id <= 3; ++id) world.add(id);
+    world.plan(*parse_faults("config@2000+4000:2"));
+    world.run_for(6 * kSecond);
+    for (const auto& violation : world.violations()) ADD_FAILURE() << seed << ": " << violation.text();
+  }
+}
+
+// A daemon that gets its turns late is listed late, so it is long until it and its namesake are judged.
+TEST(LateNamesake, AMachineWithAnIdInUseOwnsNothingBesideItsView) {
+  for (uint64_t seed = 1; seed <= 20; ++seed) {
+    World world(seed, 50, 10);
+    for (HostId id = 1; id <= 2; ++id) world.add(id);
+    world.plan(*parse_faults("starve@2000+9823:1:-:558,duplicate-id@4000+7924:1"));
+    world.run_for(12 * kSecond);
+    for (const auto& violation : world.violations()) ADD_FAILURE() << seed << ": " << violation.text();
+  }
 }
 
 }  // namespace

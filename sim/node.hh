@@ -67,6 +67,7 @@ struct Node {
 
   HostSet knew = 0;            // whom its daemon was acquainted with when it lost its turn
   HostSet remembers = 0;       // whose kernel its daemon may be expected to know of, their daemons being down
+  Nanos resumed_at = 0;        // when it last went on after it had stood still for D, in the world's time
   Nanos resumed_local = 0;     // its clock when it went on after it had stood still
   Nanos clock_shifted_at = 0;  // when it last went on with a clock that had stood still, or was set back
   Nanos excused_until = 0;     // the lease that it had then: until its end it cannot know better

@@ -15,6 +15,7 @@ void Report::add(const RunResult& result) {
   excused_resets_ += result.excused_resets;
   simulated_ += result.simulated;
   longest_settling_ = std::max(longest_settling_, result.longest_settling);
+  held_down_ += result.held_down;
   if (result.lease_length > 0)
     longest_window_of_lease_ =
         std::max(longest_window_of_lease_, static_cast<double>(result.longest_frozen_window) /
@@ -78,6 +79,7 @@ std::string Report::text(const std::string& command, double processor_s) const {
   row("most frames that one host sent in a second", fmt::format("{}", counters_.busiest_second));
   row("resets of another's connection that nobody could know of", fmt::format("{}", excused_resets_));
   row("longest time to settle", fmt::format("{} ms", longest_settling_ / kMillisecond));
+  row("times that a flapping host was held down when faults ended", fmt::format("{}", held_down_));
   row("longest window after a frozen clock", fmt::format("{:.2f} of the lease", longest_window_of_lease_));
   if (!lossy_.empty()) return text + losses_text();  // no other fault
   text += "\n| fault | met | what happens |\n|---|---|---|\n";

@@ -26,6 +26,7 @@ class Report {
   };
   uint64_t seeds_ = 0, violations_ = 0, excused_resets_ = 0;
   Nanos simulated_ = 0, longest_settling_ = 0;
+  uint64_t held_down_ = 0;
   double longest_window_of_lease_ = 0;
   Counters counters_;
   std::array<uint64_t, kFaultKinds> faults_{};

@@ -36,6 +36,7 @@ struct RunResult {
   Nanos longest_frozen_window = 0, lease_length = 0;
   Nanos longest_settling = 0;
   uint64_t excused_resets = 0;
+  uint64_t held_down = 0;  // rounds at whose end some host had to be steady for a while first
 };
 
 // Heartbeats within which a healed cluster has to be one: listening (D = 10), the lease of those left behind,

@@ -82,9 +82,16 @@ void World::judge(Node& node, uint32_t index, Port from) {
   const Packet& packet = packets_.at(index);
   ++counters_.deliveries;
   const bool heartbeat = std::holds_alternative<wire::Heartbeat>(packet.frame);
-  if (packet.authentic && heartbeat) scene_.known.hear(node.port, from, packet.sent_at, scene_.now);
   const wire::Header header =
       std::visit([](const auto& frame) -> const wire::Header& { return frame.header; }, packet.frame);
+  if (packet.authentic && heartbeat) {
+    const Node& sender = scene_.nodes[from];
+    const bool ended = sender.host && sender.host->settings().incarnation != header.incarnation;
+    if (ended)
+      scene_.known.hear_predecessor(node.port, from, scene_.now);
+    else
+      scene_.known.hear(node.port, from, packet.sent_at, scene_.now);
+  }
   checkers_.frame_judged(node, packet.sender, packet.sent_local);
   const core::Peer& peer = node.host->peers()[header.sender];
   const bool known = peer.believed && peer.incarnation == header.incarnation;

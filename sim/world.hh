@@ -57,6 +57,7 @@ class World {
   [[nodiscard]] uint32_t period_ms() const { return scene_.period_ms; }
   [[nodiscard]] uint32_t tolerance() const { return scene_.tolerance; }
   [[nodiscard]] core::Host& host(Port port) { return *scene_.nodes.at(port).host; }
+  [[nodiscard]] const core::Host& host(Port port) const { return *scene_.nodes.at(port).host; }
   [[nodiscard]] Node& node(Port port) { return scene_.nodes.at(port); }
   [[nodiscard]] std::vector<Port> acceptors(std::size_t slot, uint32_t bucket) const;
   [[nodiscard]] bool converged(const std::set<HostId>& members) const;

@@ -190,7 +190,7 @@ void World::stand_still(Node& node, bool with_clock) {
 void World::continue_machine(Node& node, bool with_clock) {
   if (with_clock && --node.clock_stopped == 0) node.clock.go_on(scene_.now);
   if (--node.paused > 0) return;
-  if (scene_.now - node.stands_since >= scene_.silence_limit() && !node.host) forget_remembered(node.port);
+  if (scene_.now - node.stands_since >= scene_.silence_limit()) node.resumed_at = scene_.now;
   if (node.clock_stopped == 0 && node.kernel_alive) {
     node.resumed_local = node.clock.local(scene_.now);
     node.excused_until = with_clock ? node.lease : 0;

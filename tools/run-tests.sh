@@ -25,7 +25,7 @@ run() {  # NAME ctest-arguments…
 filter="${1:-}"
 run unit -L '^unit$' -j"$(nproc)"
 run alone -LE '^(unit|lab)$' -j"$(nproc)"  # in namespaces or guests of their own
-run lab -L '^lab$' -j1                     # one lab at a time
+run lab -L "^lab$" -j1                     # those that measure time, one at a time
 
 registered=$(ctest --test-dir build -N -R "${filter:-.}" | sed -n 's/^Total Tests: //p')
 python3 tools/count-tests.py "$results" "$registered"

@@ -13,7 +13,6 @@ namespace {
 
 constexpr Nanos kRescanPeriod = kSecond;  // how often held buckets are looked at again
 constexpr Nanos kDrainScanPeriod = kSecond / 4;
-constexpr int kProbesBeforeGone = 3;
 
 }  // namespace
 
@@ -219,7 +218,9 @@ Actions Host::reconfigure(const Settings& settings, Nanos now) {
   digest_known_ = false;
   settings_.incarnation = incarnation;
   ownership_ = Ownership(slots_in_use(settings_.rules.size()));
-  ghosts_.clear();
+  for (auto* ghosts : {&ghosts_, &gone_})  // what they hold has other places now: it may be anywhere
+    for (auto& [mac, ghost] : *ghosts)
+      for (std::size_t slot : ownership_.slots()) ghost.buckets[slot].set();
   listening_since_ = now;
   out_.states_changed = true;
   if (state_ == HostState::refused) {
@@ -268,8 +269,9 @@ void Host::evaluate(Nanos now) {
     settle_view(now, circle);
     advance_phase(now, circle);
   }
-  tend_ghosts(now);
   look_for_outsiders(now, circle);
+  tend_ghosts(now);
+  ask_the_gone(now);
   renew_lease(now, circle);
   const bool unanswered = release_begun_ && held_generation_ == 0;
   const bool look = unanswered || state_ == HostState::draining || ownership_.holds_anything();
@@ -367,19 +369,6 @@ void Host::judge_refusal(Nanos now, const Circle& circle) {
   }
 }
 
-// Whoever is heard but not in our view may have connections anywhere: check until it is in, or gone.
-void Host::look_for_outsiders(Nanos now, const Circle& circle) {
-  bool heard = false;
-  for_each_host(circle.heard & ~view_.members,
-                [&](HostId id) { heard = heard || may_hold_connections(peers_[id].heartbeat); });
-  for_each_host(peers_.heard_of | bit_of(settings_.id), [&](HostId id) {
-    const Nanos rival = peers_[id].rival_heard_at;
-    heard = heard || (rival != 0 && now - rival < silence_limit());
-  });
-  if (heard != outsider_heard_) out_.states_changed = true;
-  outsider_heard_ = heard && !planted(Bug::outsiders_ignored);
-}
-
 // Hears peers, but never by the cluster MAC: frames for clients do not get in here, so take none.
 void Host::judge_reception(Nanos now, const Circle& circle) {
   if (circle.mutual == 0) company_since_ = 0;
@@ -422,52 +411,6 @@ void Host::renew_lease(Nanos now, const Circle& circle) {
   if (planted(Bug::lease_not_renewed) && lease_ != 0) return;
   lease_ = from + lease_length();
   out_.lease = lease_;
-}
-
-void Host::tend_ghosts(Nanos now) {
-  for (auto it = ghosts_.begin(); it != ghosts_.end();) {
-    Ghost& ghost = it->second;
-    const Nanos interval = std::max(period(), silence_limit() / kProbesBeforeGone);
-    const Peer& peer = peers_[ghost.id];  // the same machine, or another one that has taken its id
-    const bool back = (view_.members & bit_of(ghost.id)) && phase_ == Phase::acquired &&
-                      held_complete(peer) && peer.heartbeat.adapter_mac == ghost.mac;
-    const bool over = ghost.probed ? now - ghost.answered_at >= interval * (kProbesBeforeGone + 1) ||
-                                         planted(Bug::ghosts_fade)
-                                   : now >= ghost.until;
-    if (back || over) {
-      if (over)
-        note(Notice::Kind::kernel_of_peer_gone, ghost.id,
-             "its kernel answers no more: its connections are gone");
-      it = ghosts_.erase(it);
-      out_.states_changed = true;
-      publish_held();
-      continue;
-    }
-    if (ghost.probed && now >= ghost.next_probe) {
-      out_.probes.push_back({ghost.id, ghost.address, ghost.mac});
-      ghost.next_probe = now + interval;
-    }
-    ++it;
-  }
-}
-
-Actions Host::on_kernel_answer(const IpAddress& address, Nanos now) {
-  const bool is_gateway = address == settings_.gateway;
-  const bool was_silent = is_gateway && !gateway_answers(now);
-  if (is_gateway) gateway_answered_at_ = now;
-  const bool asked = was_silent || std::any_of(ghosts_.begin(), ghosts_.end(), [&](const auto& entry) {
-                       return entry.second.probed && entry.second.address == address;
-                     });
-  if (!asked) return {};  // any ARP on the segment comes by here: it must cost nothing
-  for (auto& [mac, ghost] : ghosts_) {
-    if (!ghost.probed || !(ghost.address == address)) continue;
-    if (ghost.answered_at <= view_started_at_)
-      note(Notice::Kind::kernel_of_peer_lives, ghost.id,
-           "its kernel still answers: its connections are left alone");
-    ghost.answered_at = now;
-  }
-  evaluate(now);
-  return finish(now);
 }
 
 Actions Host::finish(Nanos now) {

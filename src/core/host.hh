@@ -102,7 +102,7 @@ struct Ghost {
   bool probed = false;  // its kernel is asked; otherwise only `until` counts
   Nanos next_probe = 0;
   Nanos answered_at = 0;
-  Nanos until = 0;  // without a probe: the end
+  Nanos until = 0;  // the end of one that is not asked, or that has come back from the gone
 };
 
 class Host {
@@ -187,8 +187,6 @@ class Host {
   [[nodiscard]] bool awaits_the_others_configuration(Nanos now, HostId differs);
   void judge_reception(Nanos now, const Circle& circle);
   void renew_lease(Nanos now, const Circle& circle);
-  void tend_ghosts(Nanos now);
-  void look_for_outsiders(Nanos now, const Circle& circle);
   void note(Notice::Kind kind, HostId peer, std::string text);
   [[nodiscard]] bool is_quiet(const Circle& circle) const;
   Actions finish(Nanos now);
@@ -200,13 +198,14 @@ class Host {
   [[nodiscard]] bool was_long_under_way(const wire::Heartbeat& heartbeat, Nanos now) const;
   void note_left_behind(HostSet before, HostSet after, Nanos now);
   [[nodiscard]] bool somebody_left_behind_owns(Nanos now, const Circle& circle) const;
+  [[nodiscard]] bool a_rival_serves(Nanos now) const;
+  [[nodiscard]] bool others_share_a_view_with_a_namesake(const Circle& circle) const;
   void start_view(uint32_t number, HostSet members, uint64_t digest, Nanos now);
   void go_alone(const std::string& cause);
   void fall_out(const std::string& cause, Nanos now);
   void advance_phase(Nanos now, const Circle& circle);
   void release(Nanos now);
   void acquire(Nanos now);
-  void remember_ghost(HostId id, Nanos now);
   void note_departures(HostSet before, HostSet after, Nanos now);
   [[nodiscard]] bool all_members_at(Phase phase, const Circle& circle) const;
   [[nodiscard]] uint64_t content_digest(HostSet members) const;
@@ -219,6 +218,12 @@ class Host {
   void ask_gateway(Nanos now, const Circle& circle);
   [[nodiscard]] bool gateway_answers(Nanos now) const;
   [[nodiscard]] SlotTables compute_tables(HostSet members) const;
+
+  // host_ghosts.cc: who may have connections and is not in our view
+  void look_for_outsiders(Nanos now, const Circle& circle);
+  void remember_ghost(HostId id, bool of_our_view, Nanos now);
+  void tend_ghosts(Nanos now);
+  void ask_the_gone(Nanos now);
 
   // host_frames.cc: what is heard and said
   void hear(const wire::Heartbeat& heartbeat, Nanos now);
@@ -268,6 +273,8 @@ class Host {
   bool release_begun_ = false;  // in this view: what is lost is closed, the socket table is being read
   SlotTables next_tables_;      // of the view that is being formed
   std::map<MacAddress, Ghost> ghosts_;  // by adapter: an id may have been taken by another machine
+  std::map<MacAddress, Ghost> gone_;    // those whose kernels have ceased to answer, for a while
+  HostSet outsiders_ = 0;               // may hold connections, and are not in our view
 
   uint32_t scan_token_ = 0;
   bool scan_pending_ = false;
@@ -275,7 +282,7 @@ class Host {
   uint16_t held_generation_ = 0;
   std::vector<wire::HeldPart> held_parts_;
   SlotBuckets held_published_;
-  bool outsider_heard_ = false;  // a host in earshot, with a daemon, that is not in our view
+  bool outsider_heard_ = false;  // one of them, or a namesake, is in earshot
 
   Nanos lease_ = 0;
   uint64_t sequence_ = 0;

@@ -19,6 +19,11 @@ bool announces_end(const wire::Heartbeat& heartbeat) {
   return (heartbeat.flags & (wire::kLeaving | wire::kRestarting)) != 0;
 }
 
+void note_rival(Peer& peer, const wire::Heartbeat& heartbeat, Nanos now) {
+  peer.rival_serves = in_a_view(heartbeat);
+  if (may_hold_connections(heartbeat)) peer.rival_heard_at = now;
+}
+
 }  // namespace
 
 std::optional<Nanos> Host::send_time(uint32_t sequence) const {
@@ -49,16 +54,17 @@ bool Host::believe_or_note_candidate(const wire::Heartbeat& heartbeat, Nanos now
   if (!current_is_alive && echoed) {
     const bool taken_over =
         peer.believed && !same_adapter && (view_.members & bit_of(peer.heartbeat.header.sender));
-    if (taken_over) remember_ghost(peer.heartbeat.header.sender, now);  // another machine with its id
+    if (taken_over) remember_ghost(peer.heartbeat.header.sender, true, now);  // another machine with its id
     Peer successor;
     successor.believed = true;
     successor.incarnation = incarnation;
     successor.accused_in_view = peer.accused_in_view;
     successor.rival_heard_at = peer.rival_heard_at;
+    successor.rival_serves = peer.rival_serves;
     peer = std::move(successor);
     return true;
   }
-  if (echoed && !same_adapter && may_hold_connections(heartbeat)) peer.rival_heard_at = now;
+  if (echoed && !same_adapter) note_rival(peer, heartbeat, now);
   auto& candidate = peer.candidate;
   const bool replace = !candidate || candidate->incarnation == incarnation ||
                        incarnation > candidate->incarnation || now - candidate->heard_at >= silence_limit();
@@ -185,7 +191,7 @@ void Host::hear_own_id(const wire::Heartbeat& heartbeat, Nanos now) {
   namesake_ = Candidate{heartbeat.header.incarnation, heartbeat.header.sequence, now};
   namesake_judged_ = judged;
   if (!echoes_us_freshly(heartbeat, settings_.id, now)) return refuse(wire::Refusal::stale_incarnation);
-  if (may_hold_connections(heartbeat)) peers_[settings_.id].rival_heard_at = now;
+  note_rival(peers_[settings_.id], heartbeat, now);
   if (judged) return;
   namesake_judged_ = true;
   const int theirs = heartbeat.phase == 0 ? 0 : std::popcount(heartbeat.view_members);

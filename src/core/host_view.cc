@@ -10,13 +10,21 @@
 namespace nlb::core {
 namespace {
 
-constexpr int kGatewayProbes = 5;              // within D
-constexpr Nanos kUnprobedHold = 10 * kSecond;  // a ghost without an address: as long as a planned restart
+constexpr int kGatewayProbes = 5;  // within D
+constexpr Nanos kShortStay = 5 * kSecond;
 
 std::string members_text(HostSet members) {
   std::string text;
   for_each_host(members, [&](HostId id) { text += (text.empty() ? "" : ",") + std::to_string(id); });
   return text;
+}
+
+void note_stay(Peer& peer, bool evicted, Nanos now) {
+  peer.removed_at = now;
+  if (now - peer.admitted_at >= kShortStay)
+    peer.short_stays = 0;
+  else if (evicted)
+    ++peer.short_stays;
 }
 
 class Fnv1a {
@@ -180,6 +188,8 @@ void Host::fall_out(const std::string& cause, Nanos now) {
 void Host::settle_view(Nanos now, const Circle& circle) {
   if (planted(Bug::settles_never) && phase_ == Phase::acquired) return;
   if (shut_out_by_a_peer(circle)) return fall_out("the others have formed a view without this host", now);
+  if (std::popcount(view_.members) == 1 && others_share_a_view_with_a_namesake(circle))
+    return fall_out("the others share a view with another machine that has this host's id", now);
   if (gateway_missed_ && std::popcount(view_.members) == 1 && phase_ != Phase::none)
     return go_alone("nobody is heard, and the gateway does not answer");
   if (waits_for_a_late_view(circle))
@@ -274,6 +284,31 @@ bool Host::somebody_left_behind_owns(Nanos now, const Circle& circle) const {
   return owns;
 }
 
+// Another machine has the id of a member, or ours, hears this host and is in a view without it: what it owns
+// is not known here. It gives up when it is judged, or sees its id in another's view.
+bool Host::a_rival_serves(Nanos now) const {
+  bool serves = false;
+  for_each_host(view_.members, [&](HostId id) {
+    const Peer& peer = peers_[id];
+    const bool heard = peer.rival_heard_at != 0 && now - peer.rival_heard_at < silence_limit();
+    serves = serves || (heard && peer.rival_serves);
+  });
+  return serves;
+}
+
+// Somebody in earshot is in a view with this id, and lists another machine under it: it has taken that one.
+bool Host::others_share_a_view_with_a_namesake(const Circle& circle) const {
+  bool shared = false;
+  for_each_host(circle.heard & circle.compatible, [&](HostId id) {
+    const auto& heartbeat = peers_[id].heartbeat;
+    const auto* report = report_of_hearing(heartbeat, settings_.id);
+    shared =
+        shared || (in_a_view(heartbeat) && (heartbeat.view_members & bit_of(settings_.id)) != 0 &&
+                   report != nullptr && report->incarnation != static_cast<uint32_t>(settings_.incarnation));
+  });
+  return shared;
+}
+
 // Why a view with the same members is another one.
 std::string Host::changed_offers_text(HostSet before, HostSet members) const {
   std::string text;
@@ -322,6 +357,7 @@ void Host::start_view(uint32_t number, HostSet members, uint64_t digest, Nanos n
 // Out of every view: owns nothing, holds what has a socket, waits to be admitted.
 void Host::go_alone(const std::string& cause) {
   const bool was_in_one = phase_ != Phase::none;
+  outsiders_ |= view_.members & ~bit_of(settings_.id);
   view_.members = bit_of(settings_.id);
   view_.digest = 0;
   phase_ = Phase::none;
@@ -342,7 +378,9 @@ void Host::go_alone(const std::string& cause) {
 // Members that vanish without handing over may have a living kernel with living connections: ghosts.
 void Host::note_departures(HostSet before, HostSet after, Nanos now) {
   for_each_host(after & ~before, [&](HostId id) {
-    if (id != settings_.id) note(Notice::Kind::peer_joined, id, "joins");
+    if (id == settings_.id) return;
+    peers_[id].admitted_at = now;
+    note(Notice::Kind::peer_joined, id, "joins");
   });
   for_each_host(before & ~after, [&](HostId id) {
     const Peer& peer = peers_[id];
@@ -352,29 +390,10 @@ void Host::note_departures(HostSet before, HostSet after, Nanos now) {
          restarting ? "restarts"
          : left     ? "left"
                     : "evicted");
+    note_stay(peers_[id], !left, now);
     if (!left) not_heard_since_evicted_ |= bit_of(id);
-    if (!left || restarting) remember_ghost(id, now);
+    if (!left || restarting) remember_ghost(id, true, now);
   });
-}
-
-void Host::remember_ghost(HostId id, Nanos now) {
-  if (planted(Bug::no_ghosts)) return;
-  const Peer& peer = peers_[id];
-  const bool restarting = (peer.heartbeat.flags & wire::kRestarting) != 0;
-  Ghost ghost;
-  ghost.id = id;
-  ghost.buckets = peer.held.slots.empty() ? SlotBuckets(kMaxSlots) : peer.held.slots;
-  if (!held_complete(peer))  // it died before it had said what it holds
-    for (std::size_t slot : ownership_.slots()) ghost.buckets[slot].set();
-  for (std::size_t slot : ownership_.slots())
-    for (std::size_t bucket = 0; bucket < kBucketCount; ++bucket)
-      if (tables_[slot][bucket] == id || next_tables_[slot][bucket] == id) ghost.buckets[slot].set(bucket);
-  ghost.address = peer.heartbeat.dedicated_ip;
-  ghost.mac = peer.heartbeat.adapter_mac;
-  ghost.probed = !restarting && !ghost.address.is_unspecified();
-  ghost.next_probe = ghost.answered_at = now;
-  ghost.until = now + (restarting ? peer.heartbeat.hold_s * kSecond : kUnprobedHold);
-  ghosts_[ghost.mac] = std::move(ghost);
 }
 
 bool Host::all_members_at(Phase phase, const Circle& circle) const {
@@ -406,7 +425,8 @@ void Host::advance_phase(Nanos now, const Circle& circle) {
   const bool released = all_members_at(Phase::released, circle) || planted(Bug::skip_release);
   if (phase_ == Phase::released && released) {
     if (std::popcount(view_.members) == 1 && !may_serve_alone(now, circle)) return;
-    if (yields_to_a_better_view(circle) || somebody_left_behind_owns(now, circle)) return;
+    if (yields_to_a_better_view(circle) || somebody_left_behind_owns(now, circle) || a_rival_serves(now))
+      return;
     acquire(now);
   }
 }

@@ -68,13 +68,19 @@ bool evicted(HostId suspect, HostSet base, const Self& self, const PeerTable& pe
 bool hear_each_other(HostId a, HostId b, const Self& self, const PeerTable& peers, const Circle& circle,
                      Nanos joined_before) {
   if (a == self.id) std::swap(a, b);
-  if (b == self.id) return (circle.mutual & bit_of(a)) != 0 && peers[a].mutual_since <= joined_before;
+  if (b == self.id)
+    return (circle.mutual & bit_of(a)) != 0 && peers[a].mutual_since + hold_down(peers[a]) <= joined_before;
   if (!(circle.heard & bit_of(a)) || !(circle.heard & bit_of(b))) return false;
   const auto* a_of_b = report_of_hearing(peers[a].heartbeat, b);
   const auto* b_of_a = report_of_hearing(peers[b].heartbeat, a);
   return a_of_b != nullptr && b_of_a != nullptr &&
          a_of_b->incarnation == static_cast<uint32_t>(peers[b].incarnation) &&
          b_of_a->incarnation == static_cast<uint32_t>(peers[a].incarnation);
+}
+
+bool lists(const wire::Heartbeat& heartbeat, const Self& self) {
+  const auto* report = report_of_hearing(heartbeat, self.id);
+  return report != nullptr && report->incarnation == static_cast<uint32_t>(self.incarnation);
 }
 
 bool hears_all(HostId id, HostSet others, const Self& self, const PeerTable& peers, const Circle& circle,
@@ -84,6 +90,14 @@ bool hears_all(HostId id, HostSet others, const Self& self, const PeerTable& pee
     all = all && hear_each_other(id, other, self, peers, circle, joined_before);
   });
   return all;
+}
+
+// Others still have, or have again, whom this host has just removed: taken up and removed with every frame,
+// it would keep all from settling.
+bool waits(const Peer& peer, Nanos now, Nanos join_delay) {
+  if (peer.removed_at == 0) return false;
+  const bool steady = peer.mutual_since != 0 && now - peer.mutual_since >= hold_down(peer);
+  return now - peer.removed_at < join_delay || (hold_down(peer) != 0 && !steady);
 }
 
 }  // namespace
@@ -119,9 +133,7 @@ const wire::PeerReport* report_of_hearing(const wire::Heartbeat& heartbeat, Host
 
 bool hear_each_other_now(const Self& self, const Peer& peer, Nanos now, Nanos silence_limit) {
   if (!peer.believed || now - peer.heard_at >= silence_limit) return false;
-  const auto* report = report_of_hearing(peer.heartbeat, self.id);
-  return report != nullptr && report->incarnation == static_cast<uint32_t>(self.incarnation) &&
-         peer.prompt_at != 0 && now - peer.prompt_at < silence_limit;
+  return lists(peer.heartbeat, self) && peer.prompt_at != 0 && now - peer.prompt_at < silence_limit;
 }
 
 Circle circle_of(const Self& self, const PeerTable& peers, Nanos now, Nanos silence_limit) {
@@ -130,6 +142,7 @@ Circle circle_of(const Self& self, const PeerTable& peers, Nanos now, Nanos sile
     const Peer& peer = peers[id];
     if (!peer.believed || now - peer.heard_at >= silence_limit) return;
     circle.heard |= bit_of(id);
+    if (lists(peer.heartbeat, self)) circle.answering |= bit_of(id);
     if (hear_each_other_now(self, peer, now, silence_limit)) circle.mutual |= bit_of(id);
     for (const wire::PeerReport& report : peer.heartbeat.peers)
       if (report.accused) circle.accused |= bit_of(report.id);
@@ -163,6 +176,7 @@ HostSet wanted_members(const Self& self, const PeerTable& peers, const Circle& c
   for_each_host(base, [&](HostId id) {
     if (id != self.id && !peers[id].believed) return;  // never heard: its offers are not known here
     if (id != self.id && has_left(id, circle)) return;
+    if (id != self.id && !(self.view_members & bit_of(id)) && waits(peers[id], now, join_delay)) return;
     if (!evicted(id, base, self, peers, circle)) wanted |= bit_of(id);
   });
   const HostSet possible = (circle.compatible & circle.mutual) | bit_of(self.id);
@@ -184,14 +198,14 @@ HostId better_group_than_ours(const Self& self, const PeerTable& peers, const Ci
     return digests;
   };
   bool alike = true;  // as nearly always
-  for_each_host(circle.mutual, [&](HostId id) {
+  for_each_host(circle.answering, [&](HostId id) {
     alike = alike && differing_item(self.digests, peers[id].heartbeat.digests) == nullptr;
   });
   if (alike) return 0;
-  const HostSet speakers = circle.mutual | bit_of(self.id);
+  const HostSet speakers = circle.answering | bit_of(self.id);
   std::vector<Group> groups = {{content(self.digests), bit_of(self.id) | (self.view_members & ~speakers),
                                 self.digests.generation, self.id}};
-  for_each_host(circle.mutual, [&](HostId id) {
+  for_each_host(circle.answering, [&](HostId id) {
     const auto& heartbeat = peers[id].heartbeat;
     if (!is_active(heartbeat.state)) return;
     const auto digests = content(heartbeat.digests);

@@ -21,7 +21,8 @@ struct Self {
 
 struct Circle {            // whom this host hears now, and how
   HostSet heard = 0;       // believed, and a frame within D
-  HostSet mutual = 0;      // ... that lists us, and no later than a lease lasts
+  HostSet answering = 0;   // ... that lists us
+  HostSet mutual = 0;      // ... no later than a lease lasts
   HostSet compatible = 0;  // ... with the same configuration, and active
   HostSet accused = 0;     // whom any of those that are heard accuses
 };

@@ -2,6 +2,7 @@
 // What this host knows of another one, from its heartbeats alone.
 #pragma once
 
+#include <algorithm>
 #include <optional>
 #include <vector>
 
@@ -37,11 +38,22 @@ struct Peer {
   wire::Heartbeat heartbeat;  // newest accepted
   bool accused = false;  // silent for D; a promise not to extend its lease until a later view readmits it
   uint32_t accused_in_view = 0;
-  bool asked = false;  // the question by unicast is out
+  Nanos admitted_at = 0, removed_at = 0;  // to our view, and from it
+  int short_stays = 0;                    // one after the other, each ended by an eviction
+  bool asked = false;                     // the question by unicast is out
   std::optional<Candidate> candidate;
-  Nanos rival_heard_at = 0;  // another living machine with this id, which hears us
-  HeldList held;             // newest list that is complete
-  HeldList collecting;       // parts of a newer one
+  Nanos rival_heard_at = 0;   // another living machine with this id, which hears us
+  bool rival_serves = false;  // ... and said then that it was in a view
+  HeldList held;              // newest list that is complete
+  HeldList collecting;        // parts of a newer one
 };
+
+// A link that flaps: a member that was evicted twice soon after it had been admitted has to be heard without
+// a break for a second before it is admitted again, then for two, four, eight.
+[[nodiscard]] inline Nanos hold_down(const Peer& peer) {
+  constexpr int kLongest = 3;  // 8 s: longer than the stays that count are
+  if (peer.short_stays < 2) return 0;
+  return kSecond << std::min(peer.short_stays - 2, kLongest);
+}
 
 }  // namespace nlb::core

@@ -4,8 +4,10 @@
 tcpdump listens on the bridge itself: promiscuous, it sees every frame that enters any port, once.
 """
 import ipaddress
+import shutil
 import struct
 import subprocess
+import tempfile
 import time
 from collections import namedtuple
 from pathlib import Path
@@ -37,9 +39,9 @@ def ip6(octets):
 class Capture:
     """with Capture(lab, "arp or tcp") as capture: …; afterwards capture.frames()."""
 
-    def __init__(self, lab, expression, path="/tmp/nlb-live.pcap", in_lab=True, node="switch", octets=128):
+    def __init__(self, lab, expression, in_lab=True, node="switch", octets=128):
         """`node` other than the switch: what comes in at its adapter."""
-        self.lab, self.expression, self.path = lab, expression, Path(path)
+        self.lab, self.expression, self.path = lab, expression, None
         # A lab that is still coming up runs no commands yet.
         by_name = ["ip", "netns", "exec", SWITCH]
         self.enter = [lab.nlb_path, "lab", "exec", node, "--"] if in_lab else by_name
@@ -48,7 +50,7 @@ class Capture:
         self.process, self.raw = None, b""
 
     def __enter__(self):
-        self.path.unlink(missing_ok=True)
+        self.path = Path(tempfile.mkdtemp(prefix="nlb-capture-")) / "frames.pcap"
         words = ["tcpdump", "-i", *self.interface, "-n", "-U", "--immediate-mode", "-B", "65536",
                  "-s", str(self.octets), "-Z", "root", "-w", str(self.path), *self.expression.split()]
         self.process = subprocess.Popen([*self.enter, *words], stderr=subprocess.PIPE, text=True,
@@ -61,7 +63,7 @@ class Capture:
         self.process.terminate()
         _, text = self.process.communicate(timeout=20)
         self.raw = self.path.read_bytes()
-        self.path.unlink(missing_ok=True)
+        shutil.rmtree(self.path.parent)
         if "0 packets dropped by kernel" not in text:
             raise Failure(f"the capture is not complete: {text}")
 

@@ -5,6 +5,7 @@ neighbour discovery on the wire."""
 import json
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 from capture import Capture, need_nd_truth
@@ -203,7 +204,8 @@ def replace(run):
 def scenario(run):
     captures = [add(run), replace(run)]
     with run.case("tshark reads our neighbour discovery without a malformed frame") as notes:
-        notes.append(discovery_is_sound(captures, Path("/tmp/nlb-ipv6.pcap")))
+        with tempfile.TemporaryDirectory() as directory:
+            notes.append(discovery_is_sound(captures, Path(directory) / "discovery.pcap"))
 
 
 if __name__ == "__main__":

@@ -57,7 +57,7 @@ def said(lab, host, name):
 def outsider(lab, mode):
     """What client 2, who is no member, sees of the cluster's frames while client 1 is served."""
     clients = f"ether dst {CLUSTER_MAC[mode]} and (ip or ip6)"  # no switch snoops the heartbeats' group
-    with Capture(lab, clients, "/tmp/nlb-outsider.pcap", node="client2") as seen:
+    with Capture(lab, clients, node="client2") as seen:
         need_no_failure(lab.load(300))
         need_no_failure(ask(lab, "load", VIP6, 100))
     return len(list(seen.packets()))
@@ -106,7 +106,7 @@ def membership(run):
             words = f"mcast_igmp_version {igmp} mcast_mld_version {mld}"
             in_switch(lab, f"ip link set nlbsw0 type bridge {words}")
             lab.lab("restart", "host2")
-            with Capture(lab, "igmp", "/tmp/nlb-igmp.pcap") as capture:
+            with Capture(lab, "igmp") as capture:
                 in_switch(lab, "sleep 2.6")
             kinds = {frame[14 + 4 * (frame[14] & 15)] for _, frame in capture.packets()}
             need(report in kinds, f"IGMP version {igmp}: {kinds}")
