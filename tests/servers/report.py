@@ -19,7 +19,7 @@ def write_report(directory, modes, path):
     cells = {(one["program"], one["tool"], record["family"], record["mode"]): one
              for record in records for one in record["figures"]}
     rows = sorted({key[:3] for key in cells})
-    commits = ", ".join(sorted({record["commit"] for record in records}))
+    commits = ",\n".join(sorted({record["commit"] for record in records}))
     lines = [HEAD.format(hosts=3, processors=records[0]["processors"], kernel=records[0]["kernel"],
                          commit=commits),
              "| server | client | family | " + " | ".join(modes) + " |",
