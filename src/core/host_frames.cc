@@ -104,20 +104,6 @@ void Host::hear(const wire::Heartbeat& heartbeat, Nanos now) {
   if (changed) out_.states_changed = true;
 }
 
-// Who replays one of the last few copies makes believe that the path of clients works, no more.
-Actions Host::on_copy(const wire::Frame& frame, Nanos now) {
-  constexpr uint64_t kOvertakenBy = 8;
-  const auto* copy = std::get_if<wire::Heartbeat>(&frame);
-  if (copy == nullptr || copy->header.sender > kMaxHosts) return on_frame(frame, now);
-  const Peer& peer = peers_[copy->header.sender];
-  const uint64_t sequence = copy->header.sequence;
-  const bool overtaken = peer.believed && peer.incarnation == copy->header.incarnation &&
-                         sequence <= peer.sequence && peer.sequence - sequence < kOvertakenBy;
-  if (!overtaken) return on_frame(frame, now);
-  if (copy->flags & wire::kToClusterMac) heard_by_cluster_mac_at_ = now;
-  return finish(now);
-}
-
 // A replay, or a machine that was set back to a snapshot and numbers its frames anew from there. If so, and
 // if it has been given up here, it has to learn how far it had come: it is listed with that number.
 void Host::refuse_old(Peer& peer, Nanos now) {
