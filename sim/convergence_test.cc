@@ -113,6 +113,51 @@ TEST(Deaths, ADeathCostsOneView) {
   }
 }
 
+TEST_F(Convergence, ADaemonThatIsBackWhileItsLeaseRunsGoesOnInItsView) {
+  three_hosts();
+  for (int i = 0; i < 300; ++i) ASSERT_TRUE(world.connect());
+  const auto view = world.host(1).view();
+  const auto incarnation = world.host(2).settings().incarnation;
+  for (int death = 0; death < 5; ++death) {
+    world.kill_daemon(2);
+    world.run_for(250 * kMillisecond);
+    world.restart_daemon(2);
+    full_cover();
+    for (int i = 0; i < 300; ++i) ASSERT_TRUE(world.connect());
+    world.run_for(2 * kSecond);
+    EXPECT_EQ(world.host(1).view(), view);
+    EXPECT_TRUE(world.converged({1, 2, 3}));
+    EXPECT_EQ(world.host(2).settings().incarnation, incarnation);
+    EXPECT_GT(world.host(2).lease(), world.now()) << "renewed";
+    full_cover();
+  }
+  world.kill_host(2);
+  ASSERT_TRUE(world.run_until_converged({1, 3}, 700 * kMillisecond));
+  full_cover();
+}
+
+TEST_F(Convergence, AllDaemonsMayDieAndGoOnAtOnce) {
+  three_hosts();
+  const auto view = world.host(1).view();
+  for (HostId id = 1; id <= 3; ++id) world.kill_daemon(id);
+  world.run_for(100 * kMillisecond);
+  for (HostId id = 1; id <= 3; ++id) world.restart_daemon(id);
+  world.run_for(2 * kSecond);
+  EXPECT_EQ(world.host(1).view(), view);
+  EXPECT_TRUE(world.converged({1, 2, 3}));
+  full_cover();
+}
+
+TEST_F(Convergence, ADaemonThatIsBackAfterItsLeaseStartsAnew) {
+  three_hosts();
+  const auto incarnation = world.host(2).settings().incarnation;
+  world.kill_daemon(2);
+  world.run_for(400 * kMillisecond);
+  world.restart_daemon(2);
+  EXPECT_NE(world.host(2).settings().incarnation, incarnation);
+  ASSERT_TRUE(world.run_until_converged({1, 2, 3}, kSecond));
+}
+
 // Ten times down and up for more than D each: after a few times the host has to be heard for a while before
 // it is let in again, and is left alone meanwhile.
 TEST_F(Convergence, AFlappingLinkCostsFewViews) {

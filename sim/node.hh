@@ -36,6 +36,7 @@ struct Node {
   Clock clock;
 
   std::unique_ptr<core::Host> host;  // null: no daemon runs
+  core::ResumePoint resume_point;    // what it has left for its successor
   std::vector<Received> inbox;       // while the daemon has no turn
   uint8_t generation = 0;            // of the daemon; what was asked by an earlier one is not answered
   Nanos wake_at = 0;                 // when the timer is set for, in the world's time

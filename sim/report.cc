@@ -30,6 +30,7 @@ void Report::add(const RunResult& result) {
   counters_.segments += c.segments;
   counters_.evictions += c.evictions;
   counters_.views += c.views;
+  counters_.resumed += c.resumed;
   counters_.busiest_second = std::max(counters_.busiest_second, c.busiest_second);
   for (const Fault& fault : result.faults) ++faults_[static_cast<std::size_t>(fault.kind)];
   ++hosts_[result.hosts];
@@ -76,6 +77,7 @@ std::string Report::text(const std::string& command, double processor_s) const {
   row("SYNs that nobody answered at once", fmt::format("{}", counters_.unanswered));
   row("views acquired, members evicted (counted at each host)",
       fmt::format("{}, {}", counters_.views, counters_.evictions));
+  row("daemons that went on in the view of the one before", fmt::format("{}", counters_.resumed));
   row("most frames that one host sent in a second", fmt::format("{}", counters_.busiest_second));
   row("resets of another's connection that nobody could know of", fmt::format("{}", excused_resets_));
   row("longest time to settle", fmt::format("{} ms", longest_settling_ / kMillisecond));

@@ -136,6 +136,8 @@ void World::perform(Port port, core::Actions actions) {
     const std::string whom = notice.peer != 0 ? "[" + std::to_string(notice.peer) + "] " : "";
     tell("host " + std::to_string(node.id) + (node.namesake ? "'" : "") + ": " + whom + notice.text);
   }
+  if (node.host && node.host->resume_mark() != node.resume_point.mark)
+    node.resume_point = node.host->resume_point();
   if (actions.states_changed) write_states(node);
   if (actions.lease) {
     node.lease = *actions.lease;

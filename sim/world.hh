@@ -15,7 +15,7 @@ namespace nlb::sim {
 
 struct Counters {
   uint64_t frames = 0, deliveries = 0, refused = 0, forged = 0, connections = 0, unanswered = 0, segments = 0,
-           evictions = 0, views = 0,
+           evictions = 0, views = 0, resumed = 0,
            busiest_second = 0;  // most frames that one host sent within a second
 };
 

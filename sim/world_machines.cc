@@ -73,16 +73,21 @@ void World::restart_daemon(Port port) {
   Node& node = scene_.nodes.at(port);
   for (const Received& waiting : node.inbox) packets_.drop(waiting.packet);
   node.inbox.clear();
-  node.lease = 0;  // a starting daemon writes lease 0 before its first frame
   ++node.generation;
   node.wake_at = 0;
-  scene_.known.forget(port);
-  node.knew = 0;
-  forget_remembered(port);
   const Nanos local = node.clock.local(scene_.now);
   const core::Settings read = settings(port);
   node.hash_seed = read.digests.seed;
   node.host = std::make_unique<core::Host>(read, local);
+  if (node.host->resume(node.resume_point, node.lease, local)) {
+    ++counters_.resumed;
+    checkers_.daemon_lives(node.resume_point.incarnation);
+  } else {
+    node.lease = 0;  // a daemon that starts anew writes lease 0 before its first frame
+    scene_.known.forget(port);
+  }
+  node.knew = 0;
+  forget_remembered(port);
   write_states(node);
   perform(port, node.host->on_bind(true, "", local));
   if (node.no_carrier != 0) perform(port, node.host->on_carrier(false, local));
@@ -111,6 +116,7 @@ void World::kill_host(Port port) {
   kill_daemon(port);
   close_flows(port);
   node.kernel_alive = false;
+  node.resume_point = {};
   node.lease = node.excused_until = 0;
   node.knew = node.remembers = 0;
   for (const Received& waiting : node.inbox) packets_.drop(waiting.packet);

@@ -139,7 +139,7 @@ Actions Host::on_copy(const wire::Frame& frame, Nanos now) {
   if (copy == nullptr || copy->header.sender > kMaxHosts) return on_frame(frame, now);
   const Peer& peer = peers_[copy->header.sender];
   const uint64_t sequence = copy->header.sequence;
-  const bool overtaken = peer.believed && peer.incarnation == copy->header.incarnation &&
+  const bool overtaken = peer.believed && !peer.resumed && peer.incarnation == copy->header.incarnation &&
                          sequence <= peer.sequence && peer.sequence - sequence < kOvertakenBy;
   if (!overtaken) return on_frame(frame, now);
   if (copy->flags & wire::kToClusterMac) heard_by_cluster_mac_at_ = now;

@@ -14,6 +14,7 @@
 #include "core/membership.hh"
 #include "core/ownership.hh"
 #include "core/planted.hh"
+#include "core/resume_point.hh"
 #include "wire/heartbeat.hh"
 
 namespace nlb::core {
@@ -51,6 +52,7 @@ struct Notice {  // something a person may want to know
     state_changed,
     view_changed,
     converged,
+    resumed,
     peer_silent,
     peer_evicted,
     peer_joined,
@@ -141,6 +143,13 @@ class Host {
   // A change of the configuration is under way on all hosts (core/change.hh): whoever has it earlier or later
   // than this one does not disagree.
   Actions expect_change(bool expected, Nanos now);
+  // What a successor needs, and whether there is anything for it. To be kept where the machine's end ends it,
+  // and renewed before anything is said whenever the mark is another one.
+  [[nodiscard]] ResumeMark resume_mark() const;
+  [[nodiscard]] ResumePoint resume_point() const;
+  // For a host that has just been made: takes up the view of its predecessor, whose lease, as it stands in
+  // the filter, must still run. False: nothing has changed, and it starts as any other.
+  [[nodiscard]] bool resume(const ResumePoint& point, Nanos lease, Nanos now);
   // Planned restart: everything released, peers keep our connections for restart_hold_s.
   Actions leave_for_restart(Nanos now);
 
@@ -219,6 +228,9 @@ class Host {
   [[nodiscard]] bool gateway_answers(Nanos now) const;
   [[nodiscard]] SlotTables compute_tables(HostSet members) const;
 
+  // host_resume.cc
+  bool take_up(const ResumePoint& point, Nanos lease, Nanos now);
+
   // host_ghosts.cc: who may have connections and is not in our view
   void look_for_outsiders(Nanos now, const Circle& circle);
   void remember_ghost(HostId id, bool of_our_view, Nanos now);
@@ -234,6 +246,7 @@ class Host {
   [[nodiscard]] bool accuses(const Peer& peer, Nanos now) const;
   [[nodiscard]] bool echoes_us_freshly(const wire::Heartbeat& heartbeat, HostId as, Nanos now) const;
   void refuse_old(Peer& peer, Nanos now);
+  void note_unproven(Peer& peer, const wire::Heartbeat& heartbeat, Nanos now);
   void catch_up_with_own_echo(const wire::Heartbeat& heartbeat, Nanos now);
   void take_echo(Peer& peer, const wire::Heartbeat& heartbeat, Nanos now);
   [[nodiscard]] std::optional<Nanos> send_time(uint32_t sequence) const;
@@ -279,7 +292,8 @@ class Host {
   uint32_t scan_token_ = 0;
   bool scan_pending_ = false;
   Nanos next_scan_ = 0;
-  uint16_t held_generation_ = 0;
+  uint16_t held_generation_ = 0, first_generation_ = 0;
+  uint32_t times_resumed_ = 0;  // in this view
   std::vector<wire::HeldPart> held_parts_;
   SlotBuckets held_published_;
   bool outsider_heard_ = false;  // one of them, or a namesake, is in earshot

@@ -85,6 +85,10 @@ void Host::hear(const wire::Heartbeat& heartbeat, Nanos now) {
   if (!known && !believe_or_note_candidate(heartbeat, now)) return;
   const bool old = known && heartbeat.header.sequence <= peer.sequence;
   if (old && !planted(Bug::sequence_ignored)) return refuse_old(peer, now);
+  if (peer.resumed && !echoes_us_freshly(heartbeat, settings_.id, now))
+    return note_unproven(peer, heartbeat, now);
+  if (peer.resumed) peer.candidate.reset();
+  peer.resumed = false;
   const bool same_flags = ((peer.heartbeat.flags ^ heartbeat.flags) & ~wire::kToClusterMac) == 0;
   const bool offers_same = known && peer.heartbeat.offers == heartbeat.offers &&
                            peer.heartbeat.state == heartbeat.state && same_flags;
@@ -102,6 +106,14 @@ void Host::hear(const wire::Heartbeat& heartbeat, Nanos now) {
   if (heartbeat.flags & wire::kToClusterMac) heard_by_cluster_mac_at_ = now;
   if (heartbeat.flags & wire::kAsk) say(Send::To::peer, heartbeat.adapter_mac, 0, now);
   if (changed) out_.states_changed = true;
+}
+
+// Of a daemon that was in the view of the one before this one: a replay, or said before it could have heard
+// this one. It is listed, so that it can prove that it lives.
+void Host::note_unproven(Peer& peer, const wire::Heartbeat& heartbeat, Nanos now) {
+  if (!peer.candidate || heartbeat.header.sequence > peer.candidate->sequence)
+    peer.candidate = Candidate{peer.incarnation, heartbeat.header.sequence, now};
+  refuse(wire::Refusal::replayed);
 }
 
 // A replay, or a machine that was set back to a snapshot and numbers its frames anew from there. If so, and
@@ -173,10 +185,13 @@ void Host::hear_own_id(const wire::Heartbeat& heartbeat, Nanos now) {
     return refuse(wire::Refusal::own_frame);
   const bool known = namesake_ && namesake_->incarnation == heartbeat.header.incarnation;
   if (known && heartbeat.header.sequence <= namesake_->sequence) return refuse(wire::Refusal::replayed);
+  // One that has proved that it lives stays listed: frames of the dead, sent again, must not hide it.
+  const bool proven = echoes_us_freshly(heartbeat, settings_.id, now);
+  if (namesake_ && namesake_judged_ && !known && !proven) return refuse(wire::Refusal::stale_incarnation);
   const bool judged = known && namesake_judged_;
   namesake_ = Candidate{heartbeat.header.incarnation, heartbeat.header.sequence, now};
   namesake_judged_ = judged;
-  if (!echoes_us_freshly(heartbeat, settings_.id, now)) return refuse(wire::Refusal::stale_incarnation);
+  if (!proven) return refuse(wire::Refusal::stale_incarnation);
   note_rival(peers_[settings_.id], heartbeat, now);
   if (judged) return;
   namesake_judged_ = true;
@@ -191,7 +206,7 @@ void Host::hear_own_id(const wire::Heartbeat& heartbeat, Nanos now) {
 void Host::hear_held(const wire::HeldPart& part, Nanos now) {
   Peer& peer = peers_[part.header.sender];
   if (part.header.sender == settings_.id) return refuse(wire::Refusal::own_frame);
-  if (!peer.believed || peer.incarnation != part.header.incarnation)
+  if (!peer.believed || peer.resumed || peer.incarnation != part.header.incarnation)
     return refuse(wire::Refusal::stale_incarnation);
   if (part.header.sequence <= peer.sequence) return refuse(wire::Refusal::replayed);
   peer.sequence = part.header.sequence;
@@ -267,7 +282,8 @@ std::vector<wire::PeerReport> Host::compose_reports(Nanos now) const {
     const auto& candidate = id == settings_.id ? namesake_ : peer.candidate;
     const bool candidate_heard = candidate && now - candidate->heard_at < silence_limit();
     const bool succeeded =
-        candidate_heard && (!heard || now - peer.heard_at >= 2 * period() || announces_end(peer.heartbeat));
+        candidate_heard &&
+        (!heard || peer.resumed || now - peer.heard_at >= 2 * period() || announces_end(peer.heartbeat));
     if (succeeded) {
       report.incarnation = low(candidate->incarnation);
       report.sequence = low(candidate->sequence);
@@ -360,6 +376,7 @@ void Host::publish_held() {
   SlotBuckets held = held_to_publish();
   if (!first && held == held_published_) return;
   held_published_ = std::move(held);
+  if (first) held_generation_ = first_generation_;
   ++held_generation_;
   if (held_generation_ == 0) held_generation_ = 1;
   held_parts_ = wire::split_held(held_published_);

@@ -329,6 +329,7 @@ std::string Host::changed_offers_text(HostSet before, HostSet members) const {
 
 void Host::start_view(uint32_t number, HostSet members, uint64_t digest, Nanos now) {
   const HostSet before = view_.members;
+  times_resumed_ = first_generation_ = 0;
   note_departures(before, members, now);
   note_left_behind(before, members, now);
   if (now >= lease_) ownership_.clear();  // others may own it since; a new lease must not bring it back

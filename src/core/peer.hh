@@ -29,6 +29,7 @@ struct HeldList {
 
 struct Peer {
   bool believed = false;  // its incarnation has echoed a recent frame of ours
+  bool resumed = false;   // ... or of the daemon before this one: has not echoed this one yet
   uint64_t incarnation = 0;
   uint64_t sequence = 0;      // highest accepted
   Nanos heard_at = 0;         // newest accepted frame

@@ -59,6 +59,8 @@ void Daemon::begin_bind() {
       return refuse_bind({false, done.error().reason, done.error().message});
     return complete_bind({true, BindReason::none, "in force already"});
   }
+  if (bind_ == BindState::unbound && protocol_->resumed())
+    return refuse_bind({false, BindReason::none, "what the daemon before this one had bound is not in force"});
   if (bind_ == BindState::unbound) bind_ = BindState::probing;
   try_next_strategy();
 }

@@ -18,6 +18,7 @@ EventId event_of(Kind kind) {
     case Kind::view_changed:
       return EventId::view_changed;
     case Kind::converged:
+    case Kind::resumed:
       return EventId::converged;
     case Kind::peer_silent:
       return EventId::peer_silent;

@@ -17,6 +17,7 @@
 #include <thread>
 
 #include "linux/realtime.hh"
+#include "nlbd/resume_file.hh"
 #include "wire/arp.hh"
 #include "wire/carrier.hh"
 #include "wire/tag.hh"
@@ -45,8 +46,10 @@ class AsioProtocol final : public Protocol {
         requests_(std::move(requests)),
         codec_(setup.keys, setup.cluster_name, setup.primary_vip),
         tag_keys_(wire::tag_keys_of(setup.keys)),
+        resume_file_(setup.resume_path),
         host_(setup.settings, boottime_now()),
-        exchange_(setup.settings.id, setup.settings.incarnation, [this](HostId id) { return line_to(id); }) {}
+        resumed_(take_up_former_view()),
+        exchange_(setup.settings.id, host_.settings().incarnation, [this](HostId id) { return line_to(id); }) {}
 
   ~AsioProtocol() override {
     asio::post(io_, [this] { io_.stop(); });
@@ -78,7 +81,7 @@ class AsioProtocol final : public Protocol {
     arp_fd_.assign(arp_->fd());
     datapath_.forget_senders();  // this incarnation has heard nobody yet
     tell_tag_keys();
-    datapath_.set_lease(0);  // before the first frame: this incarnation is fresh, and says so
+    if (!resumed_) datapath_.set_lease(0);  // before the first frame: this incarnation is fresh, and says so
     write_states();
     thread_ = std::thread([this] { run(); });
     scanner_ = std::thread([this] { run_scanner(); });
@@ -154,6 +157,7 @@ class AsioProtocol final : public Protocol {
   }
 
   std::vector<std::string> not_realtime_because() const override { return not_realtime_; }
+  bool resumed() const override { return resumed_; }
 
  private:
   void run() {
@@ -350,8 +354,24 @@ class AsioProtocol final : public Protocol {
     timerfd_settime(timer_fd_.native_handle(), TFD_TIMER_ABSTIME, &spec, nullptr);
   }
 
-  // Order matters: states and lease are in the kernel before anything is said or looked at.
+  // An earlier daemon's maps, and its lease still running: it was here a moment ago.
+  bool take_up_former_view() {
+    const auto left = datapath_.adopted() ? resume_file_.read(codec_) : std::nullopt;
+    if (left && host_.resume(*left, datapath_.lease(), boottime_now())) return true;
+    resume_file_.write({}, codec_);
+    return false;
+  }
+
+  void leave_for_successor() {
+    const auto mark = host_.resume_mark();
+    if (mark == left_) return;
+    left_ = mark;
+    resume_file_.write(host_.resume_point(), codec_);
+  }
+
+  // Order matters: what a successor finds, states and lease are in place before anything is said or looked at.
   void perform(core::Actions actions) {
+    leave_for_successor();
     if (actions.states_changed) write_states();
     if (actions.lease) datapath_.set_lease(*actions.lease);
     for (const core::Send& send : actions.sends) say(send);
@@ -411,7 +431,10 @@ class AsioProtocol final : public Protocol {
   wire::Codec codec_;
   std::vector<wire::TagKey> tag_keys_;
   std::array<uint64_t, kMaxHosts + 1> believed_{};  // incarnations, by sender
+  ResumeFile resume_file_;
+  core::ResumeMark left_;
   core::Host host_;
+  bool resumed_ = false;
   core::Exchange exchange_;
   uint64_t token_ = 0;
   std::map<uint64_t, Answered> asked_;

@@ -26,6 +26,7 @@ struct ProtocolSetup {
   MacAddress cluster_mac;
   MacAddress group;
   IpAddress dedicated_ip6;  // in front of heartbeats that are carried in IPv6; :: = none
+  std::string resume_path;  // of what a daemon leaves its successor; "" = nothing, and start anew
 };
 
 struct ProtocolCounters {
@@ -44,6 +45,8 @@ class Protocol {
   [[nodiscard]] static Result<std::unique_ptr<Protocol>> start(const ProtocolSetup& setup, Datapath& datapath,
                                                                NoticeSink sink, RequestSink requests);
   virtual ~Protocol() = default;  // stops and joins
+  // This daemon goes on in the view of the one before it, and takes for granted that the bind is in force.
+  [[nodiscard]] virtual bool resumed() const = 0;
 
   // Runs `work` on the protocol thread with the core and the present time; carries out what it returns;
   // waits.

@@ -180,7 +180,7 @@ def whole(run, options):
                 figures = []
                 for family in wanted:
                     now = under_way(lab, [program], [family], SECONDS, directory)
-                    record = {"mode": mode, "family": family, "commit": commit_id(), "figures": now,
+                    record = {"mode": mode, "family": family, "commit": options.commit, "figures": now,
                               "kernel": platform.release(), "processors": os.cpu_count()}
                     record_path(options, mode, program, family).write_text(json.dumps(record, indent=1))
                     figures += now
@@ -206,6 +206,7 @@ def main():
     if os.geteuid() != 0 or missing:
         print("skipped: network namespaces need root" if not missing else f"skipped: no {', '.join(missing)}")
         return SKIPPED
+    options.commit = commit_id()
     run = Run(options.name, Lab(options.nlb), False)
     try:
         with run.case("the scenario runs to its end"):
