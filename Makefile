@@ -4,11 +4,11 @@ PREFIX ?= /usr
 NINJA  ?= ninja
 
 .PHONY: help deps build demo lab-vm test check check-lint check-sanitizers fuzz model-full sim-mutant faults \
-        fault-report soak bench format install clean
+        fault-report servers soak bench format install clean
 
 help:
 	@echo "make deps | build | demo | lab-vm | test | check | bench | fuzz | model-full | sim-mutant PATCH=file |" \
-	      "faults | fault-report | soak HOURS=2 | format | install DESTDIR=… | clean"
+	      "faults | fault-report | servers | soak HOURS=2 | format | install DESTDIR=… | clean"
 
 deps:
 	@tools/deps.sh
@@ -71,6 +71,11 @@ faults: build
 
 fault-report:
 	@python3 tests/faults/report.py build/faults docs/results/faults.md
+
+# Real servers and clients in every mode and family; needs more packages than `make deps` installs, and names them.
+servers: build
+	@python3 tests/servers/run.py
+	@python3 tests/servers/run.py --report
 
 format:
 	git ls-files '*.c' '*.h' '*.cc' '*.hh' | xargs -r clang-format-14 -style=file -i

@@ -49,7 +49,8 @@ static nlb_inline __u32 nlb_admit_heartbeat(struct __sk_buff* skb, const struct 
   nlb_pull_headers(skb);
   frame.begin = (void*)(long)skb->data;
   frame.end = (void*)(long)skb->data_end;
-  if (frame.begin + ETH_HLEN > frame.end || !nlb_parse_ethernet(&frame)) return NLB_VERDICT_bad_header;
+  if (frame.begin + ETH_HLEN > frame.end || !nlb_parse_ethernet(&frame) || !nlb_find_heartbeat(&frame, bank))
+    return NLB_VERDICT_bad_header;
   verdict = nlb_decide_heartbeat(&frame, bank);
   if (verdict != NLB_VERDICT_heartbeat) nlb_count(verdict, frame.bytes);
   return verdict;

@@ -31,7 +31,7 @@ static nlb_inline __u32 nlb_decide(struct nlb_frame* frame, const struct nlb_vie
   if (frame->begin + ETH_HLEN > frame->end) return NLB_VERDICT_passed;
   if (nlb_parse_ethernet(frame)) {
     if (frame->tagged) return NLB_VERDICT_vlan;
-    if (frame->type == NLB_ETHERTYPE_HEARTBEAT) return nlb_decide_heartbeat(frame, view->bank);
+    if (nlb_find_heartbeat(frame, view->bank)) return nlb_decide_heartbeat(frame, view->bank);
     if (frame->type == ETH_P_IP)
       verdict = nlb_decide_ipv4(frame, view);
     else if (frame->type == ETH_P_IPV6)

@@ -1,15 +1,50 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
-/* Frames of the heartbeat's EtherType: members' own pass, all others within a budget (nlb/abi/heartbeat.h).
- * The clock is read here for what is not a believed member's frame only. XDP looks and changes nothing: tc
- * sees the frame again whatever the driver does with metadata, and must not take it for its own replay. */
+/* Heartbeats, and whatever else has their EtherType or their place in IP: members' own pass, all others
+ * within a budget (nlb/abi/heartbeat.h). The clock is read here for what is not a believed member's frame
+ * only. XDP looks and changes nothing: tc sees the frame again whatever the driver does with metadata, and
+ * must not take it for its own replay. */
 #ifndef NLB_BPF_HEARTBEAT_H
 #define NLB_BPF_HEARTBEAT_H
 
+#include <linux/ip.h>
+#include <linux/ipv6.h>
 #include <nlb/abi/heartbeat.h>
 
 #include "bank.h"
 #include "frame.h"
 #include "load.h"
+
+#define NLB_IPV4_FRAGMENT 0x3fff /* more fragments, or an offset */
+
+/* In modes multicast and igmp some heartbeats take the clients' way, in IP for a virtual IP address: switches
+ * that snoop sort IP apart from everything else. How many octets stand before such a one; 0 = it is none. */
+static nlb_inline __u32 nlb_carrier_bytes(const struct nlb_frame* frame, const struct nlb_bank* bank) {
+  struct iphdr* ip = frame->network;
+  struct ipv6hdr* ip6 = frame->network;
+  __u32 to[4];
+
+  if (frame->type == ETH_P_IP) {
+    if ((void*)(ip + 1) > frame->end || ip->protocol != NLB_HEARTBEAT_PROTOCOL) return 0;
+    if (ip->version != 4 || ip->ihl != 5 || ip->ttl != NLB_HEARTBEAT_HOP_LIMIT) return 0;
+    if (ip->frag_off & bpf_htons(NLB_IPV4_FRAGMENT)) return 0;
+    return nlb_vip_number(bank, ip->daddr) ? sizeof(*ip) : 0;
+  }
+  if (frame->type != ETH_P_IPV6) return 0;
+  if ((void*)(ip6 + 1) > frame->end || ip6->nexthdr != NLB_HEARTBEAT_PROTOCOL) return 0;
+  if (ip6->version != 6 || ip6->hop_limit != NLB_HEARTBEAT_HOP_LIMIT) return 0;
+  __builtin_memcpy(to, &ip6->daddr, sizeof(to));
+  return nlb_vip6_number(bank, to) ? sizeof(*ip6) : 0;
+}
+
+/* 1: a heartbeat begins at network_offset, which is moved behind what carries it. */
+static nlb_inline int nlb_find_heartbeat(struct nlb_frame* frame, const struct nlb_bank* bank) {
+  __u32 bytes;
+
+  if (frame->type == NLB_ETHERTYPE_HEARTBEAT) return 1;
+  bytes = nlb_carrier_bytes(frame, bank);
+  frame->network_offset += bytes;
+  return bytes != 0;
+}
 
 /* 1: made by somebody who has a key of this cluster. */
 static nlb_inline int nlb_read_tagged(const struct nlb_frame* frame, union nlb_tagged* tagged) {

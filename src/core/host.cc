@@ -135,6 +135,20 @@ Actions Host::on_frame(const wire::Frame& frame, Nanos now) {
   return finish(now);
 }
 
+// Who replays one of the last few copies makes believe that the path of clients works, no more.
+Actions Host::on_copy(const wire::Frame& frame, Nanos now) {
+  constexpr uint64_t kOvertakenBy = 8;
+  const auto* copy = std::get_if<wire::Heartbeat>(&frame);
+  if (copy == nullptr || copy->header.sender > kMaxHosts) return on_frame(frame, now);
+  const Peer& peer = peers_[copy->header.sender];
+  const uint64_t sequence = copy->header.sequence;
+  const bool overtaken = peer.believed && !peer.resumed && peer.incarnation == copy->header.incarnation &&
+                         sequence <= peer.sequence && peer.sequence - sequence < kOvertakenBy;
+  if (!overtaken) return on_frame(frame, now);
+  if (copy->flags & wire::kToClusterMac) heard_by_cluster_mac_at_ = now;
+  return finish(now);
+}
+
 Actions Host::on_tick(Nanos now) {
   notice_standstill(now);
   // "A daemon whose own turn came more than two periods late counts itself as the failed one."
@@ -153,8 +167,7 @@ Actions Host::on_tick(Nanos now) {
     say_soon_ = true;
   }
   evaluate(now);
-  const bool copy_to_cluster_mac = settings_.mode == ClusterMode::unicast && ticks_ % 2 == 0;
-  if (say_soon_ && copy_to_cluster_mac) say(Send::To::cluster_mac, {}, wire::kToClusterMac, now);
+  if (say_soon_ && ticks_ % 2 == 0) say(Send::To::cluster_mac, {}, wire::kToClusterMac, now);
   ask_the_quiet(now);
   if (ticks_ % 2 == 0) say_held(now);
   if (ticks_ % 2 == 0 || phase_ == Phase::released) say_kept(now);
@@ -385,8 +398,7 @@ void Host::judge_refusal(Nanos now, const Circle& circle) {
 void Host::judge_reception(Nanos now, const Circle& circle) {
   if (circle.mutual == 0) company_since_ = 0;
   if (circle.mutual != 0 && company_since_ == 0) company_since_ = now;
-  const bool filtered = settings_.mode == ClusterMode::unicast && company_since_ != 0 &&
-                        now - company_since_ >= 2 * silence_limit() &&
+  const bool filtered = company_since_ != 0 && now - company_since_ >= 2 * silence_limit() &&
                         now - heard_by_cluster_mac_at_ >= 2 * silence_limit();
   if (filtered != rx_filtered_) {
     rx_filtered_ = filtered;

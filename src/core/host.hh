@@ -135,6 +135,9 @@ class Host {
   Actions on_adapter_mac(const MacAddress& mac, Nanos now);  // where peers ask our kernel
   Actions on_carrier(bool carrier, Nanos now);
   Actions on_frame(const wire::Frame& frame, Nanos now);  // counts refusals itself: refusals()
+  // The same for a copy to the cluster MAC that took another way (IP): on several receive queues, what was
+  // sent right behind it may have come first.
+  Actions on_copy(const wire::Frame& frame, Nanos now);
   // Whether a part of a message (core/exchange.hh) is from a living peer's present incarnation, for this one,
   // and no older than what this host said in the last 2 D: why not, if not.
   [[nodiscard]] std::optional<wire::Refusal> judge_message(const wire::MessagePart& part, Nanos now) const;

@@ -4,6 +4,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 namespace nlb::core {
 namespace {
 
@@ -52,6 +54,74 @@ struct Segment {
   Nanos now = 0;
   double sent = 0;
 };
+
+const MacAddress kGroup = *MacAddress::parse("01:00:5e:7f:00:64");
+constexpr Nanos kPeriod = 50 * kMillisecond;
+
+// A segment where the cluster MAC is a group: who answers to a group, and what a peer is heard by.
+struct GroupSegment {
+  std::vector<IpAddress> neighbours{kGateway};
+  std::vector<IpAddress> answer_to_group{kGateway};
+  bool peer = false, peer_by_ip = false;
+  Nanos period = kPeriod;
+  Nanos now = 0;
+
+  PathVerdict prove() {
+    PathProof proof({kOwn, kGroup, {}, false, true, period}, 0);
+    for (; !proof.over(now); now += kMillisecond) {
+      for (const auto& question : proof.on_tick(neighbours, now)) {
+        EXPECT_EQ(question.source, kOwn);
+        const auto found = std::find(answer_to_group.begin(), answer_to_group.end(), question.target);
+        if (question.payload == kOwn || found != answer_to_group.end())
+          proof.on_answer(question.payload, question.target, now);
+      }
+      if (peer && now >= period && now % period == 0) proof.on_peer(kPeer, now);
+      if (peer_by_ip && now >= period && now % (2 * period) == 0) proof.on_frame_to_cluster_mac();
+    }
+    return proof.verdict();
+  }
+};
+
+TEST(PathProof, APeersIpToTheGroupProvesIt) {
+  for (const Nanos period : {10 * kMillisecond, kPeriod, 1000 * kMillisecond}) {
+    GroupSegment segment{.answer_to_group = {}, .peer = true, .peer_by_ip = true, .period = period};
+    EXPECT_EQ(segment.prove().reason, BindReason::none) << period;
+  }
+}
+
+TEST(PathProof, ASwitchThatSnoopsForwardsArpAndKeepsIpBack) {
+  GroupSegment segment{.peer = true};
+  const auto verdict = segment.prove();
+  EXPECT_EQ(verdict.reason, BindReason::rx_filtered);
+  EXPECT_NE(verdict.evidence.find("snoops IGMP"), std::string::npos) << verdict.evidence;
+}
+
+TEST(PathProof, APeerThatAnswersPlainProbesAloneTellsOfFilteredArp) {
+  GroupSegment segment{
+      .neighbours = {kGateway, kPeer}, .answer_to_group = {}, .peer = true, .peer_by_ip = true};
+  EXPECT_EQ(segment.prove().reason, BindReason::arp_filtered);
+  // A router need not answer to a group.
+  segment = {.neighbours = {kGateway}, .answer_to_group = {}, .peer = true, .peer_by_ip = true};
+  EXPECT_EQ(segment.prove().reason, BindReason::none);
+  segment = {.neighbours = {}, .peer = true, .peer_by_ip = true};
+  EXPECT_EQ(segment.prove().reason, BindReason::none) << "a host without IPv4";
+}
+
+TEST(PathProof, ALoneHostIsProvenByWhoeverAnswersToAGroup) {
+  GroupSegment segment{.neighbours = {kPeer, kGateway}};
+  const auto verdict = segment.prove();
+  EXPECT_EQ(verdict.reason, BindReason::none);
+  EXPECT_NE(verdict.evidence.find(kGateway.text()), std::string::npos) << verdict.evidence;
+  EXPECT_GE(segment.now, kPathCompany) << "a peer would have had no time to speak";
+  EXPECT_LT(segment.now, kPathCompany + 10 * kMillisecond);
+}
+
+TEST(PathProof, ARouterThatAnswersToNoGroupProvesNothing) {
+  const auto verdict = GroupSegment{.answer_to_group = {}}.prove();
+  EXPECT_EQ(verdict.reason, BindReason::unproven);
+  EXPECT_NE(verdict.evidence.find("RFC 1812"), std::string::npos) << verdict.evidence;
+  EXPECT_EQ(GroupSegment{.neighbours = {}}.prove().reason, BindReason::unproven);
+}
 
 TEST(PathProof, AnOpenSegmentIsProvenAtOnce) {
   for (const bool replace : {false, true}) {

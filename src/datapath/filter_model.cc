@@ -85,11 +85,25 @@ nlb_verdict FilterModel::judge(Bytes frame, Nanos now) {
   if (!link) return judge_other(frame);
   if (link->other_device) return NLB_VERDICT_vlan;
   if (link->type == NLB_ETHERTYPE_HEARTBEAT) return judge_heartbeat(link->network, frame.subspan(6, 6));
+  if (const std::size_t carrier = carrier_bytes(link->type, link->network); carrier != 0)
+    return judge_heartbeat(link->network.subspan(carrier), frame.subspan(6, 6));
   nlb_verdict verdict = kNotMine;
   if (link->type == 0x0800) verdict = judge_ipv4(link->network);
   if (link->type == 0x86dd) verdict = judge_ipv6(link->network, frame);
   if (link->type == 0x0806) verdict = judge_arp(link->network, frame);
   return verdict == kNotMine ? judge_other(frame) : verdict;
+}
+
+// A heartbeat that takes the clients' way, in IP for a VIP.
+std::size_t FilterModel::carrier_bytes(uint16_t type, Bytes ip) const {
+  const auto is = [&](std::size_t at, unsigned value) { return ip[at] == value; };
+  if (type == 0x0800 && ip.size() >= 20 && is(0, 0x45) && is(8, NLB_HEARTBEAT_HOP_LIMIT) &&
+      is(9, NLB_HEARTBEAT_PROTOCOL) && (word(ip, 6) & 0x3fff) == 0 && is_vip(address_v4(ip, 16)))
+    return 20;
+  if (type == 0x86dd && ip.size() >= 40 && ip[0] >> 4 == 6 && is(6, NLB_HEARTBEAT_PROTOCOL) &&
+      is(7, NLB_HEARTBEAT_HOP_LIMIT) && is_vip6(address_v6(ip, 24)))
+    return 40;
+  return 0;
 }
 
 bool FilterModel::is_tagged(Bytes payload) const {

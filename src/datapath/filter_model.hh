@@ -63,6 +63,7 @@ class FilterModel {
   [[nodiscard]] bool is_vip(const IpAddress& address) const;
   [[nodiscard]] bool is_vip6(const IpAddress& address) const;
   [[nodiscard]] bool is_cluster_mac(std::span<const uint8_t> mac) const;
+  [[nodiscard]] std::size_t carrier_bytes(uint16_t type, std::span<const uint8_t> ip) const;
   [[nodiscard]] bool lease_valid() const { return now_ < lease_; }
   [[nodiscard]] std::size_t slot_of(const IpAddress& vip, RuleProtocol protocol, uint16_t port) const;
   [[nodiscard]] nlb_verdict judge_arp(std::span<const uint8_t> arp, std::span<const uint8_t> frame) const;

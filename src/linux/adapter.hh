@@ -82,6 +82,9 @@ struct BindFailure : Error {
 // Would the driver take the MAC? It is changed and put back at once where it would, so this is for an adapter
 // whose path was found wanting, to learn whether the driver knows more. Error: the driver's own word.
 [[nodiscard]] Result<void> ask_driver(const std::string& interface, const MacAddress& mac);
+// The group that switches snoop for in mode igmp, 239.255.y.z of the MAC 01-00-5e-7f-y-z; none in other
+// modes.
+[[nodiscard]] std::optional<IpAddress> igmp_group(const BindPlan& plan);
 // Is all of the plan still in force? Read back from the kernel; the error names the first thing that is not.
 [[nodiscard]] Result<void> verify_bound(const BindPlan& plan);
 // Takes addresses off that a new configuration no longer has; everything else stays.

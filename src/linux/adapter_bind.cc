@@ -80,14 +80,6 @@ std::vector<sysctl::Setting> outgrown(const BindPlan& plan, const BindMemory& me
   return settings;
 }
 
-// The group that switches snoop for, 239.255.y.z of the MAC 01-00-5e-7f-y-z. The kernel joins and answers
-// queries for a group that is an address of the interface; that outlives every socket.
-std::optional<IpAddress> igmp_group(const BindPlan& plan) {
-  if (plan.mode != ClusterMode::igmp) return std::nullopt;
-  const auto& mac = plan.cluster_mac.octets;
-  return IpAddress::v4(0xefff0000u | static_cast<uint32_t>(mac[4] << 8 | mac[5]));
-}
-
 // What is to be remembered once the plan is in force; see bind_memory.hh for which old notes still count.
 BindMemory updated(const BindMemory& old, const BindPlan& plan, const MacAddress& former) {
   BindMemory memory;
@@ -349,6 +341,14 @@ void Unbinding::restore_sysctls() {
 }
 
 }  // namespace
+
+// The kernel joins and answers queries for a group that is an address of the interface; that outlives every
+// socket.
+std::optional<IpAddress> igmp_group(const BindPlan& plan) {
+  if (plan.mode != ClusterMode::igmp) return std::nullopt;
+  const auto& mac = plan.cluster_mac.octets;
+  return IpAddress::v4(0xefff0000u | static_cast<uint32_t>(mac[4] << 8 | mac[5]));
+}
 
 std::optional<MacAddress> remembered_mac(const std::string& state_directory, const std::string& interface) {
   auto memory = load_bind_memory(state_directory, interface);

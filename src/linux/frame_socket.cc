@@ -32,17 +32,18 @@ tl::unexpected<Error> failed(const std::string& interface, const char* what, int
   return fail(interface + ": " + what + ": " + std::strerror(error), error);
 }
 
+struct Kind {
+  uint16_t ether_type = 0;
+  std::optional<MacAddress> group = std::nullopt;  // of frames to groups, only those
+  Hearing hearing = Hearing::behind_filters;
+  bool discovery = false;
+  uint8_t protocol = 0;  // of IP; 0 = whole frames of the EtherType
+};
+
 class PacketSocket final : public FrameSocket {
  public:
-  PacketSocket(int fd, std::string interface, uint16_t ether_type, std::optional<MacAddress> group,
-               Hearing hearing, bool discovery)
-      : fd_(fd),
-        interface_(std::move(interface)),
-        ether_type_(ether_type),
-        group_(group),
-        hearing_(hearing),
-        discovery_(discovery),
-        buffer_(kFramesPerRead * kLargestFrame) {
+  PacketSocket(int fd, std::string interface, const Kind& kind)
+      : fd_(fd), interface_(std::move(interface)), kind_(kind), buffer_(kFramesPerRead * kLargestFrame) {
     for (std::size_t i = 0; i < kFramesPerRead; ++i) {
       pieces_[i] = {buffer_.data() + i * kLargestFrame, kLargestFrame};
       messages_[i].msg_hdr.msg_iov = &pieces_[i];
@@ -69,21 +70,19 @@ class PacketSocket final : public FrameSocket {
   [[nodiscard]] Result<void> join(const MacAddress& mac, uint16_t kind);
   [[nodiscard]] Result<void> hear_one_ether_type();
   [[nodiscard]] Result<void> hear_discovery();
+  [[nodiscard]] Result<void> hear_one_protocol();
   [[nodiscard]] Result<void> attach(std::span<sock_filter> code);
   [[nodiscard]] bool read_more();  // false: the queue is empty
   // The adapter may be promiscuous: other clusters' groups are none of ours. Unicast is for the caller to
   // judge, who knows which MACs are this host's.
   [[nodiscard]] bool wanted(const MacAddress& destination) const {
-    return (destination.octets[0] & 1) == 0 || destination == kBroadcast || destination == group_ ||
-           (discovery_ && destination.octets[0] == 0x33);
+    return (destination.octets[0] & 1) == 0 || destination == kBroadcast || destination == kind_.group ||
+           (kind_.discovery && destination.octets[0] == 0x33) || (kind_.protocol != 0 && !kind_.group);
   }
 
   int fd_;
   std::string interface_;
-  uint16_t ether_type_;
-  std::optional<MacAddress> group_;
-  Hearing hearing_;
-  bool discovery_;
+  Kind kind_;
   std::vector<uint8_t> buffer_;
   std::array<iovec, kFramesPerRead> pieces_{};
   std::array<sockaddr_ll, kFramesPerRead> senders_{};
@@ -107,7 +106,7 @@ Result<void> PacketSocket::join(const MacAddress& mac, uint16_t kind) {
 Result<void> PacketSocket::hear_one_ether_type() {
   sock_filter code[] = {
       {BPF_LD | BPF_H | BPF_ABS, 0, 0, 12},
-      {BPF_JMP | BPF_JEQ | BPF_K, 0, 1, ether_type_},
+      {BPF_JMP | BPF_JEQ | BPF_K, 0, 1, kind_.ether_type},
       {BPF_RET | BPF_K, 0, 0, 0xffffffff},
       {BPF_RET | BPF_K, 0, 0, 0},
   };
@@ -132,6 +131,17 @@ Result<void> PacketSocket::hear_discovery() {
   return attach(code);
 }
 
+Result<void> PacketSocket::hear_one_protocol() {
+  const uint32_t place = kind_.ether_type == ETH_P_IP ? 9 : 6;
+  sock_filter code[] = {
+      {BPF_LD | BPF_B | BPF_ABS, 0, 0, static_cast<uint32_t>(kHeaderBytes) + place},
+      {BPF_JMP | BPF_JEQ | BPF_K, 0, 1, kind_.protocol},
+      {BPF_RET | BPF_K, 0, 0, 0xffffffff},
+      {BPF_RET | BPF_K, 0, 0, 0},
+  };
+  return attach(code);
+}
+
 Result<void> PacketSocket::attach(std::span<sock_filter> code) {
   const sock_fprog program{static_cast<unsigned short>(code.size()), code.data()};
   if (setsockopt(fd_, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program) != 0)
@@ -148,14 +158,17 @@ Result<void> PacketSocket::set_up() {
     setsockopt(fd_, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof bytes);
   const int on = 1;
   setsockopt(fd_, SOL_PACKET, PACKET_IGNORE_OUTGOING, &on, sizeof on);  // receive() checks again
-  if (group_)
-    if (auto joined = join(*group_, PACKET_MR_MULTICAST); !joined) return joined;
-  const bool before = hearing_ == Hearing::before_filters;
+  if (kind_.group && kind_.protocol == 0)
+    if (auto joined = join(*kind_.group, PACKET_MR_MULTICAST); !joined) return joined;
+  const bool before = kind_.hearing == Hearing::before_filters;
   if (before)
-    if (auto filtered = discovery_ ? hear_discovery() : hear_one_ether_type(); !filtered) return filtered;
+    if (auto filtered = kind_.discovery ? hear_discovery() : hear_one_ether_type(); !filtered)
+      return filtered;
+  if (kind_.protocol != 0)
+    if (auto filtered = hear_one_protocol(); !filtered) return filtered;
   sockaddr_ll local{};
   local.sll_family = AF_PACKET;
-  local.sll_protocol = htons(before ? uint16_t{ETH_P_ALL} : ether_type_);
+  local.sll_protocol = htons(before ? uint16_t{ETH_P_ALL} : kind_.ether_type);
   local.sll_ifindex = ifindex;
   if (bind(fd_, reinterpret_cast<sockaddr*>(&local), sizeof local) != 0)
     return failed(interface_, "cannot bind a packet socket", errno);
@@ -197,8 +210,8 @@ Result<void> PacketSocket::send(const MacAddress& source, const MacAddress& dest
   frame.reserve(kHeaderBytes + payload.size());
   frame.insert(frame.end(), destination.octets.begin(), destination.octets.end());
   frame.insert(frame.end(), source.octets.begin(), source.octets.end());
-  frame.push_back(static_cast<uint8_t>(ether_type_ >> 8));
-  frame.push_back(static_cast<uint8_t>(ether_type_));
+  frame.push_back(static_cast<uint8_t>(kind_.ether_type >> 8));
+  frame.push_back(static_cast<uint8_t>(kind_.ether_type));
   frame.insert(frame.end(), payload.begin(), payload.end());
   ssize_t put = 0;
   do put = ::send(fd_, frame.data(), frame.size(), MSG_DONTWAIT);
@@ -214,12 +227,10 @@ uint64_t PacketSocket::dropped() {
   return stats.tp_drops;  // reading resets it
 }
 
-Result<std::unique_ptr<FrameSocket>> open_socket(const std::string& interface, uint16_t ether_type,
-                                                 std::optional<MacAddress> group, Hearing hearing,
-                                                 bool discovery) {
+Result<std::unique_ptr<FrameSocket>> open_socket(const std::string& interface, const Kind& kind) {
   const int fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
   if (fd < 0) return failed(interface, "cannot open a packet socket (CAP_NET_RAW is needed)", errno);
-  auto socket = std::make_unique<PacketSocket>(fd, interface, ether_type, group, hearing, discovery);
+  auto socket = std::make_unique<PacketSocket>(fd, interface, kind);
   if (auto ready = socket->set_up(); !ready) return tl::unexpected(ready.error());
   return socket;
 }
@@ -228,11 +239,17 @@ Result<std::unique_ptr<FrameSocket>> open_socket(const std::string& interface, u
 
 Result<std::unique_ptr<FrameSocket>> FrameSocket::open(const std::string& interface, uint16_t ether_type,
                                                        std::optional<MacAddress> group, Hearing hearing) {
-  return open_socket(interface, ether_type, group, hearing, false);
+  return open_socket(interface, {.ether_type = ether_type, .group = group, .hearing = hearing});
 }
 
 Result<std::unique_ptr<FrameSocket>> FrameSocket::open_discovery(const std::string& interface) {
-  return open_socket(interface, ETH_P_IPV6, std::nullopt, Hearing::before_filters, true);
+  return open_socket(interface,
+                     {.ether_type = ETH_P_IPV6, .hearing = Hearing::before_filters, .discovery = true});
+}
+
+Result<std::unique_ptr<FrameSocket>> FrameSocket::open_ip(const std::string& interface, uint16_t ether_type,
+                                                          uint8_t protocol, std::optional<MacAddress> group) {
+  return open_socket(interface, {.ether_type = ether_type, .group = group, .protocol = protocol});
 }
 
 }  // namespace nlb

@@ -37,6 +37,11 @@ class FrameSocket {
   // What neighbours say about addresses, heard before the filters and whatever group it goes to: ARP, and
   // neighbour solicitations and advertisements as whole IPv6 packets. Sends IPv6.
   [[nodiscard]] static Result<std::unique_ptr<FrameSocket>> open_discovery(const std::string& interface);
+  // Packets of one protocol straight behind the IPv4 or IPv6 header, to `group` alone where one is named.
+  // Joins nothing. Sends IP.
+  [[nodiscard]] static Result<std::unique_ptr<FrameSocket>> open_ip(const std::string& interface,
+                                                                    uint16_t ether_type, uint8_t protocol,
+                                                                    std::optional<MacAddress> group);
   virtual ~FrameSocket() = default;
   // The adapter accepts frames to this MAC, of a group or not, for as long as the socket is open.
   [[nodiscard]] virtual Result<void> also_receive(const MacAddress& mac) = 0;

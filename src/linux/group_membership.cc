@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "linux/group_membership.hh"
 
+#include <arpa/inet.h>
 #include <net/if.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -56,6 +57,22 @@ Result<bool> leave_group(const std::string& interface, const MacAddress& group) 
   auto joined = has_joined_group(interface, group);
   if (!joined || !*joined) return joined;
   return change(interface, group, SIOCDELMULTI).map([] { return true; });
+}
+
+Result<GroupMembership> GroupMembership::join(const std::string& interface, const IpAddress& group) {
+  const int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  if (fd < 0) return fail(std::strerror(errno), errno);
+  GroupMembership membership(fd);
+  ip_mreqn request{};
+  request.imr_multiaddr.s_addr = htonl(group.v4_host_order());
+  request.imr_ifindex = static_cast<int>(if_nametoindex(interface.c_str()));
+  if (setsockopt(fd, IPPROTO_IP, IP_ADD_MEMBERSHIP, &request, sizeof request) != 0)
+    return fail(interface + ": cannot join " + group.text() + ": " + std::strerror(errno), errno);
+  return membership;
+}
+
+GroupMembership::~GroupMembership() {
+  if (fd_ >= 0) close(fd_);
 }
 
 }  // namespace nlb

@@ -60,6 +60,7 @@ struct PlatformFinding {
 // What takes the place of capital words in a remedy; the words stay where nothing is known.
 struct RemedyNames {
   std::string vm, interface, cluster, host_id, cluster_mac, masked_mac, vip;
+  bool group = false;  // the cluster MAC is one: modes multicast and igmp
 };
 // What to do, word for word; "" for BindReason::none. What was never run on the real thing says so itself.
 [[nodiscard]] std::string remedy_for(Platform platform, BindReason reason, const RemedyNames& names = {});

@@ -175,6 +175,34 @@ constexpr std::array kAnywhere = {
                 "Name an Ethernet interface in [host] interface: MAC addresses are what NLB lives by."},
 };
 
+// Where the cluster MAC is a group, nothing is spoofed: what keeps frames back is IGMP snooping that looks
+// groups up by the IP address, which is a VIP here and no group. Facts: br_multicast.c and bridge(8); vSphere
+// Networking, "Multicast Filtering Modes"; Cisco's NLB guides.
+constexpr const char* kLinuxBridgeSnoops =
+    "On the machine with the bridge, for the port of each cluster host: bridge link set dev PORT "
+    "mcast_router 2 "
+    "(a bridge that snoops sends IP that is for no joined group to router ports alone; others get none of "
+    "it). Or, for all ports: ip link set BRIDGE type bridge mcast_snooping 0.";
+constexpr bool is_on_linux_bridge(Platform platform) {
+  using enum Platform;
+  return platform == network_namespace || platform == kvm || platform == libvirt || platform == proxmox ||
+         platform == opennlb_guard;
+}
+std::string group_remedy(Platform platform, BindReason reason) {
+  if (reason == unproven)
+    return "Start another host of the cluster: its heartbeats show whether IP to the group comes in. Or, "
+           "where "
+           "you know that the switch floods or forwards CLUSTER-MAC: on_unproven = \"bind\" in [host].";
+  if (is_on_linux_bridge(platform)) return kLinuxBridgeSnoops;
+  if (platform == Platform::vmware)
+    return "vSphere Client: the distributed switch > Settings > Edit Settings > Advanced > Multicast "
+           "filtering "
+           "mode: Basic (it looks groups up by MAC; \"IGMP/MLD snooping\" looks them up by IP).";
+  return "On the switches: forward CLUSTER-MAC to the hosts' ports by a static entry (`nlb switch-config` "
+         "writes it), or look groups up by MAC (NX-OS: layer-2 multicast lookup mac), or no IGMP snooping in "
+         "this VLAN.";
+}
+
 bool is_tested(Platform platform) {
   constexpr std::array tested = {
 #define NLB_PLATFORM_TESTED(enumerator, name, title, is_tested) is_tested,
@@ -240,6 +268,11 @@ std::string cloud_objection(Platform platform) {
 
 std::string remedy_for(Platform platform, BindReason reason, const RemedyNames& names) {
   if (reason == none) return "";
+  if (names.group && (reason == unproven || reason == rx_filtered))
+    return filled_in(group_remedy(platform, reason), names) +
+           (reason == unproven || platform == Platform::network_namespace
+                ? ""
+                : " (Not run on this platform by the project.)");
   for (const AnywhereRow& row : kAnywhere)
     if (row.reason == reason) return filled_in(row.text, names);
   constexpr const char* kFromDocuments = " (From documents: not run on this platform by the project.)";

@@ -59,6 +59,7 @@ TEST(SwitchEntries, Multicast) {
   EXPECT_EQ(entries("linux", ClusterMode::multicast),
             (Lines{"ip neigh replace 10.77.0.100 lladdr 03:bf:0a:4d:00:64 dev br0 nud permanent",
                    "ip neigh replace 10.77.0.101 lladdr 03:bf:0a:4d:00:64 dev br0 nud permanent",
+                   "bridge link set dev P1 mcast_router 2", "bridge link set dev P2 mcast_router 2",
                    "bridge mdb add dev BRIDGE port P1 grp 03:bf:0a:4d:00:64 permanent vid 10",
                    "bridge mdb add dev BRIDGE port P2 grp 03:bf:0a:4d:00:64 permanent vid 10"}));
 }

@@ -109,7 +109,11 @@ class Entries {
     });
     const auto vid = vlan_ == "VLAN" ? "" : " vid " + vlan_;
     if (mode_ == ClusterMode::unicast) return done();
-    remark("On a Linux bridge with multicast_snooping 1 (BRIDGE is its name; group MACs need Linux 5.11):");
+    remark(
+        "On a Linux bridge with multicast_snooping 1 (BRIDGE is its name; group MACs need Linux 5.11). It "
+        "looks");
+    remark("IP up by its address, which is no group here, and sends it to router ports alone:");
+    for (const auto& port : ports_) say("bridge link set dev " + port + " mcast_router 2");
     for (const auto& port : ports_)
       say("bridge mdb add dev BRIDGE port " + port + " grp " +
           (mode_ == ClusterMode::igmp ? group() : mac_.text()) + " permanent" + vid);

@@ -26,7 +26,9 @@ BindOutcome BindAttempt::outcome() {
 BindOutcome BindAttempt::run() {
   BindOutcome outcome{true, BindReason::none, "the path was not proven"};
   if (task_.prove) {
-    const auto verdict = prove_path(task_.plan.interface, task_.path, task_.neighbours, stop_);
+    const PathPlace place{task_.plan.interface, task_.path, task_.claimants.primary_vip,
+                          task_.bind ? igmp_group(task_.plan) : std::nullopt};
+    const auto verdict = prove_path(place, task_.around, stop_);
     if (stop_) return {false, BindReason::unproven, "given up"};
     if (!verdict) return {false, BindReason::unproven, verdict.error().message};
     outcome = {verdict->reason == BindReason::none, verdict->reason, verdict->evidence};

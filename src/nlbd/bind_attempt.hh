@@ -19,12 +19,12 @@ struct BindTask {
   BindPlan plan;
   core::PathPlan path;
   core::Claimants claimants;
-  bool prove = true;              // false: modes without a proof, or a path that is known to be good
+  bool prove = true;              // false: prove_path = false, or a path that is known to be good
   bool bind = true;               // false: the path is only proved again
   bool ask_driver = false;        // when the receive side fails: does the driver refuse the MAC?
   bool unproven_is_good = false;  // on_unproven = "bind", or a path that was proven before
   Nanos detection = 0;            // of conflicts; 0 = none
-  Neighbours neighbours;
+  Surroundings around;
 };
 
 struct BindOutcome {

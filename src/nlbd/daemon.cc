@@ -163,15 +163,17 @@ Result<void> Daemon::attach() {
 Result<void> Daemon::start() {
   const auto macs = cluster_macs(config_.vips.front().address);
   const KeySet keys = keys_in_signing_order();
-  ProtocolSetup setup{settings_of(config_),
-                      keys,
-                      config_.name,
-                      config_.vips.front().address,
-                      config_.interface,
-                      own_mac_,
-                      filter_of(config_).cluster_mac,
-                      macs.heartbeat_group,
-                      state_to_start_in() == InitialState::started ? paths_.runtime_directory + "/resume" : ""};
+  ProtocolSetup setup{
+      settings_of(config_),
+      keys,
+      config_.name,
+      config_.vips.front().address,
+      config_.interface,
+      own_mac_,
+      filter_of(config_).cluster_mac,
+      macs.heartbeat_group,
+      dedicated_ip6_,
+      state_to_start_in() == InitialState::started ? paths_.runtime_directory + "/resume" : ""};
   auto protocol = Protocol::start(
       setup, *datapath_, [this](const core::Notice& notice) { on_notice(notice); },
       [this](const core::MemberRequest& request) { administration_->take(request); });
@@ -246,6 +248,7 @@ void Daemon::follow_dedicated_address() {
   dedicated_ip_ = now_there;
   dedicated_ip6_ = now_there6;
   protocol_->call([&](core::Host& host, Nanos now) { return host.on_dedicated_address(dedicated_ip_, now); });
+  protocol_->use_address6(dedicated_ip6_);
   sync_filter();
   if (auto done = install_guard(guard_plan_of(config_)); !done)
     spdlog::error("guard: {}", done.error().message);

@@ -125,6 +125,7 @@ class Daemon {
   [[nodiscard]] Result<void> close_filter();
   void try_next_strategy();
   [[nodiscard]] BindTask bind_task();
+  [[nodiscard]] std::vector<IpAddress> peers_of_this_mode() const;
   [[nodiscard]] std::vector<IpAddress> neighbours_to_ask(const std::string& interface) const;
   void complete_bind(const BindOutcome& outcome);
   void refuse_bind(const BindOutcome& refusal);

@@ -60,7 +60,8 @@ void Daemon::begin_bind() {
     return complete_bind({true, BindReason::none, "in force already"});
   }
   if (bind_ == BindState::unbound && protocol_->resumed())
-    return refuse_bind({false, BindReason::none, "what the daemon before this one had bound is not in force"});
+    return refuse_bind(
+        {false, BindReason::none, "what the daemon before this one had bound is not in force"});
   if (bind_ == BindState::unbound) bind_ = BindState::probing;
   try_next_strategy();
 }
@@ -93,16 +94,34 @@ BindTask Daemon::bind_task() {
   task.plan = bind_plan_of(config_);
   // Dedicated addresses are bound to the masked MAC while the adapter carries the cluster's.
   const MacAddress own = facts_.mac_current == task.plan.cluster_mac ? task.plan.masked_mac : own_mac_;
-  task.path = {own, task.plan.cluster_mac, task.plan.masked_mac, replace_};
+  task.path = {own,
+               task.plan.cluster_mac,
+               task.plan.masked_mac,
+               replace_,
+               config_.mode != ClusterMode::unicast,
+               kMillisecond * config_.period_ms};
   task.claimants = {task.plan.cluster_mac, primary, own};
-  task.prove = config_.prove_path && config_.mode == ClusterMode::unicast && bind_ != BindState::bound;
+  task.prove = config_.prove_path && bind_ != BindState::bound;
   // Who said yes once is not asked with every try: each yes takes the MAC away for a moment.
   task.ask_driver = replace_ && driver_tells(facts_.driver) &&
                     (bind_ != BindState::refused || bind_outcome_.reason == BindReason::driver_refused);
   task.unproven_is_good = config_.on_unproven == OnUnproven::bind;
   task.detection = kMillisecond * config_.conflict_detection_ms;
-  task.neighbours = [this, interface = config_.interface] { return neighbours_to_ask(interface); };
+  task.around.neighbours = [this, interface = config_.interface] { return neighbours_to_ask(interface); };
+  task.around.peers = [this] { return peers_of_this_mode(); };
   return task;
+}
+
+// On the attempt's thread: those whose heartbeats to the cluster MAC should be heard.
+std::vector<IpAddress> Daemon::peers_of_this_mode() const {
+  std::vector<IpAddress> peers;
+  protocol_->inspect([&](const core::Host& host, Nanos now) {
+    for (const core::Peer& peer : host.peers())
+      if (peer.believed && now - peer.heard_at < host.silence_limit() &&
+          peer.heartbeat.digests.mode == host.settings().digests.mode)
+        peers.push_back(peer.heartbeat.dedicated_ip);
+  });
+  return peers;
 }
 
 // On the attempt's thread: gateway, peers, then whoever the kernel knows.
@@ -158,7 +177,8 @@ std::string Daemon::remedy_of(BindReason reason) const {
   names.interface = config_.interface;
   names.cluster = config_.name;
   names.host_id = std::to_string(config_.id);
-  names.cluster_mac = cluster_macs(primary).unicast.text();
+  names.cluster_mac = filter_of(config_).cluster_mac.text();
+  names.group = config_.mode != ClusterMode::unicast;
   names.masked_mac = masked_mac(primary, config_.id).text();
   names.vip = primary.text();
   const Platform platform = identify_platform("/", config_.interface, facts_.driver).platform;
@@ -203,8 +223,7 @@ void Daemon::retry_bind() {
 
 // The path may be another one when the link was away: another port, another switch, a migration.
 void Daemon::check_path_again() {
-  if (bind_ != BindState::bound || attempt_ || !config_.prove_path || config_.mode != ClusterMode::unicast)
-    return;
+  if (bind_ != BindState::bound || attempt_ || !config_.prove_path) return;
   BindTask task = bind_task();
   task.prove = true;
   task.bind = false;

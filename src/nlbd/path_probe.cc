@@ -6,8 +6,11 @@
 #include <algorithm>
 #include <array>
 
+#include "linux/group_membership.hh"
 #include "wire/arp.hh"
+#include "wire/carrier.hh"
 #include "wire/heartbeat.hh"
+#include "wire/igmp.hh"
 #include "wire/nd.hh"
 
 namespace nlb {
@@ -15,6 +18,7 @@ namespace {
 
 constexpr uint16_t kArp = 0x0806;
 constexpr int kTurnMs = 10;
+constexpr Nanos kQuerierPatience = 300 * kMillisecond;  // it asks at once, or within a slow switch's turn
 constexpr MacAddress kBroadcast{{0xff, 0xff, 0xff, 0xff, 0xff, 0xff}};
 constexpr MacAddress kAllNodes{{0x33, 0x33, 0, 0, 0, 1}};
 
@@ -22,10 +26,11 @@ constexpr MacAddress kAllNodes{{0x33, 0x33, 0, 0, 0, 1}};
 struct Sockets {
   std::unique_ptr<FrameSocket> arp, heartbeats, discovery;
 
-  static Result<Sockets> open(const std::string& interface, const std::vector<MacAddress>& macs) {
+  static Result<Sockets> open(const std::string& interface, const std::vector<MacAddress>& macs,
+                              std::optional<MacAddress> group = std::nullopt) {
     Sockets sockets;
     for (auto& [socket, type] : {std::pair{&sockets.arp, kArp}, {&sockets.heartbeats, wire::kEtherType}}) {
-      auto opened = FrameSocket::open(interface, type, std::nullopt, Hearing::before_filters);
+      auto opened = FrameSocket::open(interface, type, group, Hearing::before_filters);
       if (!opened) return tl::unexpected(opened.error());
       *socket = std::move(*opened);
     }
@@ -36,9 +41,11 @@ struct Sockets {
       if (auto accepted = sockets.arp->also_receive(mac); !accepted) return tl::unexpected(accepted.error());
     return sockets;
   }
-  void wait() const {
-    std::array<pollfd, 3> waiting{
-        {{arp->fd(), POLLIN, 0}, {heartbeats->fd(), POLLIN, 0}, {discovery->fd(), POLLIN, 0}}};
+  void wait(int more_fd = -1) const {
+    std::array<pollfd, 4> waiting{{{arp->fd(), POLLIN, 0},
+                                   {heartbeats->fd(), POLLIN, 0},
+                                   {discovery->fd(), POLLIN, 0},
+                                   {more_fd, POLLIN, 0}}};
     (void)poll(waiting.data(), waiting.size(), kTurnMs);
   }
 };
@@ -62,23 +69,86 @@ std::optional<core::AddressConflict> claim_of_stranger(const ReceivedFrame& fram
   return std::nullopt;
 }
 
-Result<core::PathVerdict> prove_path(const std::string& interface, const core::PathPlan& plan,
-                                     const Neighbours& neighbours, const std::atomic<bool>& stop) {
-  auto sockets = Sockets::open(interface, {plan.own, plan.cluster, plan.masked});
+namespace {
+
+// What comes to the cluster's group in IP, heard where the IP stack would.
+struct GroupSockets {
+  std::unique_ptr<FrameSocket> carried, igmp;
+  std::optional<GroupMembership> membership;
+
+  static Result<GroupSockets> open(const PathPlace& place) {
+    GroupSockets sockets;
+    if (!place.plan.group) return sockets;
+    const uint16_t type = place.primary_vip.is_v4() ? wire::kIpv4EtherType : wire::kIpv6EtherType;
+    auto carried = FrameSocket::open_ip(place.interface, type, wire::kCarrierProtocol, place.plan.cluster);
+    if (!carried) return tl::unexpected(carried.error());
+    sockets.carried = std::move(*carried);
+    if (!place.igmp) return sockets;
+    auto igmp = FrameSocket::open_ip(place.interface, wire::kIpv4EtherType, kIgmpProtocol, std::nullopt);
+    if (!igmp) return tl::unexpected(igmp.error());
+    sockets.igmp = std::move(*igmp);
+    auto membership = GroupMembership::join(place.interface, *place.igmp);
+    if (!membership) return tl::unexpected(membership.error());
+    sockets.membership = std::move(*membership);
+    return sockets;
+  }
+  [[nodiscard]] bool hears_query() const {
+    while (const auto frame = igmp->receive())
+      if (is_igmp_query(frame->payload)) return true;
+    return false;
+  }
+};
+
+// Whoever leaves a group is asked after by the querier: is there anybody left? So the end of the membership
+// that this proof took tells whether the join was heard by one.
+std::string word_of_querier(const PathPlace& place, GroupSockets& group, const Sockets& sockets,
+                            const std::atomic<bool>& stop) {
+  const std::string joined = "; joined " + place.igmp->text();
+  group.membership.reset();
+  for (const Nanos end = boottime_now() + kQuerierPatience; boottime_now() < end && !stop;) {
+    if (group.hears_query()) return joined + ", and an IGMP querier asked for members";
+    sockets.wait(group.igmp->fd());
+  }
+  return joined + ", but no IGMP querier asked for members: a switch that snoops without one forgets them";
+}
+
+void hear(const Sockets& sockets, const GroupSockets& group, const PathPlace& place, core::PathProof& proof) {
+  while (const auto frame = sockets.arp->receive())
+    if (const auto answer = parse_arp_reply(frame->payload))
+      proof.on_answer(frame->destination, answer->address, boottime_now());
+  while (const auto frame = sockets.heartbeats->receive())
+    if (frame->destination == place.plan.cluster && !place.plan.group) proof.on_frame_to_cluster_mac();
+  while (group.carried) {
+    const auto frame = group.carried->receive();
+    if (!frame) break;
+    if (frame->destination == place.plan.cluster && wire::carried_in(frame->payload, place.primary_vip))
+      proof.on_frame_to_cluster_mac();
+  }
+}
+
+}  // namespace
+
+Result<core::PathVerdict> prove_path(const PathPlace& place, const Surroundings& around,
+                                     const std::atomic<bool>& stop) {
+  const core::PathPlan& plan = place.plan;
+  auto sockets = Sockets::open(place.interface, {plan.own, plan.cluster, plan.masked},
+                               plan.group ? std::optional(plan.cluster) : std::nullopt);
   if (!sockets) return tl::unexpected(sockets.error());
+  auto group = GroupSockets::open(place);
+  if (!group) return tl::unexpected(group.error());
   core::PathProof proof(plan, boottime_now());
   while (!proof.over(boottime_now()) && !stop) {
-    for (const auto& question : proof.on_tick(neighbours(), boottime_now()))
+    if (plan.group)
+      for (const IpAddress& peer : around.peers()) proof.on_peer(peer, boottime_now());
+    for (const auto& question : proof.on_tick(around.neighbours(), boottime_now()))
       // A frame that cannot be sent is like one that is not answered.
       (void)sockets->arp->send(question.source, kBroadcast, arp_probe(question.payload, question.target));
-    sockets->wait();
-    while (const auto frame = sockets->arp->receive())
-      if (const auto answer = parse_arp_reply(frame->payload))
-        proof.on_answer(frame->destination, answer->address, boottime_now());
-    while (const auto frame = sockets->heartbeats->receive())
-      if (frame->destination == plan.cluster) proof.on_frame_to_cluster_mac();
+    sockets->wait(group->carried ? group->carried->fd() : -1);
+    hear(*sockets, *group, place, proof);
   }
-  return proof.verdict();
+  core::PathVerdict verdict = proof.verdict();
+  if (group->membership && !stop) verdict.evidence += word_of_querier(place, *group, *sockets, stop);
+  return verdict;
 }
 
 Result<std::optional<core::AddressConflict>> claim_addresses(const std::string& interface,

@@ -16,12 +16,21 @@
 
 namespace nlb {
 
-// Whom to ask: called again and again, as peers become known while the proof goes on.
-using Neighbours = std::function<std::vector<IpAddress>()>;
+// Called again and again, as peers become known while the proof goes on.
+struct Surroundings {
+  std::function<std::vector<IpAddress>()> neighbours;  // whom to ask
+  std::function<std::vector<IpAddress>()> peers;       // of this mode, that are heard
+};
 
-// At most some 2 s. Nothing stays on the adapter: the MACs asked for are received only while this goes on.
-[[nodiscard]] Result<core::PathVerdict> prove_path(const std::string& interface, const core::PathPlan& plan,
-                                                   const Neighbours& neighbours,
+struct PathPlace {
+  std::string interface;
+  core::PathPlan plan;
+  IpAddress primary_vip;          // to which peers' heartbeats in IP go
+  std::optional<IpAddress> igmp;  // the group of mode igmp, to be joined while this goes on
+};
+// At most some 2 s, more with slow heartbeats. Nothing stays on the adapter: the MACs asked for are received,
+// and the group is joined, only while this goes on.
+[[nodiscard]] Result<core::PathVerdict> prove_path(const PathPlace& place, const Surroundings& around,
                                                    const std::atomic<bool>& stop);
 
 // Does this frame, ARP or neighbour discovery, claim one of the VIPs for a stranger?

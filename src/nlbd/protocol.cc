@@ -19,9 +19,10 @@
 #include <thread>
 
 #include "linux/realtime.hh"
-#include "nlbd/resume_file.hh"
 #include "nlbd/connection_table.hh"
+#include "nlbd/resume_file.hh"
 #include "wire/arp.hh"
+#include "wire/carrier.hh"
 #include "wire/tag.hh"
 
 namespace nlb {
@@ -29,6 +30,7 @@ namespace {
 
 namespace asio = boost::asio;
 constexpr uint16_t kArpEtherType = 0x0806;
+constexpr int kCarriedAtOnce = 256;
 constexpr int kArpAtOnce = 64;       // the segment's ARP is anybody's: heartbeats go first
 constexpr int kFramesAtOnce = 4096;  // bounds the time between two looks at the timer
 // Under a flood of forged frames a wake-up for each would cost more than the frames themselves. While more
@@ -52,14 +54,15 @@ class AsioProtocol final : public Protocol {
         resume_file_(setup.resume_path),
         host_(setup.settings, boottime_now()),
         resumed_(take_up_former_view()),
-        exchange_(setup.settings.id, host_.settings().incarnation, [this](HostId id) { return line_to(id); }) {}
+        exchange_(setup.settings.id, host_.settings().incarnation,
+                  [this](HostId id) { return line_to(id); }) {}
 
   ~AsioProtocol() override {
     asio::post(io_, [this] { io_.stop(); });
     if (thread_.joinable()) thread_.join();
     asio::post(scan_io_, [this] { scan_io_.stop(); });
     if (scanner_.joinable()) scanner_.join();
-    for (asio::posix::stream_descriptor* descriptor : {&frames_fd_, &arp_fd_})
+    for (asio::posix::stream_descriptor* descriptor : {&frames_fd_, &carried_fd_, &arp_fd_})
       if (descriptor->is_open()) descriptor->release();  // owned by the frame sockets
   }
 
@@ -68,6 +71,13 @@ class AsioProtocol final : public Protocol {
     if (!frames) return tl::unexpected(frames.error());
     auto arp = FrameSocket::open(setup_.interface, kArpEtherType, std::nullopt);
     if (!arp) return tl::unexpected(arp.error());
+    if (carries_copies()) {
+      auto carried =
+          FrameSocket::open_ip(setup_.interface, carrier_type(), wire::kCarrierProtocol, setup_.cluster_mac);
+      if (!carried) return tl::unexpected(carried.error());
+      carried_ = std::move(*carried);
+      carried_fd_.assign(carried_->fd());
+    }
     frames_ = std::move(*frames);
     arp_ = std::move(*arp);
     const int timer = timerfd_create(CLOCK_BOOTTIME, TFD_NONBLOCK | TFD_CLOEXEC);
@@ -131,6 +141,13 @@ class AsioProtocol final : public Protocol {
     });
   }
 
+  void use_address6(const IpAddress& dedicated_ip6) override {
+    call([&](core::Host&, Nanos) {
+      setup_.dedicated_ip6 = dedicated_ip6;
+      return core::Actions{};
+    });
+  }
+
   ProtocolCounters counters() override {
     ProtocolCounters result;
     inspect([&](const core::Host& host, Nanos) {
@@ -156,6 +173,7 @@ class AsioProtocol final : public Protocol {
   void run() {
     not_realtime_ = become_realtime();
     wait_for_frames();
+    if (carried_) wait_for_carried();
     wait_for_arp();
     wait_for_timer();
     perform(host_.on_tick(boottime_now()));
@@ -192,6 +210,37 @@ class AsioProtocol final : public Protocol {
     if (is_flooded(boottime_now())) std::this_thread::sleep_for(kFloodPause);
     if (more) return asio::post(io_, [this] { read_frames(); });
     wait_for_frames();
+  }
+
+  void wait_for_carried() {
+    carried_fd_.async_wait(asio::posix::stream_descriptor::wait_read,
+                           [this](const boost::system::error_code& error) {
+                             if (!error) read_carried();
+                           });
+  }
+
+  // Heartbeats that came the clients' way. The others go first.
+  void read_carried() {
+    drain();
+    for (int i = 0; i < kCarriedAtOnce; ++i) {
+      auto frame = carried_->receive();
+      if (!frame) {
+        arm_timer();
+        return wait_for_carried();
+      }
+      const auto heartbeat = wire::carried_in(frame->payload, setup_.primary_vip);
+      if (!heartbeat) continue;
+      ++counters_.received;
+      frame->payload.assign(heartbeat->begin(), heartbeat->end());
+      judge(*frame, true);
+    }
+    asio::post(io_, [this] { read_carried(); });
+  }
+
+  // Where the cluster MAC is a group, a switch may sort frames to it by what is in them (IGMP snooping).
+  [[nodiscard]] bool carries_copies() const { return setup_.settings.mode != ClusterMode::unicast; }
+  [[nodiscard]] uint16_t carrier_type() const {
+    return setup_.primary_vip.is_v4() ? wire::kIpv4EtherType : wire::kIpv6EtherType;
   }
 
   bool is_flooded(Nanos now) {
@@ -255,7 +304,7 @@ class AsioProtocol final : public Protocol {
     return false;
   }
 
-  void judge(const ReceivedFrame& received) {
+  void judge(const ReceivedFrame& received, bool carried = false) {
     const auto frame = codec_.decode(received.payload);
     if (!frame) {
       const auto reason = static_cast<std::size_t>(frame.error());
@@ -265,7 +314,7 @@ class AsioProtocol final : public Protocol {
     }
     if (const auto* part = std::get_if<wire::MessagePart>(&*frame)) return judge(*part, received.source);
     const auto before = host_.refusals();
-    perform(host_.on_frame(*frame, boottime_now()));
+    perform(carried ? host_.on_copy(*frame, boottime_now()) : host_.on_frame(*frame, boottime_now()));
     if (host_.refusals() == before) return remember_sender(*frame);
     for (std::size_t i = 0; i < wire::kRefusalCount; ++i)
       if (host_.refusals()[i] != before[i]) counters_.refused_from[i] = received.source;
@@ -340,7 +389,8 @@ class AsioProtocol final : public Protocol {
     resume_file_.write(host_.resume_point(), codec_);
   }
 
-  // Order matters: what a successor finds, states and lease are in place before anything is said or looked at.
+  // Order matters: what a successor finds, states and lease are in place before anything is said or looked
+  // at.
   void perform(core::Actions actions) {
     leave_for_successor();
     if (actions.states_changed) write_states();
@@ -382,7 +432,10 @@ class AsioProtocol final : public Protocol {
                                                                     : send.mac;
     auto bytes = codec_.encode(send.frame);
     wire::append_tag(tag_keys_.front(), bytes);
-    if (frames_->send(setup_.source_mac, to, bytes)) ++counters_.sent;
+    const bool carried = send.to == core::Send::To::cluster_mac && carried_;
+    const IpAddress& from = setup_.primary_vip.is_v4() ? host_.settings().dedicated_ip : setup_.dedicated_ip6;
+    if (carried) bytes = wire::carry(bytes, from, setup_.primary_vip);
+    if ((carried ? carried_ : frames_)->send(setup_.source_mac, to, bytes)) ++counters_.sent;
   }
 
   void scan(uint32_t token) {
@@ -421,10 +474,10 @@ class AsioProtocol final : public Protocol {
   core::Exchange exchange_;
   uint64_t token_ = 0;
   std::map<uint64_t, Answered> asked_;
-  std::unique_ptr<FrameSocket> frames_, arp_;
+  std::unique_ptr<FrameSocket> frames_, carried_, arp_;  // carried_: where copies are carried in IP
   asio::io_context io_{1}, scan_io_{1};
   asio::steady_timer look_timer_{scan_io_};
-  asio::posix::stream_descriptor frames_fd_{io_}, arp_fd_{io_}, timer_fd_{io_};
+  asio::posix::stream_descriptor frames_fd_{io_}, carried_fd_{io_}, arp_fd_{io_}, timer_fd_{io_};
   uint64_t refused_before_ = 0;  // when the window began
   Nanos flood_window_ = 0;       // its beginning
   bool flooded_ = false;         // the window before it was

@@ -25,6 +25,7 @@ struct ProtocolSetup {
   MacAddress source_mac;  // of our frames: the adapter's own, or the masked one under `replace`
   MacAddress cluster_mac;
   MacAddress group;
+  IpAddress dedicated_ip6;  // in front of heartbeats that are carried in IPv6; :: = none
   std::string resume_path;  // of what a daemon leaves its successor; "" = nothing, and start anew
 };
 
@@ -59,6 +60,7 @@ class Protocol {
   // New keys or another source MAC, without a gap.
   virtual void use_keys(const KeySet& keys) = 0;
   virtual void use_source(const MacAddress& source) = 0;
+  virtual void use_address6(const IpAddress& dedicated_ip6) = 0;
   [[nodiscard]] virtual ProtocolCounters counters() = 0;
   // The newest scan of the live connections.
   [[nodiscard]] virtual LiveConnections last_scan() = 0;

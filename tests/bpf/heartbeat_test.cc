@@ -7,6 +7,7 @@
 #include <set>
 
 #include "fixtures.hh"
+#include "packets6.hh"
 
 namespace nlb::test {
 namespace {
@@ -38,7 +39,36 @@ void spent(Arrangement& arrangement) {
 const Frame kNext = said(numbered(101));
 constexpr std::size_t kTagAt = 44 + 144 + 16;
 
+// In IP, for a VIP.
+Frame carried(uint32_t to, uint8_t hops, uint16_t fragment = 0, std::size_t options = 0) {
+  Frame packet = Ipv4{ip("10.0.0.2"), to, 1, fragment, options}.wrap(253, heartbeat(numbered(101)));
+  packet[8] = hops;
+  return kToGroup.wrap(0x0800, packet);
+}
+Frame carried6(const char* to, uint8_t hops) {
+  return kToGroup.wrap(0x86dd, ipv6(ip6("2001:db8::7"), ip6(to), 253, heartbeat(numbered(101)), hops));
+}
+void unbound(Arrangement& arrangement) {
+  arrangement.budgets_spent = true;
+  arrangement.config.bound = false;
+}
+
 const Fixture kHeartbeats[] = {
+    {"one in IPv4 for a VIP passes", carried(ip("10.0.0.10"), 255), NLB_VERDICT_heartbeat, spent},
+    {"one in IPv6 for a VIP passes", carried6("2001:db8::10", 255), NLB_VERDICT_heartbeat, spent},
+    {"one in IP passes before the host is bound", carried(ip("10.0.0.10"), 255), NLB_VERDICT_heartbeat,
+     unbound},
+    {"one in IP that a router passed on is no heartbeat", carried(ip("10.0.0.10"), 254),
+     NLB_VERDICT_not_bound, unbound},
+    {"one in IPv6 that a router passed on is no heartbeat", carried6("2001:db8::10", 254),
+     NLB_VERDICT_not_bound, unbound},
+    {"one in IP for somebody else is no heartbeat", carried(ip("10.0.0.77"), 255), NLB_VERDICT_passed, spent},
+    {"one in a fragment of IP is no heartbeat", carried(ip("10.0.0.10"), 255, 0x2000), NLB_VERDICT_not_bound,
+     unbound},
+    {"one behind IP options is no heartbeat", carried(ip("10.0.0.10"), 255, 0, 4), NLB_VERDICT_not_bound,
+     unbound},
+    {"a spoiled one in IP is a strangers", spoiled(carried(ip("10.0.0.10"), 255), 20 + 40),
+     NLB_VERDICT_heartbeat_excess, spent},
     {"a believed hosts next heartbeat passes when nothing is left", kNext, NLB_VERDICT_heartbeat, spent},
     {"a number far ahead passes", said(numbered(1'000'000)), NLB_VERDICT_heartbeat, spent},
     {"a believed hosts newest number again has a budget", said(numbered(100)), NLB_VERDICT_heartbeat},

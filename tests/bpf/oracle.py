@@ -343,6 +343,12 @@ def judge(world, f):
         kind, rest, tags = rest[2:4], rest[4:], tags + 1
     if kind == b"\x88\xb5":
         return heartbeat(world, rest)
+    if kind == b"\x08\x00" and rest[0:1] == b"\x45" and rest[8:10] == b"\xff\xfd":
+        if int.from_bytes(rest[6:8], "big") & 0x3fff == 0 and rest[16:20] in VIPS:
+            return heartbeat(world, rest[20:])
+    if kind == b"\x86\xdd" and len(rest) >= 40 and rest[0] >> 4 == 6 and rest[6:8] == b"\xfd\xff":
+        if rest[24:40] in VIPS6:
+            return heartbeat(world, rest[40:])
     if kind == b"\x08\x00":
         verdict = ipv4(world, rest)
     elif kind == b"\x86\xdd":

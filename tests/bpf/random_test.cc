@@ -50,7 +50,17 @@ class Generator {
     if (chance(4)) payload.resize(payload.size() + below(9), 0);
     if (chance(3))
       payload[below(static_cast<uint32_t>(payload.size()))] ^= static_cast<uint8_t>(1 << below(8));
-    return ethernet.wrap(0x88b5, payload);
+    if (chance(2)) return ethernet.wrap(0x88b5, payload);
+    const uint8_t hops = chance(6) ? uint8_t{64} : uint8_t{255};
+    if (chance(3))
+      return ethernet.wrap(
+          0x86dd, nlb::test::ipv6(ip6("2001:db8::7"), ip6(chance(6) ? "2001:db8::9" : "2001:db8::10"), 253,
+                                  payload, hops));
+    Frame packet =
+        Ipv4{client(), destination(), 0, pick({uint16_t{0x4000}, uint16_t{0x2000}}), chance(6) ? 4U : 0U}
+            .wrap(253, payload);
+    packet[8] = hops;
+    return ethernet.wrap(0x0800, packet);
   }
   uint16_t type() {
     return chance(12) ? pick({uint16_t{0x88b5}, uint16_t{0x1234}, uint16_t{0x8100}}) : uint16_t{0x0800};

@@ -39,17 +39,20 @@ def ip6(octets):
 class Capture:
     """with Capture(lab, "arp or tcp") as capture: …; afterwards capture.frames()."""
 
-    def __init__(self, lab, expression, in_lab=True):
+    def __init__(self, lab, expression, in_lab=True, node="switch", octets=128):
+        """`node` other than the switch: what comes in at its adapter."""
         self.lab, self.expression, self.path = lab, expression, None
         # A lab that is still coming up runs no commands yet.
         by_name = ["ip", "netns", "exec", SWITCH]
-        self.enter = [lab.nlb_path, "lab", "exec", "switch", "--"] if in_lab else by_name
+        self.enter = [lab.nlb_path, "lab", "exec", node, "--"] if in_lab else by_name
+        self.octets = octets  # of each frame
+        self.interface = ["nlbsw0"] if node == "switch" else ["eth0", "-Q", "in"]
         self.process, self.raw = None, b""
 
     def __enter__(self):
         self.path = Path(tempfile.mkdtemp(prefix="nlb-capture-")) / "frames.pcap"
-        words = ["tcpdump", "-i", "nlbsw0", "-n", "-U", "--immediate-mode",
-                 "-B", "65536", "-s", "128", "-Z", "root", "-w", str(self.path), *self.expression.split()]
+        words = ["tcpdump", "-i", *self.interface, "-n", "-U", "--immediate-mode", "-B", "65536",
+                 "-s", str(self.octets), "-Z", "root", "-w", str(self.path), *self.expression.split()]
         self.process = subprocess.Popen([*self.enter, *words], stderr=subprocess.PIPE, text=True,
                                         stdin=subprocess.DEVNULL)
         wait_for("tcpdump listens", lambda: self.path.exists() and self.path.stat().st_size >= 24, 10)

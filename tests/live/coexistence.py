@@ -280,6 +280,8 @@ def entries_for_linux(run, host):
             need(CLUSTER_MAC[mode] in neighbour and "PERMANENT" in neighbour, neighbour)
             groups = sh(f"ip netns exec {WIRE} bridge mdb show dev br9")
             need(groups.count(group) == 2, groups)
+            ports = sh(f"ip netns exec {WIRE} bridge -d link show master br9")
+            need(ports.count("mcast_router 2") == 2, ports)
             notes.append(f"{mode}: {group} at both ports")
 
 

@@ -250,6 +250,8 @@ function opennlb.dissector(tvb, pinfo, root)
 end
 
 DissectorTable.get("ethertype"):add(0x88b5, opennlb)
+-- ... and where it takes the clients' way (docs/protocol/heartbeat.md, "Carried in IP").
+DissectorTable.get("ip.proto"):add(253, opennlb)
 
 -- Policy announcements.
 local policy = Proto("opennlb_policy", "OpenNLB Policy Announcement")

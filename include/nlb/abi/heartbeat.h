@@ -31,6 +31,11 @@
 #define NLB_TAG_KEYS 16     /* a rotation needs two */
 #define NLB_SENDERS_MAX 128 /* one incarnation a host id, and room for a change */
 
+/* Of an IP packet for a virtual IP address that carries a heartbeat (RFC 3692); from this segment, or another
+ * number would stand in its hop limit (RFC 5082). */
+#define NLB_HEARTBEAT_PROTOCOL 253
+#define NLB_HEARTBEAT_HOP_LIMIT 255
+
 #define NLB_STRANGER_SLOTS 64 /* a power of two */
 #define NLB_BUDGET_ALL_STRANGERS 0
 #define NLB_BUDGET_STRANGER 1
