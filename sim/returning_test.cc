@@ -50,7 +50,8 @@ struct Returning : testing::Test {
   void offer_of_3(uint8_t weight) {
     auto offers = world.host(3).settings().offers;
     offers[0] = weight;
-    world.perform(3, world.host(3).on_offers(offers, world.node(3).clock.local(world.now())));
+    world.perform(3,
+                  world.host(3).on_offers(offers, core::Service::in, world.node(3).clock.local(world.now())));
     world.run_for(kSecond);
   }
   [[nodiscard]] std::size_t owned_by(Port port) { return world.host(port).ownership().owned()[0].count(); }
@@ -124,11 +125,13 @@ TEST_F(Returning, AnotherWeightMovesOnlyWhatNobodyReturnsTo) {
   all_visit();
   auto offers = world.host(1).settings().offers;
   offers[0] = 10;
-  world.perform(1, world.host(1).on_offers(offers, world.node(1).clock.local(world.now())));
+  world.perform(1,
+                world.host(1).on_offers(offers, core::Service::in, world.node(1).clock.local(world.now())));
   world.run_for(kSecond);
   EXPECT_EQ(changed_host(), 0);
   offers[0] = 0;
-  world.perform(1, world.host(1).on_offers(offers, world.node(1).clock.local(world.now())));
+  world.perform(1,
+                world.host(1).on_offers(offers, core::Service::in, world.node(1).clock.local(world.now())));
   world.run_for(kSecond);
   EXPECT_EQ(owned_by(1), 0u) << "weight 0 takes nothing, and keeps nothing";
 }

@@ -100,7 +100,8 @@ static nlb_inline __u32 nlb_judge_flow(struct nlb_frame* frame, const struct nlb
   __u64 hash = nlb_client_hash(view->bank, &packet->flow);
   __u32 state = nlb_state_of(slot, nlb_bucket_of_hash(hash)), verdict;
 
-  verdict = packet->segment ? nlb_judge_segment(frame, view, packet, state) : nlb_judge_beginning(view, state);
+  verdict =
+      packet->segment ? nlb_judge_segment(frame, view, packet, state) : nlb_judge_beginning(view, state);
   if ((state & NLB_BUCKET_OWNED) && nlb_is_extended(view->bank, slot) && nlb_is_accepted(verdict)) {
     frame->visits = 1; /* noted by nlb_decide, where the stack has room */
     frame->visited_slot = slot;

@@ -52,7 +52,8 @@ ResumeFile::~ResumeFile() {
 
 std::optional<core::ResumePoint> ResumeFile::read(const wire::Codec& codec) const {
   struct stat facts {};
-  if (fd_ < 0 || fstat(fd_, &facts) != 0 || facts.st_size < 2 || facts.st_size > kLargest) return std::nullopt;
+  if (fd_ < 0 || fstat(fd_, &facts) != 0 || facts.st_size < 2 || facts.st_size > kLargest)
+    return std::nullopt;
   std::vector<uint8_t> octets(static_cast<std::size_t>(facts.st_size));
   if (pread(fd_, octets.data(), octets.size(), 0) != facts.st_size || octets.front() != kCounts)
     return std::nullopt;
@@ -75,8 +76,8 @@ void ResumeFile::write(const core::ResumePoint& point, const wire::Codec& codec)
                                      {"times", point.mark.times},
                                      {"members", point.members},
                                      {"peers", peers}});
-  const bool whole = put(fd_, octets.data(), octets.size(), 1) &&
-                     ftruncate(fd_, static_cast<off_t>(octets.size() + 1)) == 0;
+  const bool whole =
+      put(fd_, octets.data(), octets.size(), 1) && ftruncate(fd_, static_cast<off_t>(octets.size() + 1)) == 0;
   if (whole) (void)put(fd_, &kCounts, 1, 0);
 }
 

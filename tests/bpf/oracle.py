@@ -2,10 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """A naive second opinion on every verdict, written from the description of the filter, not from its code.
 
-Reads lines: "world <bound> <replace> <lease> <spent> <asks> <state seed>" or "<verdict> <frame in hex>"; and, of
-extended affinity, "keep <odd>" (the buckets of this parity are kept), "generation" (clients grow older) and
-"visits <slot>:<bucket> …" (seen since the last time). Exits 1 at the first answer that it does not
-share. The cluster is that of example_config() in harness.cc."""
+Reads lines: "world <bound> <replace> <lease> <spent> <asks> <state seed>" or "<verdict> <frame in hex>";
+and, of extended affinity, "keep <odd>" (the buckets of this parity are kept), "generation" (clients grow
+older) and "visits <slot>:<bucket> …" (seen since the last time). Exits 1 at the first answer that it does
+not share. The cluster is that of example_config() in harness.cc."""
 import sys
 from struct import unpack
 
