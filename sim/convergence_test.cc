@@ -138,6 +138,7 @@ TEST_F(Convergence, ADaemonThatIsBackWhileItsLeaseRunsGoesOnInItsView) {
 
 TEST_F(Convergence, AllDaemonsMayDieAndGoOnAtOnce) {
   three_hosts();
+  world.run_for(kSecond);  // until every held list is there
   const auto view = world.host(1).view();
   for (HostId id = 1; id <= 3; ++id) world.kill_daemon(id);
   world.run_for(100 * kMillisecond);
