@@ -83,6 +83,14 @@ TEST(Found, AMachineSetBackToASnapshotIsHeardAgain) {
       << "set back to when it had heard nobody yet";
 }
 
+// It goes on with a view of another number: the others have its list of the one that it states from before.
+TEST(Found, AMachineSetBackHoldsItsConnections) {
+  for (uint64_t seed = 1; seed <= 12; ++seed)
+    EXPECT_TRUE(
+        run_with(seed, 3, "drain@27741+2123:3,drain@28179+763:1,snapshot@28622+529:2").violations.empty())
+        << seed;
+}
+
 TEST(Found, WhoEvictedAHostThatDoesNotKnowGivesWay) {
   EXPECT_TRUE(run_with(79, 4,
                        "config@17584+145:1,bad-pair@42059+7423:4:3,upgrade@49536+2905:4,"

@@ -241,6 +241,7 @@ void World::restore_snapshot(Node& node) {
   node.inbox.clear();
   node.clock.set(snapshot->local, scene_.now);
   node.host = std::make_unique<core::Host>(snapshot->host);
+  node.hash_seed = node.host->settings().digests.seed;
   ++node.visits.epoch;
   node.clock_shifted_at = scene_.now;
   checkers_.daemon_lives(snapshot->host.settings().incarnation);

@@ -327,6 +327,7 @@ class Host {
   SlotTables tables_;                    // of the last acquired view
   HostSet not_heard_since_evicted_ = 0;  // evicted as silent; their next frame tells whether they know
   Nanos fell_out_at_ = 0, stays_out_until_ = 0;
+  bool set_back_ = false;      // to a snapshot: others have lists of the view that it states from before
   bool renew_view_ = false;    // owns nothing in an acquired view: acquire in a new one
   bool quiet_ = false;         // as of the last evaluation: frames that say nothing new change nothing
   bool digest_known_ = false;  // of the members and what they offered when it was computed

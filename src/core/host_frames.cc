@@ -151,6 +151,7 @@ void Host::catch_up_with_own_echo(const wire::Heartbeat& heartbeat, Nanos now) {
   sequence_ += static_cast<uint32_t>(ahead);
   listening_since_ = now;
   say_soon_ = true;
+  set_back_ = true;
   go_alone("this machine was set back to an earlier state");
 }
 

@@ -4,6 +4,7 @@
 // acquires. Hence no instant with two owners, and a gap of one message delay.
 #include <algorithm>
 #include <bit>
+#include <utility>
 
 #include "core/host.hh"
 #include "core/service.hh"
@@ -252,7 +253,7 @@ void Host::settle_view(Nanos now, const Circle& circle) {
     return;
   }
   // Held lists are told apart by the view's number: never two views of one number here.
-  const bool join_theirs = stated > view_.number;
+  const bool join_theirs = stated > view_.number && !std::exchange(set_back_, false);
   start_view(join_theirs ? stated : highest_number_seen() + 1, wanted, digest, now);
 }
 
