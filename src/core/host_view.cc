@@ -450,7 +450,8 @@ bool Host::all_members_at(Phase phase, const Circle& circle) const {
 void Host::advance_phase(Nanos now, const Circle& circle) {
   if (planted(Bug::release_never)) return;
   if (phase_ == Phase::seen && !release_begun_ && all_members_at(Phase::seen, circle)) {
-    if (awaits_visits()) return;
+    // Whoever has not heard of the one that is left behind would acquire what that still owns.
+    if (awaits_visits() || somebody_left_behind_owns(now, circle)) return;
     release(now);
   }
   const bool released = all_members_at(Phase::released, circle) || planted(Bug::skip_release);
