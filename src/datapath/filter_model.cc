@@ -290,7 +290,8 @@ nlb_verdict FilterModel::judge_flow(const Packet& packet, std::size_t slot, uint
   const BucketState state = states_[slot][bucket];
   const nlb_verdict verdict = judge_state(state, segment);
   const bool owned = state == BucketState::owned || state == BucketState::owned_checked;
-  if (owned && accepts(verdict)) note_visit(packet, slot, bucket);
+  // Whether there is such a connection is asked later: until then it is nobody's visit.
+  if (owned && accepts(verdict) && verdict != NLB_VERDICT_asked) note_visit(packet, slot, bucket);
   return verdict;
 }
 

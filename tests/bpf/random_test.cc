@@ -179,7 +179,12 @@ class Trial {
       for (std::size_t bucket = 0; bucket < kBucketCount; ++bucket)
         if (seen[slot][bucket]) std::fprintf(oracle_, " %zu:%zu", slot, bucket);
     std::fprintf(oracle_, "\n");
-    return seen == model_.take_visits();
+    const auto wanted = model_.take_visits();
+    for (const std::size_t slot : kExtended)
+      for (std::size_t bucket = 0; bucket < kBucketCount; ++bucket)
+        if (seen[slot][bucket] != wanted[slot][bucket])
+          std::printf("slot %zu bucket %zu: %s alone\n", slot, bucket, seen[slot][bucket] ? "filter" : "model");
+    return seen == wanted;
   }
   // True when all agree; the oracle's answer comes with its exit code.
   bool agrees(const Frame& frame) {
