@@ -183,7 +183,8 @@ class Trial {
     for (const std::size_t slot : kExtended)
       for (std::size_t bucket = 0; bucket < kBucketCount; ++bucket)
         if (seen[slot][bucket] != wanted[slot][bucket])
-          std::printf("slot %zu bucket %zu: %s alone\n", slot, bucket, seen[slot][bucket] ? "filter" : "model");
+          std::printf("slot %zu bucket %zu: %s alone\n", slot, bucket,
+                      seen[slot][bucket] ? "filter" : "model");
     return seen == wanted;
   }
   // True when all agree; the oracle's answer comes with its exit code.
