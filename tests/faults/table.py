@@ -32,14 +32,14 @@ COVERED = [
     Covered("55", "two faults at once", "convergence_test (RandomFaults)"),
 ]
 
-KNOWN = {}  # requirements that are not met, and why
+KNOWN = {  # requirements that are not met, and why
+    "daemon-killed":
+        "a daemon goes on in the view of the one before it while that one's lease runs: 10 of 10 on a quiet "
+        "machine, 1 of 12 with both processors busy all the time, when it needs longer than that to start. "
+        "Then the others take its share and give it back: two views, no stream broken",
+}
 
 EXPLAINED = {  # violations on record that are no longer one, or were the machine's
-    "daemon-killed":
-        "before a daemon could go on in the view of the one before it: the others took its share and gave it "
-        "back, two views",
-    "flapping":
-        "before a flapping host was held down: twenty views in ten seconds",
     "vm-pause-2":
         "a machine that takes part again repeats the SYN-ACK of a connection that was half open when it "
         "stood still, and that another host has answered meanwhile: seen once; since then such answers are "
