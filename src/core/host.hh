@@ -224,6 +224,7 @@ class Host {
   [[nodiscard]] bool was_long_under_way(const wire::Heartbeat& heartbeat, Nanos now) const;
   void note_left_behind(HostSet before, HostSet after, Nanos now);
   [[nodiscard]] bool somebody_left_behind_owns(Nanos now, const Circle& circle) const;
+  [[nodiscard]] bool has_rival(const Peer& peer, Nanos now) const;  // in earshot
   [[nodiscard]] bool a_rival_serves(Nanos now) const;
   [[nodiscard]] bool others_share_a_view_with_a_namesake(const Circle& circle) const;
   void start_view(uint32_t number, HostSet members, uint64_t digest, Nanos now);
@@ -292,7 +293,8 @@ class Host {
   void hear_held(const wire::HeldPart& part, Nanos now);
   bool believe_or_note_candidate(const wire::Heartbeat& heartbeat, Nanos now);
   [[nodiscard]] bool accuses(const Peer& peer, Nanos now) const;
-  [[nodiscard]] bool echoes_us_freshly(const wire::Heartbeat& heartbeat, HostId as, Nanos now) const;
+  [[nodiscard]] const wire::PeerReport* report_of_us(const wire::Heartbeat& heartbeat) const;
+  [[nodiscard]] bool echoes_us_freshly(const wire::Heartbeat& heartbeat, Nanos now) const;
   [[nodiscard]] bool lives_beside_us(const wire::Heartbeat& heartbeat) const;
   void refuse_old(Peer& peer, Nanos now);
   void note_unproven(Peer& peer, const wire::Heartbeat& heartbeat, Nanos now);

@@ -32,20 +32,24 @@ std::optional<Nanos> Host::send_time(uint32_t sequence) const {
   return std::nullopt;
 }
 
-// Does it list `as` (our id, by which a namesake lists us too) with our incarnation and a frame sent within
-// D?
-bool Host::echoes_us_freshly(const wire::Heartbeat& heartbeat, HostId as, Nanos now) const {
-  const auto* report = report_of(heartbeat, as);
-  if (report == nullptr || report->incarnation != low(settings_.incarnation)) return false;
+// What it says of this incarnation, under our id, by which a namesake lists us too; nullptr = nothing.
+const wire::PeerReport* Host::report_of_us(const wire::Heartbeat& heartbeat) const {
+  const auto* report = report_of(heartbeat, settings_.id);
+  return report != nullptr && report->incarnation == low(settings_.incarnation) ? report : nullptr;
+}
+
+// Does it list us with a frame that was sent within D?
+bool Host::echoes_us_freshly(const wire::Heartbeat& heartbeat, Nanos now) const {
+  const auto* report = report_of_us(heartbeat);
+  if (report == nullptr) return false;
   const auto sent = send_time(report->sequence);
   return sent && now - *sent < silence_limit();
 }
 
 // A namesake that lists this host: it is no record of an earlier life. Starved, it may answer after D.
 bool Host::lives_beside_us(const wire::Heartbeat& heartbeat) const {
-  const auto* report = report_of(heartbeat, settings_.id);
-  return report != nullptr && report->incarnation == low(settings_.incarnation) &&
-         send_time(report->sequence).has_value();
+  const auto* report = report_of_us(heartbeat);
+  return report != nullptr && send_time(report->sequence).has_value();
 }
 
 bool Host::believe_or_note_candidate(const wire::Heartbeat& heartbeat, Nanos now) {
@@ -57,7 +61,7 @@ bool Host::believe_or_note_candidate(const wire::Heartbeat& heartbeat, Nanos now
   const Nanos patience = same_adapter ? 2 * period() : silence_limit();
   const bool current_is_alive =
       peer.believed && now - peer.heard_at < patience && !announces_end(peer.heartbeat);
-  const bool echoed = echoes_us_freshly(heartbeat, settings_.id, now) || planted(Bug::replay_believed);
+  const bool echoed = echoes_us_freshly(heartbeat, now) || planted(Bug::replay_believed);
   if (!current_is_alive && echoed) {
     const bool taken_over =
         peer.believed && !same_adapter && (view_.members & bit_of(peer.heartbeat.header.sender));
@@ -92,8 +96,7 @@ void Host::hear(const wire::Heartbeat& heartbeat, Nanos now) {
   if (!known && !believe_or_note_candidate(heartbeat, now)) return;
   const bool old = known && heartbeat.header.sequence <= peer.sequence;
   if (old && !planted(Bug::sequence_ignored)) return refuse_old(peer, now);
-  if (peer.resumed && !echoes_us_freshly(heartbeat, settings_.id, now))
-    return note_unproven(peer, heartbeat, now);
+  if (peer.resumed && !echoes_us_freshly(heartbeat, now)) return note_unproven(peer, heartbeat, now);
   if (peer.resumed) peer.candidate.reset();
   peer.resumed = false;
   const bool same_flags = ((peer.heartbeat.flags ^ heartbeat.flags) & ~wire::kToClusterMac) == 0;
@@ -111,7 +114,6 @@ void Host::hear(const wire::Heartbeat& heartbeat, Nanos now) {
   if (is_new && in_a_view(heartbeat)) left_behind_until_[sender] = now + silence_limit();
   peer.sequence = heartbeat.header.sequence;
   peer.heard_at = now;
-  peer.asked = false;
   peer.heartbeat = heartbeat;
   if (known) yield_to_the_unaware(heartbeat, now);
   not_heard_since_evicted_ &= ~bit_of(sender);
@@ -143,8 +145,8 @@ void Host::refuse_old(Peer& peer, Nanos now) {
 // also from whom it does not believe yet: no recorded frame can list what this host had not sent when it was
 // recorded.
 void Host::catch_up_with_own_echo(const wire::Heartbeat& heartbeat, Nanos now) {
-  const auto* report = report_of(heartbeat, settings_.id);
-  if (report == nullptr || report->incarnation != low(settings_.incarnation)) return;
+  const auto* report = report_of_us(heartbeat);
+  if (report == nullptr) return;
   if (wire::is_mere_accusation(*report)) return;
   const auto ahead = static_cast<int32_t>(report->sequence - low(sequence_));
   if (ahead <= 0) return;
@@ -184,8 +186,8 @@ bool Host::says_the_same(const wire::Heartbeat& heartbeat) const {
 
 void Host::take_echo(Peer& peer, const wire::Heartbeat& heartbeat, Nanos now) {
   if (planted(Bug::echo_ignored)) peer.echoed_send = now;
-  const auto* report = report_of(heartbeat, settings_.id);
-  if (report == nullptr || report->incarnation != low(settings_.incarnation)) return;
+  const auto* report = report_of_us(heartbeat);
+  if (report == nullptr) return;
   const auto sent = send_time(report->sequence);
   if (sent && now - *sent < lease_length()) peer.prompt_at = now;
   if (report->accused || !sent) return;

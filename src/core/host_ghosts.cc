@@ -35,10 +35,8 @@ void Host::look_for_outsiders(Nanos now, const Circle& circle) {
       outsiders |= bit_of(id);  // this host was away itself
   });
   outsiders_ = outsiders;
-  for_each_host(peers_.heard_of | bit_of(settings_.id), [&](HostId id) {
-    const Nanos rival = peers_[id].rival_heard_at;
-    heard = heard || (rival != 0 && now - rival < silence_limit());
-  });
+  for_each_host(peers_.heard_of | bit_of(settings_.id),
+                [&](HostId id) { heard = heard || has_rival(peers_[id], now); });
   if (heard != outsider_heard_) out_.states_changed = true;
   outsider_heard_ = heard && !planted(Bug::outsiders_ignored);
 }

@@ -29,6 +29,7 @@ ResumeMark Host::resume_mark() const {
 
 ResumePoint Host::resume_point() const {
   ResumePoint point{settings_.incarnation, resume_mark(), view_.members, {}};
+  if (!point.mark.valid) return point;
   for_each_host(view_.members & ~bit_of(settings_.id), [&](HostId id) {
     point.peers.push_back({id, peers_[id].sequence, peers_[id].heartbeat});
   });

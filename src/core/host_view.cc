@@ -310,11 +310,13 @@ bool Host::somebody_left_behind_owns(Nanos now, const Circle& circle) const {
 bool Host::a_rival_serves(Nanos now) const {
   bool serves = false;
   for_each_host(peers_.heard_of | view_.members, [&](HostId id) {
-    const Peer& peer = peers_[id];
-    const bool heard = peer.rival_heard_at != 0 && now - peer.rival_heard_at < silence_limit();
-    serves = serves || (heard && peer.rival_serves);
+    serves = serves || (has_rival(peers_[id], now) && peers_[id].rival_serves);
   });
   return serves;
+}
+
+bool Host::has_rival(const Peer& peer, Nanos now) const {
+  return peer.rival_heard_at != 0 && now - peer.rival_heard_at < silence_limit();
 }
 
 // Somebody in earshot is in a view with this id, and lists another machine under it: it has taken that one.

@@ -44,7 +44,6 @@ struct Peer {
   uint32_t accused_in_view = 0;
   Nanos admitted_at = 0, removed_at = 0;  // to our view, and from it
   int short_stays = 0;                    // one after the other, each ended by an eviction
-  bool asked = false;                     // the question by unicast is out
   std::optional<Candidate> candidate;
   Nanos rival_heard_at = 0;   // another living machine with this id, which hears us
   bool rival_serves = false;  // ... and said then that it was in a view

@@ -290,11 +290,14 @@ void Daemon::apply_command(core::HostEvent event, Nanos drain_timeout) {
   save_state();
 }
 
+void Daemon::tell_offers() {
+  const auto offered = offers_now();
+  protocol_->call(
+      [&](core::Host& host, Nanos now) { return host.on_offers(offered.offers, offered.service, now); });
+}
+
 void Daemon::apply_rule_switches() {
-  const auto now_offered = offers_now();
-  protocol_->call([&](core::Host& host, Nanos now) {
-    return host.on_offers(now_offered.offers, now_offered.service, now);
-  });
+  tell_offers();
   sync_filter();
 }
 

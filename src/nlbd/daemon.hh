@@ -110,6 +110,7 @@ class Daemon {
   // daemon.cc
   [[nodiscard]] InitialState state_to_start_in() const;
   void apply_command(core::HostEvent event, Nanos drain_timeout);
+  void tell_offers();
   void apply_rule_switches();
   void use_new_keys();  // accepts all at once, signs with the newest after a grace
   [[nodiscard]] IpAddress dedicated_address() const;

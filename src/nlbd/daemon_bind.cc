@@ -116,10 +116,11 @@ BindTask Daemon::bind_task() {
 std::vector<IpAddress> Daemon::peers_of_this_mode() const {
   std::vector<IpAddress> peers;
   protocol_->inspect([&](const core::Host& host, Nanos now) {
-    for (const core::Peer& peer : host.peers())
-      if (peer.believed && now - peer.heard_at < host.silence_limit() &&
-          peer.heartbeat.digests.mode == host.settings().digests.mode)
-        peers.push_back(peer.heartbeat.dedicated_ip);
+    for_each_host(host.peers().heard_of, [&](HostId id) {
+      const auto& heartbeat = host.peers()[id].heartbeat;
+      const bool same_mode = heartbeat.digests.mode == host.settings().digests.mode;
+      if (host.hears(id, now) && same_mode) peers.push_back(heartbeat.dedicated_ip);
+    });
   });
   return peers;
 }
@@ -134,8 +135,9 @@ std::vector<IpAddress> Daemon::neighbours_to_ask(const std::string& interface) c
   };
   if (const auto facts = read_adapter(interface); facts && facts->gateway) add(*facts->gateway);
   protocol_->inspect([&](const core::Host& host, Nanos now) {
-    for (const core::Peer& peer : host.peers())
-      if (peer.believed && now - peer.heard_at < host.silence_limit()) add(peer.heartbeat.dedicated_ip);
+    for_each_host(host.peers().heard_of, [&](HostId id) {
+      if (host.hears(id, now)) add(host.peers()[id].heartbeat.dedicated_ip);
+    });
   });
   for (const auto& known : known_neighbours(interface).value_or(std::vector<IpAddress>{})) add(known);
   return neighbours;

@@ -28,9 +28,7 @@ std::string whom_it_takes_out(const CheckStatus& status) {
 
 void Daemon::on_health() {
   const std::lock_guard lock(mutex_);
-  const auto offered = offers_now();
-  protocol_->call(
-      [&](core::Host& host, Nanos now) { return host.on_offers(offered.offers, offered.service, now); });
+  tell_offers();
   tell_health();
 }
 
