@@ -71,7 +71,7 @@ bool boots_under_kvm(const GuestImage& image) {
 
 // The result is kept beside the image for as long as this kernel runs.
 std::string accelerator_for(const GuestImage& image) {
-  const auto record = fs::path(image.kernel).parent_path() / "accelerator";
+  const auto record = fs::path(image.initramfs).parent_path() / "accelerator";
   std::string id, known;
   if (std::ifstream file(record); file >> id >> known && id == boot_id()) return known;
   known = boots_under_kvm(image) ? "kvm" : "tcg";
@@ -91,7 +91,7 @@ Result<GuestImage> guest_image() {
   const auto built = run({NLB_GUEST_BUILDER, "--build", build.string()});
   if (!built) return tl::unexpected<Error>(built.error());
   if (built->exit_code != 0) return fail(fmt::format("the guests' image cannot be built: {}", built->output));
-  GuestImage image{build / "vm/vmlinuz", build / "vm/guest.cpio", "tcg"};
+  GuestImage image{build / "vm/kernel/vmlinuz", build / "vm/guest.cpio", "tcg"};
   const char* wanted = std::getenv("NLB_LAB_ACCEL");
   const std::string forced = wanted != nullptr ? wanted : "";
   if (!forced.empty() && forced != "kvm" && forced != "tcg")

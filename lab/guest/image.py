@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Builds what a guest boots from: DIR/vmlinuz, and an initramfs made of busybox, our own programs, the tools
-that go with them, and the shared libraries that all of these need.
+"""Builds what a guest boots from: DIR/kernel/vmlinuz, and an initramfs made of busybox, our own programs, the
+tools that go with them, and the shared libraries that all of these need.
 
 Usage: image.py [--build build] [--name NAME] [--also FILE …]. By itself it makes build/vm/guest.cpio, the
 guest of the lab; with it NAME.cpio, which has these files too, at the same absolute path. A program of ours
@@ -137,7 +137,6 @@ def build_image(build, name, also, packages):
     with open(directory / "lock", "w", encoding="utf-8") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         kernel = kernel_package.fetch(directory)
-        shutil.copy2(kernel / "vmlinuz", directory / "vmlinuz")
         contents = contents_of(build, kernel, also, packages)
         image, record = directory / f"{name}.cpio", directory / f"{name}.json"
         state = json.dumps(contents.state(), sort_keys=True)

@@ -29,7 +29,7 @@ def command(directory, share, image, megabytes):
             QEMU, "-M", "q35", "-cpu", "qemu64", "-accel", accelerator(), "-smp", "2", "-m", str(megabytes),
             "-nodefaults", "-no-user-config", "-no-reboot", "-display", "none",
             "-serial", f"file:{share}/console.log", "-device", "virtio-rng-pci",
-            "-kernel", str(directory / "vmlinuz"), "-initrd", str(image), "-append", parameters,
+            "-kernel", str(directory / "kernel/vmlinuz"), "-initrd", str(image), "-append", parameters,
             "-virtfs", f"local,path={share},mount_tag=share,security_model=none"]
 
 
