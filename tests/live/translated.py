@@ -84,10 +84,15 @@ class Container:
         return self.lab.lab("exec", f"host{self.host}", "--", "sh", "-c", line).stdout
 
     def asks(self):
-        """Segments that connection tracking was asked about: [known there, dropped]."""
-        listing = self.on_host("nft list chain inet nlb_eth0 tracking 2>/dev/null || true")
-        counters = [line.split("packets ")[1] for line in listing.splitlines() if "packets " in line]
-        return [int(counter.split()[0]) for counter in counters]
+        return asks_at(self.lab, self.host)
+
+
+def asks_at(lab, host):
+    """Segments that connection tracking was asked about: [known there, dropped]."""
+    listing = lab.lab("exec", f"host{host}", "--", "sh", "-c",
+                      "nft list chain inet nlb_eth0 tracking 2>/dev/null || true").stdout
+    counters = [line.split("packets ")[1] for line in listing.splitlines() if "packets " in line]
+    return [int(counter.split()[0]) for counter in counters]
 
 
 def end(containers):
@@ -115,6 +120,19 @@ def while_downloading(run, title, action, afterwards=None):
             afterwards(notes, both["hosts"])
 
     while_streaming(run, title, with_ipv6, whole, seconds=SECONDS, stall_ms=STALL_MS)
+
+
+def noticed(run, containers):
+    lab = run.lab
+    with run.case("the containers serve, and that is noticed") as notes:
+        figures = lab.load(200, "--source", "all")
+        need_no_failure(figures)
+        need(set(shares(figures)) == set(HOSTS), figures)
+        process = lab.start_streams(30, SECONDS)
+        took = wait_for("all guards ask connection tracking",
+                        lambda: all(len(container.asks()) == 2 for container in containers), 2.5)
+        need(lab.finish(process)["ok"] == 30, "streams broke while the guards were changed")
+        notes.append(f"within {took:.1f} s")
 
 
 def moves(run, containers):
@@ -155,6 +173,10 @@ def moves(run, containers):
 
     while_downloading(run, "a join: connections stay where they are", join, joined)
 
+
+def restarts(run):
+    lab = run.lab
+
     def restart(_):
         lab.lab("restart", "host2")
         lab.lab("fault", "kill", "host1")
@@ -173,16 +195,9 @@ def scenario(run):
     containers = []
     try:
         containers += [Container(lab, host) for host in HOSTS]
-        with run.case("the containers serve, and that is noticed") as notes:
-            figures = lab.load(200, "--source", "all")
-            need_no_failure(figures)
-            need(set(shares(figures)) == set(HOSTS), figures)
-            process = lab.start_streams(30, 3)
-            took = wait_for("all guards ask connection tracking",
-                            lambda: all(len(container.asks()) == 2 for container in containers), 2.5)
-            need(lab.finish(process)["ok"] == 30, "streams broke while the guards were changed")
-            notes.append(f"within {took:.1f} s")
+        noticed(run, containers)
         moves(run, containers)
+        restarts(run)
     finally:
         end(containers)
 
