@@ -4,11 +4,11 @@ PREFIX ?= /usr
 NINJA  ?= ninja
 
 .PHONY: help deps build demo lab-vm test check check-lint check-sanitizers fuzz model-full sim-mutant faults \
-        fault-report servers soak bench format install clean
+        fault-report servers coexistence soak bench format install clean
 
 help:
 	@echo "make deps | build | demo | lab-vm | test | check | bench | fuzz | model-full | sim-mutant PATCH=file |" \
-	      "faults | fault-report | servers | soak HOURS=2 | format | install DESTDIR=… | clean"
+	      "faults | fault-report | servers | coexistence | soak HOURS=2 | format | install DESTDIR=… | clean"
 
 deps:
 	@tools/deps.sh
@@ -76,6 +76,10 @@ fault-report:
 servers: build
 	@python3 tests/servers/run.py
 	@python3 tests/servers/run.py --report
+
+# Docker, firewalld, NetworkManager and libxdp themselves on cluster hosts; names the packages that are missing.
+coexistence: build
+	@tests/apart.sh python3 tests/coexistence/run.py
 
 format:
 	git ls-files '*.c' '*.h' '*.cc' '*.hh' | xargs -r clang-format-14 -style=file -i

@@ -57,12 +57,14 @@ void check_hooks(const Subject& subject, Report& report) {
       "tc qdisc del dev " + name + " ingress (set by a rate limit or another program), then nlb reload",
       "no `ingress` qdisc is in the way");
   const bool foreign = hooks.xdp != "none" && !hooks.xdp_program.starts_with("nlb_");
+  const bool dispatcher = hooks.xdp_program == "xdp_dispatcher";  // libxdp's; it has files of its own
   report.judge(
       "net.xdp", Status::warn,
       foreign ? "another XDP program (" + hooks.xdp_program + ", " + hooks.xdp +
                     ") is attached: the filter works in tc alone, more slowly"
               : "",
-      "ip link set dev " + name + " xdp off, if nobody needs it; then nlb reload",
+      (dispatcher ? "xdp-loader unload " + name + " --all" : "ip link set dev " + name + " xdp off") +
+          ", if nobody needs it; nlbd attaches its own then",
       hooks.xdp == "none" ? "no XDP program is attached; the filter works in tc" : "XDP is " + hooks.xdp);
   const std::string missing =
       joined({hooks.tc_ingress ? "" : "ingress", hooks.tc_egress ? "" : "egress"}, " ");

@@ -25,16 +25,14 @@ void check_managers(const Subject& subject, Report& report) {
                     ".d && printf '[Network]\\nKeepConfiguration=yes\\n' > "
                     "/etc/systemd/network/" +
                     file + ".d/50-opennlb.conf && networkctl reload");
-  } else if (managers.network_manager) {
-    report.warn(
-        id, "NetworkManager manages " + name + " and may set its MAC and addresses anew",
-        "printf '[keyfile]\\nunmanaged-devices+=interface-name:" + name +
-            "\\n' > /etc/NetworkManager/conf.d/50-opennlb.conf && nmcli general reload, with the address "
-            "configured elsewhere; or keep it managed: nmcli connection modify CONNECTION "
-            "802-3-ethernet.cloned-mac-address preserve");
+  } else if (managers.network_manager && !managers.network_manager_told) {
+    report.warn(id, "NetworkManager manages " + name + " and may set its MAC and addresses anew",
+                "nlb netcfg --manager networkmanager --write && nmcli general reload");
   } else {
-    report.pass(
-        id, managers.networkd ? "systemd-networkd keeps what others configured" : "nobody manages " + name);
+    report.pass(id, managers.networkd ? "systemd-networkd keeps what others configured"
+                    : managers.network_manager
+                        ? "NetworkManager is told to leave the MAC of " + name + " alone"
+                        : "nobody manages " + name);
   }
 }
 

@@ -174,7 +174,7 @@ void read_interface(const std::string& socket, Facts& facts) {
   found.adapter = std::move(*adapter);
   found.hooks = read_hooks(config.interface, found.adapter.index);
   found.platform = identify_platform("/", config.interface, found.adapter.driver);
-  found.managers = read_managers("/", found.adapter.index, network_place());
+  found.managers = read_managers("/", config.interface, found.adapter.index, network_place());
   if (auto firewall = read_firewall(config.interface))
     found.firewall = std::move(*firewall);
   else

@@ -44,7 +44,8 @@ NetworkPlace network_place() {
   return own == first ? NetworkPlace::managers_own : NetworkPlace::another;
 }
 
-ManagerFacts read_managers(const std::string& root, int interface_index, NetworkPlace place) {
+ManagerFacts read_managers(const std::string& root, const std::string& interface, int interface_index,
+                           NetworkPlace place) {
   ManagerFacts facts;
   if (place == NetworkPlace::another) return facts;
   const fs::path base(root);
@@ -58,6 +59,8 @@ ManagerFacts read_managers(const std::string& root, int interface_index, Network
         keeps_foreign_addresses(base, facts.networkd_file, value_of(link, "NETWORK_FILE_DROPINS"));
   }
   facts.network_manager = value_of(base / "run/NetworkManager/devices" / index, "managed") == "true";
+  const fs::path told = base / fs::path(kNetworkManagerFile).relative_path();
+  facts.network_manager_told = value_of(told, "match-device") == "interface-name:" + interface;
   facts.certain = place == NetworkPlace::managers_own || !(facts.networkd || facts.network_manager);
   return facts;
 }

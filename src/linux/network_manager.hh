@@ -13,6 +13,7 @@ struct ManagerFacts {
   std::string networkd_file;    // the .network file in force
   bool networkd_keeps = false;  // KeepConfiguration=yes: foreign addresses stay
   bool network_manager = false;
+  bool network_manager_told = false;  // the file of `nlb netcfg` for this interface is there
   bool certain = true;  // false: an interface of this number is managed, maybe in another network namespace
 };
 
@@ -20,7 +21,10 @@ struct ManagerFacts {
 enum class NetworkPlace : uint8_t { managers_own, another, unknown };
 [[nodiscard]] NetworkPlace network_place();  // unknown to who may not look at process 1
 
+inline constexpr const char* kNetworkManagerFile = "/etc/NetworkManager/conf.d/50-opennlb.conf";
+
 // `root`: where /run and /etc are found.
-[[nodiscard]] ManagerFacts read_managers(const std::string& root, int interface_index, NetworkPlace place);
+[[nodiscard]] ManagerFacts read_managers(const std::string& root, const std::string& interface,
+                                         int interface_index, NetworkPlace place);
 
 }  // namespace nlb

@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include "linux/network_manager.hh"
+
 namespace nlb {
 namespace {
 
@@ -38,7 +40,7 @@ NetworkFile networkd_file(const Config& config, const std::string& network_file)
 
 NetworkFile network_manager_file(const Config& config) {
   return {
-      "/etc/NetworkManager/conf.d/50-opennlb.conf",
+      kNetworkManagerFile,
       heading(config) +
           fmt::format(
               "\n[device-opennlb-{0}]\n"
@@ -54,9 +56,9 @@ NetworkFile network_manager_file(const Config& config) {
               "ethernet.cloned-mac-address=preserve\n"
               "\n# Activating the connection anew (nmcli connection up) takes the VIPs off all the same; "
               "nlbd "
-              "puts them back\n# within a second. To keep NetworkManager away altogether, configure the "
-              "host's "
-              "own address elsewhere and use\n# [keyfile]\n# unmanaged-devices+=interface-name:{0}\n",
+              "puts them back at\n# once. To keep NetworkManager away altogether, configure the host's own "
+              "address elsewhere, add\n# [keyfile]\n# unmanaged-devices+=interface-name:{0}\n# and restart "
+              "it: by a reload it would take all addresses off, and the link down.\n",
               config.interface),
       "nmcli general reload"};
 }

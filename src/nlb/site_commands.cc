@@ -49,7 +49,8 @@ Result<Managers> managers_of(const Invocation& invocation, const Config& config)
   Managers managers;
   managers.network_file = invocation.network_file;
   const auto adapter = read_adapter(config.interface);
-  const ManagerFacts facts = adapter ? read_managers("/", adapter->index, network_place()) : ManagerFacts{};
+  const ManagerFacts facts =
+      adapter ? read_managers("/", config.interface, adapter->index, network_place()) : ManagerFacts{};
   const bool find_out = invocation.managers.empty();
   if (find_out && !adapter)
     return fail(adapter.error().message + "; --manager NAME shows a file for another machine", kFailed);

@@ -323,6 +323,7 @@ void Daemon::on_link_change() {
     if (carrier_ && bind_ == BindState::refused) retry_bind_at_ = 0;
     protocol_->call([&](core::Host& host, Nanos now) { return host.on_carrier(carrier_, now); });
   }
+  follow_own_mac();
   follow_dedicated_address();
   follow_gateway();
   notice_vips_by_hand();
@@ -365,6 +366,7 @@ void Daemon::tick() {
   const std::lock_guard lock(mutex_);
   notice_resume();
   follow_switch();
+  follow_own_mac();
   retry_bind();
   const auto missing = datapath_->repair();
   if (!missing) spdlog::error("filter: {}", missing.error().message);

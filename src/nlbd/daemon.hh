@@ -116,6 +116,7 @@ class Daemon {
   [[nodiscard]] IpAddress dedicated_address() const;
   [[nodiscard]] IpAddress dedicated_address6() const;
   void follow_dedicated_address();
+  void follow_own_mac();
   [[nodiscard]] IpAddress gateway_to_ask() const;
   void follow_gateway();
   void sync_filter();  // opens or closes the filter to what the host's state and the bind allow

@@ -223,6 +223,24 @@ void Daemon::retry_bind() {
   begin_bind();
 }
 
+// The adapter's own MAC is not ours to set: whoever gives it another one (a network manager) is followed, or
+// heartbeats and ARP answers would be sent from an address that the adapter has no more. Where it is the
+// cluster's (bound under `replace`), verify_bound() notices; an attempt sets it itself, so afterwards.
+void Daemon::follow_own_mac() {
+  const MacAddress now_there = facts_.mac_current;
+  const bool is_ours = replace_ && bind_ == BindState::bound;
+  if (is_ours || attempt_ || now_there == own_mac_ || now_there == filter_of(config_).cluster_mac) return;
+  events_.add(EventId::mac_followed, config_.interface + ": the adapter's MAC was " + own_mac_.text() +
+                                         " and is " + now_there.text());
+  own_mac_ = now_there;
+  protocol_->use_source(own_mac_);
+  protocol_->call([&](core::Host& host, Nanos now) { return host.on_adapter_mac(own_mac_, now); });
+  sync_filter();
+  if (auto done = install_guard(guard_plan_of(config_)); !done)
+    spdlog::error("guard: {}", done.error().message);
+  check_path_again();
+}
+
 // The path may be another one when the link was away: another port, another switch, a migration.
 void Daemon::check_path_again() {
   if (bind_ != BindState::bound || attempt_ || !config_.prove_path) return;

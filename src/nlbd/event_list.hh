@@ -104,6 +104,9 @@ namespace nlb {
     "\"bind\" in [host] does without it")                                                                   \
   X(receive_works, 1030, info, "Frames to the cluster MAC arrive again.", "")                               \
   X(commanded, 1031, info, "Somebody gave a command that changes something; the text says who.", "")        \
+  X(mac_followed, 1033, warning,                                                                            \
+    "The adapter's own MAC address was changed by somebody else; this host goes by the new one.",           \
+    "where nobody meant to, find out who sets it: NetworkManager (`nlb netcfg`), a .link file, a script")   \
   X(change_begun, 1040, info, "A change of the configuration on all members was asked for.", "")            \
   X(change_made, 1041, info, "A change of the configuration on all members is in force.", "")               \
   X(change_refused, 1042, warning,                                                                          \

@@ -126,7 +126,7 @@ class Managers : public ::testing::Test {
     fs::create_directories((root_ / path).parent_path());
     std::ofstream(root_ / path) << content;
   }
-  [[nodiscard]] ManagerFacts read() const { return read_managers(root_.string(), 3, place_); }
+  [[nodiscard]] ManagerFacts read() const { return read_managers(root_.string(), "eth0", 3, place_); }
   NetworkPlace place_ = NetworkPlace::managers_own;
   fs::path root_ = fs::temp_directory_path() / ("nlb-managers-" + std::to_string(getpid()));
 };
@@ -141,6 +141,13 @@ TEST_F(Managers, Nobody) {
 TEST_F(Managers, NetworkManager) {
   write("run/NetworkManager/devices/3", "[device]\nmanaged=true\nconnection-uuid=x\n");
   EXPECT_TRUE(read().network_manager);
+  EXPECT_FALSE(read().network_manager_told);
+  write("etc/NetworkManager/conf.d/50-opennlb.conf",
+        "[device-x]\nmatch-device=interface-name:eth1\nkeep-configuration=yes\n");
+  EXPECT_FALSE(read().network_manager_told) << "of another interface";
+  write("etc/NetworkManager/conf.d/50-opennlb.conf",
+        "[device-x]\nmatch-device=interface-name:eth0\nkeep-configuration=yes\n");
+  EXPECT_TRUE(read().network_manager_told);
 }
 
 TEST_F(Managers, AreNobodysInAnotherNetworkAndUncertainInAnUnknownOne) {

@@ -7,8 +7,8 @@ import subprocess
 import time
 from pathlib import Path
 
-from capture import SWITCH
-from live import host_mac, main, need, need_no_failure, wait_for
+from capture import SWITCH, Capture, need_mac_truth
+from live import CLUSTER_MAC, VIP, host_mac, main, need, need_no_failure, wait_for
 from streams import while_streaming
 
 
@@ -54,6 +54,23 @@ def made_again(run):
         need_no_failure(lab.load(300))
         adapter = json.loads(lab.host(3, "--json", "display").stdout)["adapter"]
         need(adapter["bind"] == "bound" and adapter["datapath"] == "xdp-native", adapter)
+
+
+def another_mac(run):
+    lab, former, new = run.lab, host_mac(1), "52:54:00:4d:99:01"
+    with run.case("another MAC of the adapter's own: heartbeats come from it, it is said, the view stays"):
+        view = lab.query(2)["view"]
+        ip("-n", "nlb-host1", "link", "set", "eth0", "address", new)
+        wait_for("it is noticed", lambda: events(lab, 1, "mac_followed"), 2)
+        with Capture(lab, "ether proto 0x88b5 or arp") as capture:
+            lab.lab("exec", "client1", "--", "ip", "neigh", "flush", "all")
+            need_no_failure(lab.load(300))
+        sources = capture.sources()
+        need(sources.get(new, 0) > 5 and former not in sources, f"frames come from {sources}")
+        need_mac_truth(capture, VIP, CLUSTER_MAC["unicast"])
+        need(lab.query(2)["view"] == view, "the view changed")
+        shown = json.loads(lab.host(1, "--json", "display").stdout)["adapter"]
+        need(shown["mac_current"] == shown["mac_expected"] == new and shown["bind"] == "bound", shown)
 
 
 def keys(run):
@@ -122,7 +139,7 @@ def switches(run):
 
 
 def scenario(run):
-    for part in (renamed, made_again, keys, second_rule, switches):
+    for part in (renamed, made_again, another_mac, keys, second_rule, switches):
         with run.case(f"part {part.__name__} runs to its end"):
             part(run)
 

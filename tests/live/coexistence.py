@@ -8,12 +8,12 @@ First on two hosts of the lab; then on one host of its own (see doctor.py), whic
 import json
 import re
 import shutil
-import subprocess
 import tempfile
 from pathlib import Path
 
 from doctor import WIRE, Host, sh
 from live import CLUSTER_MAC, VIP, main, need, need_no_failure, shares, wait_for
+from place import Place, addresses_meanwhile
 from streams import while_streaming
 
 HOSTS = (1, 2)
@@ -179,65 +179,42 @@ class Networkd:
     def __init__(self, host):
         self.host = host
         need(shutil.which("dbus-daemon") and NETWORKD.exists(), "no dbus-daemon or networkd: make deps")
-        prepare = ("mount -t tmpfs run /run; mkdir /run/systemd /run/dbus; "
-                   "mount -t tmpfs tmpfs /etc/systemd/network; mount -o remount,ro,bind /sys; "
+        prepare = ("mkdir /run/systemd; mount -o remount,ro,bind /sys; "
+                   "rm -rf /etc/systemd/network; mkdir /etc/systemd/network; "
                    "mkdir -p /run/systemd/netif/links /run/systemd/netif/leases /run/systemd/netif/lldp; "
-                   "chown -R systemd-network: /run/systemd/netif; touch /run/place; exec sleep infinity")
-        self.keeper = host.start(*host.inside("unshare", "-m", "sh", "-c", prepare))
-        # Not before: in the machine's own mounts the configuration below would be the machine's.
-        wait_for("its place", lambda: self.do("test -f /run/place", check=False) == 0, 3)
-        Path(f"/proc/{self.keeper.pid}/root/etc/systemd/network/10-eth0.network").write_text(
-            NETWORK, encoding="utf-8")
-        host.start(*self.words("dbus-daemon", "--system", "--nofork", "--nopidfile"))
-        wait_for("the bus", lambda: self.do("test -S /run/dbus/system_bus_socket", check=False) == 0, 3)
-        host.start(*self.words(str(NETWORKD)))
+                   "chown -R systemd-network: /run/systemd/netif")
+        self.place = Place(host.inside(), prepare, f"{host.directory}/log")
+        self.place.root("etc/systemd/network/10-eth0.network").write_text(NETWORK, encoding="utf-8")
+        self.place.start_bus()
+        self.place.start(NETWORKD)
         wait_for("networkd", self.is_configured, 5)
 
-    def words(self, *words):
-        return ["nsenter", "-t", str(self.keeper.pid), "-n", "-m", *words]
-
-    def do(self, line, check=True):
-        done = subprocess.run(self.words("sh", "-c", line), capture_output=True, text=True, check=False)
-        if check is False:
-            return done.returncode
-        need(check is None or done.returncode == 0, f"{line}: {done.stdout}{done.stderr}")
-        return done.stdout
-
     def is_configured(self):
-        return re.search(r"\bconfigured\b", self.do("networkctl list eth0", check=None))
+        return re.search(r"\bconfigured\b", self.place.run("networkctl list eth0").stdout)
 
     def until_configured(self, command):
         def times():
             return Path(self.host.directory, "log").read_text(encoding="utf-8").count("onfiguring with /etc")
         before = times()
-        self.do(command)
+        self.place.do(command)
         wait_for(f"{command} is done", lambda: times() > before and self.is_configured(), 5)
 
     def configure_anew(self):
-        """What `networkctl reconfigure` took off the interface and put there."""
-        with tempfile.TemporaryFile("w+") as seen:
-            monitor = subprocess.Popen(self.words("ip", "-o", "monitor", "address"), stdout=seen, text=True)
-            try:
-                self.until_configured("networkctl reconfigure eth0")
-                marker = "ip addr add 10.77.0.250/32 dev eth0; ip addr del 10.77.0.250/32 dev eth0"
-                self.do(marker)
-                wait_for("all was seen", lambda: "10.77.0.250" in self.read(seen), 3)
-                return self.read(seen)
-            finally:
-                monitor.kill()
-                monitor.wait()
-
-    @staticmethod
-    def read(file):
-        file.seek(0)
-        return file.read()
+        return addresses_meanwhile(self.place, lambda: self.until_configured("networkctl reconfigure eth0"))
 
 
 def networkd(run, host):
     host.stop_nlbd()
     host.do("ip addr flush dev eth0")  # networkd 252 repeats itself over an address that is there already
     manager = Networkd(host)
-    host.start_nlbd()
+    try:
+        host.start_nlbd()
+        beside_networkd(run, host, manager)
+    finally:
+        manager.place.end()
+
+
+def beside_networkd(run, host, manager):
     taken = re.compile(rf"Deleted .*{re.escape(VIP)}/32")
     with run.case("networkd without a drop-in takes the VIP off; nlbd puts it back") as notes:
         need(taken.search(manager.configure_anew()), "the VIP stayed: this shows nothing")
@@ -249,7 +226,7 @@ def networkd(run, host):
                         "--root", root)
         need(done.returncode == 0, done.stderr)
         shutil.copytree(f"{root}/etc/systemd/network/10-eth0.network.d",
-                        f"/proc/{manager.keeper.pid}/root/etc/systemd/network/10-eth0.network.d")
+                        manager.place.root("etc/systemd/network/10-eth0.network.d"))
         manager.until_configured("networkctl reload")
         wait_for("the VIP is there", lambda: VIP in host.do("ip -4 addr show dev eth0"), 3)
         before = json.loads(host.nlb("display", "--json").stdout)["adapter"]

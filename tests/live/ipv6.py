@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""IPv6 beside IPv4, with real clients and servers: shares, moves, echo, path MTU, fragments, and the truth of
-neighbour discovery on the wire."""
+"""IPv6 beside IPv4, with real clients and servers: shares, moves, echo, and the truth of neighbour discovery
+on the wire."""
 import json
 import subprocess
 import sys
@@ -14,11 +14,8 @@ from live import CLUSTER_MAC, host_mac, main, need, need_no_failure, need_shares
 VIP6 = "fd77::100"
 CLUSTER = CLUSTER_MAC["unicast"]
 EVEN = {1: 100 / 3, 2: 100 / 3, 3: 100 / 3}
-CLIENT = str(Path(__file__).with_name("client6.py"))
-PATH_MTU = 1300
+CLIENT = str(Path(__file__).with_name("client.py"))
 GOOD, ERROR = "1", "8388608"  # tshark's checksum status and severity
-# client1 - switch - gateway - (small MTU) - router - far
-ROUTER, FAR, FAR_ADDRESS = "nlb6-router", "nlb6-far", "fd78:2::2"
 
 
 def client(lab, *words, where="client1"):
@@ -77,57 +74,6 @@ def moves(run):
         notes.append(f"{streams['hosts']}")
 
 
-def far_away(lab):
-    """A client behind a link of small MTU, of which only the router before it knows."""
-    lines = f"""
-ip netns add {ROUTER}
-ip netns add {FAR}
-ip -n nlb-gateway link add far0 type veth peer name near0 netns {ROUTER}
-ip -n {ROUTER} link add far0 type veth peer name eth0 netns {FAR}
-ip -n nlb-gateway link set far0 mtu {PATH_MTU} up
-ip -n {ROUTER} link set near0 mtu {PATH_MTU} up
-ip -n {ROUTER} link set far0 up
-ip -n {FAR} link set eth0 up
-ip -n nlb-gateway addr add fd78:1::1/64 dev far0 nodad
-ip -n {ROUTER} addr add fd78:1::2/64 dev near0 nodad
-ip -n {ROUTER} addr add fd78:2::1/64 dev far0 nodad
-ip -n {FAR} addr add {FAR_ADDRESS}/64 dev eth0 nodad
-ip -n nlb-gateway route add fd78:2::/64 via fd78:1::2
-ip -n {ROUTER} route add default via fd78:1::1
-ip -n {FAR} route add default via fd78:2::1
-ip netns exec nlb-gateway sysctl -qw net.ipv6.conf.all.forwarding=1
-ip netns exec {ROUTER} sysctl -qw net.ipv6.conf.all.forwarding=1
-"""
-    done = subprocess.run(["sh", "-e"], input=lines, text=True, capture_output=True, check=False)
-    need(done.returncode == 0, done.stderr)
-    far = ["ip", "netns", "exec", FAR, "ping", "-6", "-c", "1", "-W", "1", "-q", "fd77::1"]
-    wait_for("the far client reaches the gateway",
-             lambda: subprocess.run(far, capture_output=True, check=False).returncode == 0, 10)
-
-
-def forget_far_away():
-    for name in (ROUTER, FAR):
-        subprocess.run(["ip", "netns", "del", name], capture_output=True, check=False)
-
-
-def path_mtu(run):
-    lab = run.lab
-    try:
-        far_away(lab)
-        with run.case(f"12 transfers of 1.3 MB through a path of {PATH_MTU} octets") as notes:
-            figures = ask(lab, "fetch", VIP6, 12, where=FAR)
-            need_no_failure(figures)
-            notes.append(f"{figures['hosts']}")
-        with run.case("the router's packet-too-big has reached every host that served") as notes:
-            for host in figures["hosts"]:
-                words = ["ip", "-6", "route", "get", FAR_ADDRESS, "from", VIP6]
-                route = lab.lab("exec", f"host{host}", "--", *words).stdout
-                need(f"mtu {PATH_MTU}" in route, f"host {host}: {route}")
-            notes.append(f"hosts {', '.join(sorted(figures['hosts']))}")
-    finally:
-        forget_far_away()
-
-
 def add(run):
     lab = run.lab
     lab.up("--ipv6", "--mac-spoofing", "cluster", "--mac-strategy", "add")
@@ -143,17 +89,12 @@ def add(run):
         with run.case("the VIP's echo is answered once"):
             done = lab.lab("exec", "client1", "--", "ping", "-6", "-c", 20, "-i", "0.05", "-q", VIP6)
             need("duplicates" not in done.stdout and " 0% packet loss" in done.stdout, done.stdout)
-        with run.case("30 datagrams of 4,000 octets, in fragments: each answered once") as notes:
-            figures = ask(lab, "datagrams", VIP6, 30, 4000)
-            need(figures["answers"] == [1] * 30 and len(figures["hosts"]) == 3, figures)
-            notes.append(f"{figures['hosts']}")
         with run.case("every member's `filter` names the same host"):
             words = ["--json", "filter", "--client", "[fd77::201]:40000", "--to", f"[{VIP6}]:80",
                      "--protocol", "tcp"]
             said = {json.loads(lab.host(host, *words).stdout)["host"] for host in (1, 2, 3)}
             need(len(said) == 1 and said <= {1, 2, 3}, said)
         moves(run)
-        path_mtu(run)
     truth(run, capture, {host_mac(host) for host in (1, 2, 3)})
     with run.case("the VIP is never a source of the host's own: it is deprecated, and said to be there"):
         shown = lab.lab("exec", "host1", "--", "ip", "-6", "-o", "addr", "show", "to", VIP6).stdout

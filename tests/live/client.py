@@ -1,19 +1,25 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""A client of the lab's service over IPv6, run in a client's namespace: one JSON line of figures.
+"""A client of the lab's service by either family, run in a client's namespace: one JSON line of figures.
 
     load ADDRESS N            N connections, 16 at a time
     streams ADDRESS N SECONDS long-lived streams, every byte checked; "running" on stderr when all of them are
     fetch ADDRESS N           N transfers of some 1.3 MB
-    datagrams ADDRESS N BYTES N datagrams from N ports; counts the answers to each
+    datagrams ADDRESS N BYTES [PREFIX]
+                              N datagrams from N ports, or from N addresses of the prefix; counts of answers
 """
+import ipaddress
+import itertools
 import json
+import resource
 import select
 import socket
 import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+
+AT_ONCE = 16  # datagrams
 
 
 def stream_byte(offset):
@@ -88,28 +94,49 @@ def streams(address, count, seconds):
     return tally(count, one, count)
 
 
-def datagrams(address, count, size):
-    sockets = []
-    for _ in range(count):
-        one = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
-        one.connect((address, 7007))
-        one.send(b"x" * size)
-        sockets.append(one)
-    answers, hosts, end = {one: 0 for one in sockets}, {}, time.monotonic() + 1.5
-    while time.monotonic() < end:
-        for one in select.select(sockets, [], [], 0.1)[0]:
-            host = one.recv(100).decode().strip().split("=")[1]
-            answers[one] += 1
-            hosts[host] = hosts.get(host, 0) + 1
-    return {"answers": sorted(answers.values()), "hosts": hosts}
+def datagrams(address, count, size, prefix=None):
+    """{"answers": {answers: how many datagrams had so many}, "hosts"}. All sockets stay open to the end, so
+    that a second answer is seen; a few datagrams at a time, so that the service's buffer holds them."""
+    resource.setrlimit(resource.RLIMIT_NOFILE, (count + 100, count + 100))
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    sources = map(str, ipaddress.ip_network(prefix).hosts()) if prefix else itertools.repeat("")
+    answers, hosts = {}, {}
+
+    def take(until):
+        ready = select.poll()
+        numbers = {one.fileno(): one for one in answers}
+        for number in numbers:
+            ready.register(number, select.POLLIN)
+        while not until():
+            for number, _ in ready.poll(20):
+                host = numbers[number].recv(100).decode().strip().split("=")[1]
+                answers[numbers[number]] += 1
+                hosts[host] = hosts.get(host, 0) + 1
+
+    for begin in range(0, count, AT_ONCE):
+        for source in itertools.islice(sources, min(AT_ONCE, count - begin)):
+            one = socket.socket(family, socket.SOCK_DGRAM)
+            one.bind((source, 0))
+            one.connect((address, 7007))
+            one.send(b"x" * size)
+            answers[one] = 0
+        limit = time.monotonic() + 2
+        take(lambda: all(answers.values()) or time.monotonic() > limit)
+        if not all(answers.values()):
+            break
+    end = time.monotonic() + 0.5
+    take(lambda: time.monotonic() > end)
+    return {"answers": {str(n): list(answers.values()).count(n) for n in set(answers.values())},
+            "hosts": hosts}
 
 
 def main():
-    kind, address, numbers = sys.argv[1], sys.argv[2], [int(word) for word in sys.argv[3:]]
+    kind, address = sys.argv[1:3]
+    numbers = [int(word) if word.isdigit() else word for word in sys.argv[3:]]
     figures = {"load": lambda n: tally(n, lambda _: ask(address, "/")),
                "fetch": lambda n: tally(n, lambda _: ask(address, "/stream?seconds=1&bytes=65536"), n),
                "streams": lambda n, seconds: streams(address, n, seconds),
-               "datagrams": lambda n, size: datagrams(address, n, size)}[kind](*numbers)
+               "datagrams": lambda n, size, *prefix: datagrams(address, n, size, *prefix)}[kind](*numbers)
     print(json.dumps(figures))
 
 
