@@ -45,6 +45,7 @@ struct AdapterFacts {  // all read from the kernel at the time of the call
 // network or broadcast address.
 [[nodiscard]] std::vector<std::string> preflight(const Config& config);
 [[nodiscard]] std::vector<std::string> preflight(const Config& config, const AdapterFacts& facts);
+[[nodiscard]] bool has_subnet_of(const AdapterFacts& facts, const IpAddress& address);
 // Its two halves: the interface as such, and the VIPs on it.
 [[nodiscard]] std::vector<std::string> link_objections(const AdapterFacts& facts);
 [[nodiscard]] std::vector<std::string> vip_objections(const Config& config, const AdapterFacts& facts);

@@ -76,6 +76,11 @@ void check_vip(const IpAddress& vip, const AdapterFacts& facts, const std::vecto
 
 }  // namespace
 
+bool has_subnet_of(const AdapterFacts& facts, const IpAddress& address) {
+  return std::any_of(facts.addresses.begin(), facts.addresses.end(),
+                     [&](const InterfaceAddress& on) { return same_subnet(address, on); });
+}
+
 std::vector<std::string> link_objections(const AdapterFacts& facts) {
   std::vector<std::string> objections;
   if (!facts.ethernet)

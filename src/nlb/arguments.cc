@@ -9,6 +9,7 @@
 #include "control/config_section.hh"
 #include "control/config_values.hh"
 #include "nlb/address_port.hh"
+#include "nlb/command_tree.hh"
 #include "nlb/invocation.hh"
 
 namespace nlb {
@@ -26,6 +27,42 @@ struct Given {
   std::map<std::string, std::string> keys;  // rule add, rule set: of [[port_rule]]
   std::string select_protocol;              // rule set, rule remove
 };
+
+// "TEXT:{a,b}" is how CLI11 writes down that only a and b are allowed.
+std::vector<std::string> allowed_values(const CLI::Option& option) {
+  const std::string type = option.get_type_name();
+  const auto open = type.find('{'), close = type.rfind('}');
+  std::vector<std::string> values;
+  if (open == std::string::npos || close == std::string::npos) return values;
+  std::istringstream words(type.substr(open + 1, close - open - 1));
+  for (std::string word; std::getline(words, word, ',');) values.push_back(word);
+  std::sort(values.begin(), values.end());
+  return values;
+}
+
+void append_options(const CLI::App& app, CommandNode& node) {
+  for (const auto* option : app.get_options()) {
+    CommandOption known{{}, option->get_description(), option->get_items_expected_max() > 0, {}};
+    for (const auto& name : option->get_snames()) known.names.push_back("-" + name);
+    for (const auto& name : option->get_lnames()) known.names.push_back("--" + name);
+    const bool said = std::any_of(node.options.begin(), node.options.end(), [&](const CommandOption& other) {
+      return !known.names.empty() && other.names.back() == known.names.back();
+    });
+    if (known.names.empty() || said) continue;  // a positional; or the command's own of this name
+    known.values = allowed_values(*option);
+    node.options.push_back(known);
+  }
+}
+
+CommandNode node_of(const CLI::App& app, const std::string& path) {
+  CommandNode node{path, app.get_description(), {}, {}};
+  append_options(app, node);
+  for (const auto* above = app.get_parent(); above != nullptr; above = above->get_parent())
+    append_options(*above, node);
+  for (const auto* sub : app.get_subcommands([](const CLI::App*) { return true; }))
+    node.children.push_back(node_of(*sub, path.empty() ? sub->get_name() : path + " " + sub->get_name()));
+  return node;
+}
 
 class OptionTree {
  public:
@@ -53,6 +90,8 @@ class OptionTree {
     add_vmswitch_commands();
     add_forms_of_nlb_exe();
   }
+
+  [[nodiscard]] CommandNode tree() const { return node_of(app_, ""); }
 
   tl::expected<Invocation, int> parse(int argc, char** argv) {
     try {
@@ -232,6 +271,23 @@ class OptionTree {
     command("doctor", "every precondition of a cluster on this host: pass, warn or fail, with the remedy")
         ->add_option("--config", result_.config,
                      "the configuration to look at (the daemon's; else the only one in /etc/opennlb)");
+    auto* init =
+        command("init", "write a configuration with comments for a first host; nothing is overwritten");
+    init->add_option("NAME", result_.name, "the cluster's name")->required();
+    init->add_option("--vip", result_.words,
+                     "ADDRESS or ADDRESS/PREFIX; again for more, the first names the MAC")
+        ->required()
+        ->allow_extra_args(false);
+    init->add_option("--interface", result_.interface, "this host's interface (the one in the VIP's subnet)");
+    init->add_option("--id", result_.host_id, "this host's id (1)")->check(CLI::Range(1, 64));
+    init->add_option("--mode", result_.mode, "unicast, multicast or igmp")
+        ->check(CLI::IsMember({"unicast", "multicast", "igmp"}));
+    init->add_option("--ports", result_.ports, "of a first port rule, N or N-M, for tcp (else NLB's: all)");
+    init->add_option("--directory", result_.directory, "where to (/etc/opennlb)");
+    command("completion", "what makes a shell complete nlb's words")
+        ->add_option("SHELL", result_.name, "bash, zsh or fish")
+        ->required()
+        ->check(CLI::IsMember({"bash", "zsh", "fish"}));
     command("version", "version of nlb, and of the daemon when it runs");
     // main hands `lab` on before this tree is asked; it stands here for --help.
     command("lab", "a cluster in network namespaces of this machine: lab up|down|status|exec|fault")
@@ -491,6 +547,10 @@ class OptionTree {
 
 tl::expected<Invocation, int> parse_arguments(int argc, char** argv) {
   return OptionTree().parse(argc, argv);
+}
+
+CommandNode command_tree() {
+  return OptionTree().tree();
 }
 
 }  // namespace nlb

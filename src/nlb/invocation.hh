@@ -28,15 +28,16 @@ struct Invocation {
   std::string file;                        // keygen, key, vmswitch discover, import --output, netcfg --root
   std::string vip;                         // ip2mac
   std::string config;                      // doctor, switch-config, netcfg
-  std::vector<std::string> words;          // vmswitch libvirt-hook, proxmox-hook; import's files; ports
-  std::string name, mode;                  // import --name, --mode; switch-config --vendor
+  std::vector<std::string> words;          // of vmswitch's hooks; import's files; ports; init's VIPs
+  std::string name, mode;                  // import, init; switch-config's vendor; completion's shell
   std::vector<std::string> interfaces;     // import --interface, switch-config --router-interface
   std::vector<std::string> managers;       // netcfg --manager
   std::string network_file;                // netcfg
   int vlan = 0;                            // switch-config
-  int host_id = 0;                         // invite, join
-  std::string token, interface;            // join
-  std::string directory = "/etc/opennlb";  // join
+  int host_id = 0;                         // invite, join, init
+  std::string token, interface;            // join; interface: init, too
+  std::string directory = "/etc/opennlb";  // join, init
+  std::string ports;                       // init
 };
 
 // On failure or --help the text is already printed; the exit code is returned.

@@ -8,6 +8,8 @@
 #include "control/control.hh"
 #include "control/key_file.hh"
 #include "nlb/commands.hh"
+#include "nlb/completion.hh"
+#include "nlb/first_config.hh"
 #include "nlb/invitation.hh"
 #include "nlb/json_field.hh"
 #include "nlb/output.hh"
@@ -118,6 +120,17 @@ Result<json> version(const Invocation& invocation) {
   return answer;
 }
 
+Result<json> completion(const Invocation& invocation) {
+  const auto write = invocation.name == "bash"  ? bash_completion
+                     : invocation.name == "zsh" ? zsh_completion
+                                                : fish_completion;
+  return json{{"schema", 1}, {"shell", invocation.name}, {"text", write(command_tree())}};
+}
+
+std::string render_script(const json& answer, const Style&) {
+  return answer.value("text", "");  // with its line breaks
+}
+
 std::string render_version(const json& answer, const Style&) {
   const auto daemon = field(answer, "daemon");
   return "nlb " + field(answer, "version") + "\n" + (daemon.empty() ? "" : "nlbd " + daemon + "\n");
@@ -136,6 +149,8 @@ int run_local(const Invocation& invocation, const Style& style) {
                                       {"key rotate", key_rotate, render_action},
                                       {"key status", key_status, render_key_status},
                                       {"version", version, render_version},
+                                      {"init", init, render_action},
+                                      {"completion", completion, render_script},
                                       {"invite", invite, render_action},
                                       {"join", join, render_action}};
   for (const auto& entry : entries) {

@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Machines to install packages on: each a root of its own (an overlay, so that nothing of the real one is changed),
+with processes, network and mounts of its own, all on one segment. They end with the process that made them."""
+import ctypes
+import os
+import signal
+import subprocess
+import tempfile
+from pathlib import Path
+
+SEGMENT = "nlbpkg0"  # a bridge in the network namespace that the test runs in
+GATEWAY = "192.0.2.1"
+HOLDER = """
+set -e
+root=$1 layers=$2
+mkdir -p $root/upper $root/work $root/root
+mount -t overlay -o lowerdir=$layers,upperdir=$root/upper,workdir=$root/work packages $root/root
+cd $root/root
+mount --rbind /dev dev
+mount -t proc proc proc
+mount -t sysfs sysfs sys
+mount -t bpf bpf sys/fs/bpf
+mount -t tmpfs tmpfs run
+mount -t tmpfs tmpfs tmp
+mkdir -p run/lock
+ip link set lo up
+echo ready
+exec chroot . sleep infinity
+"""
+
+
+def die_with_parent():
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
+
+
+def sh(command, **options):
+    return subprocess.run(["sh", "-ec", command], check=True, capture_output=True, text=True, **options)
+
+
+def make_segment():
+    """Its bridge is the client and the gateway of the machines."""
+    sh(f"ip link set lo up; ip link add {SEGMENT} type bridge; ip link set {SEGMENT} up;"
+       f"ip addr add {GATEWAY}/24 dev {SEGMENT}")
+
+
+class Machine:
+    def __init__(self, name, layers, place=None):
+        """layers: directories, the topmost first."""
+        self.name = name
+        self.place = Path(place or tempfile.mkdtemp(prefix=f"nlbpkg-{name}-"))
+        command = ["unshare", "--mount", "--net", "--pid", "--uts", "--fork", "--kill-child", "--propagation", "private",
+                   "sh", "-c", HOLDER, "holder", str(self.place), ":".join(map(str, layers))]
+        self.outer = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, preexec_fn=die_with_parent)
+        if self.outer.stdout.readline().strip() != "ready":
+            raise RuntimeError(f"the machine {name} did not come up")
+        children = Path(f"/proc/{self.outer.pid}/task/{self.outer.pid}/children").read_text().split()
+        self.pid = int(children[0])
+        self.inside("true")
+
+    @property
+    def upper(self):
+        return self.place / "upper"
+
+    def connect(self, address):
+        port = f"pkg-{self.name}"
+        sh(f"ip link add {port} type veth peer name eth0 netns {self.pid}; ip link set {port} master {SEGMENT} up")
+        sh(f"nsenter --net --target {self.pid} sh -c 'ip addr add {address}/24 dev eth0; ip link set eth0 up;"
+           f"ip route add default via {GATEWAY}'")
+
+    def command(self, text):
+        return ["nsenter", "--target", str(self.pid), "--mount", "--net", "--pid", "--uts", "--root", "--wd", "--",
+                "env", "-i", "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root",
+                "DEBIAN_FRONTEND=noninteractive", "sh", "-c", text]
+
+    def inside(self, text, check=True, **options):
+        done = subprocess.run(self.command(text), capture_output=True, text=True, stdin=options.pop("stdin", subprocess.DEVNULL),
+                              check=False, **options)
+        if check and done.returncode != 0:
+            raise RuntimeError(f"on {self.name}: {text}: exit {done.returncode}\n{done.stdout}{done.stderr}")
+        return done
+
+    def start(self, text, log):
+        """A command that stays; it ends with the machine."""
+        with open(log, "a", encoding="utf-8") as output:
+            return subprocess.Popen(self.command(text), stdin=subprocess.DEVNULL, stdout=output, stderr=output)
+
+    def write(self, path, text, mode=0o755):
+        target = Path(f"/proc/{self.pid}/root/{path}")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(text, encoding="utf-8")
+        target.chmod(mode)
+
+    def end(self):
+        self.outer.kill()
+        self.outer.wait()
+        self.outer.stdout.close()
+
+
+def lower_root():
+    """NLB_PACKAGE_ROOT, a fresh system of debootstrap's; without it the root of this machine."""
+    return Path(os.environ.get("NLB_PACKAGE_ROOT", "/"))
