@@ -51,6 +51,15 @@ struct IpAddress {
   [[nodiscard]] static std::optional<IpAddress> parse(std::string_view text);
 };
 
+// An address and a port: "10.0.0.1:80" or "[2001:db8::1]:80", port 1..65535.
+struct Endpoint {
+  IpAddress address;
+  uint16_t port = 0;
+  bool operator==(const Endpoint&) const = default;
+  [[nodiscard]] std::string text() const;
+  [[nodiscard]] static std::optional<Endpoint> parse(std::string_view text);
+};
+
 // The MAC addresses that a cluster of NLB's kind derives from its primary VIP.
 // IPv4 w.x.y.z: 02-bf-w-x-y-z, 03-bf-w-x-y-z, 01-00-5e-7f-y-z, masked 02-h-w-x-y-z.
 // IPv6: w.x.y.z is the exclusive or of the address's four words of four octets, so that clusters whose VIPs

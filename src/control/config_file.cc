@@ -10,6 +10,7 @@
 #include "control/config_section.hh"
 #include "control/config_text.hh"
 #include "control/config_values.hh"
+#include "control/metrics_section.hh"
 #include "control/rule_config.hh"
 #include "wire/codec.hh"
 
@@ -177,6 +178,14 @@ void read_control(ConfigSection& section, Config& config) {
 
 using SectionReader = void (*)(ConfigSection&, Config&);
 
+void read_metrics(ConfigSection& section, Config& config) {
+  config.metrics_listen = read_metrics_listen(section);
+  for (const Vip& vip : config.vips)
+    if (config.metrics_listen && config.metrics_listen->address == vip.address)
+      section.complain("listen",
+                       "is at a VIP, where any host may answer; allowed: an address of this host alone");
+}
+
 // A missing section is reported at the file's end, where it would be added; an empty one stands in for an
 // optional one.
 void read_section(ConfigSection& root, const char* key, bool required, int last_line, SectionReader read,
@@ -215,6 +224,7 @@ ParsedConfig judge(std::string_view text, const std::string& path, ProblemList& 
   read_section(root, "host", true, last_line, read_host, config);
   read_section(root, "heartbeat", false, last_line, read_heartbeat, config);
   read_section(root, "control", false, last_line, read_control, config);
+  read_section(root, "metrics", false, last_line, read_metrics, config);
   auto tables = read_rules(root.tables("port_rule", "[[port_rule]]"), config.vips, problems);
   root.reject_unknown_keys();
   config.health_checks = std::move(tables.health_checks);

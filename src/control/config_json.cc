@@ -176,6 +176,7 @@ nlohmann::json to_json(const Config& config) {
             {"restart_hold_s", config.restart_hold_s},
             {"conflict_detection_ms", config.conflict_detection_ms}}},
           {"control", {{"remote", name_of(config.remote)}}},
+          {"metrics", {{"listen", config.metrics_listen ? config.metrics_listen->text() : ""}}},
           {"heartbeat", {{"period_ms", config.period_ms}, {"tolerance", config.tolerance}}},
           {"port_rules", rules}};
 }

@@ -98,15 +98,7 @@ bool is_interface_name(std::string_view text) {
 }
 
 bool is_endpoint(std::string_view text) {
-  const auto colon = text.rfind(':');
-  if (colon == std::string_view::npos) return false;
-  auto host = text.substr(0, colon);
-  const auto port = parse_number(text.substr(colon + 1), 65535);
-  if (!port || *port == 0) return false;
-  const bool bracketed = host.size() > 2 && host.front() == '[' && host.back() == ']';
-  if (bracketed) host = host.substr(1, host.size() - 2);
-  const auto address = IpAddress::parse(host);
-  return address && address->is_v4() != bracketed;
+  return Endpoint::parse(text).has_value();
 }
 
 }  // namespace nlb

@@ -77,6 +77,8 @@ struct Config {
   // [control]: users, and groups with @ before their name
   std::vector<std::string> operators, admins;
   RemoteControl remote = RemoteControl::admin;
+  // [metrics]
+  std::optional<Endpoint> metrics_listen;  // nullopt = nowhere
   // [[port_rule]]
   std::vector<PortRule> rules;  // never empty: the default rule stands in
   // [[port_rule.health]]

@@ -252,6 +252,20 @@ Found find_maps(const DatapathOptions& options, const Hooks& hooks) {
 
 }  // namespace
 
+const char* name_of(DatapathKind kind) {
+  switch (kind) {
+    case DatapathKind::xdp_native:
+      return "xdp-native";
+    case DatapathKind::xdp_generic:
+      return "xdp-generic";
+    case DatapathKind::tc:
+      return "tc";
+    case DatapathKind::none:
+      break;
+  }
+  return "none";
+}
+
 void LiveConnections::add(const LiveConnections& others) {
   for (std::size_t slot = 0; slot < kMaxSlots; ++slot) {
     buckets[slot] |= others.buckets[slot];

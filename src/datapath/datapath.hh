@@ -26,6 +26,7 @@
 namespace nlb {
 
 enum class DatapathKind : uint8_t { none, tc, xdp_generic, xdp_native };
+[[nodiscard]] const char* name_of(DatapathKind kind);
 
 struct DatapathOptions {
   std::string interface;

@@ -18,23 +18,8 @@ namespace {
 
 using Json = nlohmann::json;
 
-const char* name_of(DatapathKind kind) {
-  switch (kind) {
-    case DatapathKind::xdp_native:
-      return "xdp-native";
-    case DatapathKind::xdp_generic:
-      return "xdp-generic";
-    case DatapathKind::tc:
-      return "tc";
-    case DatapathKind::none:
-      break;
-  }
-  return "none";
-}
-
 const char* name_of(BindState state) {
-  constexpr std::array names = {"unbound", "probing", "bound", "refused"};
-  return names[static_cast<std::size_t>(state)];
+  return kBindStateNames[static_cast<std::size_t>(state)];
 }
 
 }  // namespace

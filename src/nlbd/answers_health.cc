@@ -58,7 +58,7 @@ Json Daemon::unhealthy_rules_json(const std::array<uint8_t, kMaxRules>& offers) 
 // What an administrator has switched stands before what a check says.
 const char* Daemon::state_of_rule(std::size_t slot) const {
   const bool unhealthy = wire::is_unhealthy_offer(offers_now().offers[slot]);
-  return unhealthy ? "unhealthy" : switch_name(slot);
+  return unhealthy ? kRuleStateNames.back() : switch_name(slot);
 }
 
 }  // namespace nlb

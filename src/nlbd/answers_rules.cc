@@ -39,8 +39,7 @@ const char* name_of_switch(uint8_t offer) {
 }  // namespace
 
 const char* Daemon::switch_name(std::size_t slot) const {
-  constexpr std::array names = {"enabled", "draining", "disabled"};
-  return names[static_cast<std::size_t>(switches_[slot])];
+  return kRuleStateNames[static_cast<std::size_t>(switches_[slot])];
 }
 
 Json Daemon::connections() {

@@ -49,7 +49,7 @@ void ConvergenceHistory::converged(uint32_t view, HostSet members, Nanos now) {
   ring_.back().view = view;
   ring_.back().members = members;
   finish(now);
-  ++count_;
+  durations_s_.add(static_cast<double>(now - began_at_) / static_cast<double>(kSecond));
 }
 
 void ConvergenceHistory::takes_part(bool does, Nanos now) {
@@ -75,7 +75,12 @@ std::vector<Convergence> ConvergenceHistory::entries() const {
 
 uint64_t ConvergenceHistory::count() const {
   const std::lock_guard lock(mutex_);
-  return count_;
+  return durations_s_.count();
+}
+
+Distribution ConvergenceHistory::durations() const {
+  const std::lock_guard lock(mutex_);
+  return durations_s_;
 }
 
 }  // namespace nlb

@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "base/distribution.hh"
 #include "base/net.hh"
 
 namespace nlb {
@@ -38,6 +39,7 @@ class ConvergenceHistory {
 
   [[nodiscard]] std::vector<Convergence> entries() const;  // oldest first
   [[nodiscard]] uint64_t count() const;                    // of those that were completed, ever
+  [[nodiscard]] Distribution durations() const;            // of the same, in seconds
 
  private:
   [[nodiscard]] bool under_way() const { return !ring_.empty() && ring_.back().duration_ms < 0; }
@@ -49,7 +51,7 @@ class ConvergenceHistory {
   std::vector<std::string> waiting_;  // causes without a view yet
   Nanos waiting_since_ = 0, began_at_ = 0;
   int64_t waiting_since_ms_ = 0;
-  uint64_t count_ = 0;
+  Distribution durations_s_{{0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30}};
   bool takes_part_ = true;
 };
 

@@ -54,7 +54,8 @@ std::vector<IpAddress> vips_only_in(const Config& one, const Config& other) {
 
 }  // namespace
 
-Daemon::Daemon(DaemonPaths paths, Config config) : paths_(std::move(paths)), config_(std::move(config)) {
+Daemon::Daemon(DaemonPaths paths, Config config)
+    : paths_(std::move(paths)), config_(std::move(config)), metrics_([this] { return metrics_text(); }) {
   started_at_ = boottime_now();
   signing_fingerprint_ = read_state_file("signing-key");
   generation_ = parse_number(read_state_file("generation"), UINT32_MAX).value_or(0);
@@ -201,6 +202,7 @@ Result<void> Daemon::start() {
   if (initial == InitialState::started) apply_command(core::HostEvent::start, 0);
   if (initial == InitialState::suspended) apply_command(core::HostEvent::suspend, 0);
   administration_->start(*protocol_);
+  follow_metrics();
   return {};
 }
 
@@ -362,6 +364,7 @@ bool Daemon::regain_interface(const AdapterFacts& facts) {
 void Daemon::tick() {
   events_.write_lines();
   administration_->tick();
+  follow_metrics();
   if (interface_gone_) return on_link_change();
   const std::lock_guard lock(mutex_);
   notice_resume();
@@ -531,6 +534,7 @@ void Daemon::write_state_file(const std::string& name, const std::string& text) 
 void Daemon::stop_for_restart() {
   health_->stop();
   administration_->stop();
+  (void)metrics_.follow(std::nullopt);
   const std::lock_guard lock(mutex_);
   save_state();
   attempt_.reset();

@@ -22,6 +22,8 @@
 #include "linux/adapter.hh"
 #include "linux/guard.hh"
 #include "linux/policy_listener.hh"
+#include "metrics/endpoint.hh"
+#include "metrics/exposition.hh"
 #include "nlbd/bind_attempt.hh"
 #include "nlbd/convergence_history.hh"
 #include "nlbd/event_descriptor.hh"
@@ -38,9 +40,11 @@ struct DaemonPaths {
 };
 
 enum class BindState : uint8_t { unbound, probing, bound, refused };
+inline constexpr std::array kBindStateNames = {"unbound", "probing", "bound", "refused"};
 
 // What an administrator set on one rule of this host at run time.
 enum class RuleSwitch : uint8_t { enabled, draining, disabled };
+inline constexpr std::array kRuleStateNames = {"enabled", "draining", "disabled", "unhealthy"};
 
 class Administration;
 
@@ -155,6 +159,15 @@ class Daemon {
   [[nodiscard]] std::string with_switch_remedy(BindReason reason, const std::string& of_platform) const;
   [[nodiscard]] Json switch_json() const;
 
+  // daemon_metrics.cc
+  void follow_metrics();  // without the lock
+  [[nodiscard]] std::string metrics_text();
+  void add_host_metrics(Exposition& metrics);
+  void add_adapter_metrics(Exposition& metrics) const;
+  void add_rule_metrics(Exposition& metrics);
+  void add_heartbeat_metrics(Exposition& metrics) const;
+  void add_health_metrics(Exposition& metrics) const;
+
   // answers_health.cc
   [[nodiscard]] Json health_json() const;
   [[nodiscard]] Json unhealthy_rules_json(const std::array<uint8_t, kMaxRules>& offers) const;
@@ -227,6 +240,8 @@ class Daemon {
   std::array<uint64_t, wire::kRefusalCount> refused_reported_{};
   std::map<std::string, uint64_t> filtered_reported_;  // begins with what an earlier daemon has seen
   Nanos started_at_ = 0;
+  MetricsEndpoint metrics_;
+  std::string metrics_trouble_;  // told of; main thread
   std::optional<std::array<uint8_t, 32>> signing_key_;
   std::string signing_fingerprint_;  // of the key that signs, or did in the daemon's last life
   Nanos sign_anew_at_ = 0;           // when the newest key begins to sign; 0 = it does

@@ -3,6 +3,7 @@
 // Windows NLB publishes where an event means the same; own ones begin at 1000.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 
@@ -104,6 +105,8 @@ namespace nlb {
     "\"bind\" in [host] does without it")                                                                   \
   X(receive_works, 1030, info, "Frames to the cluster MAC arrive again.", "")                               \
   X(commanded, 1031, info, "Somebody gave a command that changes something; the text says who.", "")        \
+  X(metrics_not_served, 1032, warning, "The address for metrics cannot be listened on; all else goes on.",  \
+    "free the address, or correct `listen` in [metrics]; it is tried again by itself")                      \
   X(mac_followed, 1033, warning,                                                                            \
     "The adapter's own MAC address was changed by somebody else; this host goes by the new one.",           \
     "where nobody meant to, find out who sets it: NetworkManager (`nlb netcfg`), a .link file, a script")   \
@@ -175,6 +178,12 @@ enum class EventId : uint8_t {
   NLB_EVENTS(NLB_EVENT_ENUM)
 #undef NLB_EVENT_ENUM
 };
+
+inline constexpr std::size_t kEventCount = 0
+#define NLB_EVENT_ONE(name, number, severity, cause, remedy) +1
+    NLB_EVENTS(NLB_EVENT_ONE)
+#undef NLB_EVENT_ONE
+    ;
 
 struct EventKind {
   const char* name;

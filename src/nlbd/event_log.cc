@@ -70,10 +70,16 @@ void EventLog::add(EventId id, const std::string& text, std::map<std::string, st
                          {"text", text},        {"remedy", remedy},
                          {"fields", fields}};
   const std::lock_guard lock(mutex_);
+  ++counts_[static_cast<std::size_t>(id)];
   ring_.push_back({++last_, std::move(json)});
   if (ring_.size() > kRingSize) ring_.pop_front();
   waiting_.push_back({id, last_, ring_.back().json});
   if (waiting_.size() > kRingSize) waiting_.pop_front();
+}
+
+std::array<uint64_t, kEventCount> EventLog::counts() const {
+  const std::lock_guard lock(mutex_);
+  return counts_;
 }
 
 void EventLog::write_lines() {

@@ -3,6 +3,7 @@
 // back, and in the journal (else as lines on stderr).
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <deque>
 #include <map>
@@ -38,6 +39,8 @@ class EventLog {
   // The answer to `events` of docs/control.md, without the fields common to all answers.
   [[nodiscard]] nlohmann::json since(const std::string& log, uint64_t after, bool has_after,
                                      uint64_t limit) const;
+  // How often each was added in this process, by EventId.
+  [[nodiscard]] std::array<uint64_t, kEventCount> counts() const;
 
  private:
   struct Event;
@@ -48,6 +51,7 @@ class EventLog {
   std::string life_;  // names this life of the ring
   uint64_t last_ = 0;
   std::deque<Event> ring_;
+  std::array<uint64_t, kEventCount> counts_{};
   std::deque<Line> waiting_;  // not written yet
   std::unique_ptr<EventFile> file_;
   std::string file_trouble_;  // said once, not twice a second

@@ -8,6 +8,7 @@
 
 #include "control/config_section.hh"
 #include "control/config_text.hh"
+#include "control/metrics_section.hh"
 #include "vmswitch/config_agreement.hh"
 #include "vmswitch/config_sections.hh"
 #include "vmswitch/guest_machine.hh"
@@ -116,6 +117,7 @@ class Reader {
     auto switches = root.tables("switch", "[[switch]]");
     auto clusters = root.tables("cluster", "[[cluster]]");
     auto ports = root.tables("port", "[[port]]");
+    read_metrics(root);
     root.reject_unknown_keys();
     limit(switches, kMaxSwitches, "[[switch]]", file.problems);
     limit(clusters, kMaxClusters, "[[cluster]]", file.problems);
@@ -134,6 +136,15 @@ class Reader {
     }
     for (auto& port : port_tables(ports, file.problems))
       ports_.push_back({port, {}, nullptr, false, port.adapter});
+  }
+
+  void read_metrics(ConfigSection& root) {
+    const auto* node = root.any("metrics");
+    if (node == nullptr) return;
+    if (node->kind != TomlNode::Kind::table)
+      return root.complain("metrics", "must be the section [metrics], not " + node->describe());
+    ConfigSection section(*node, "[metrics]", root.problems());
+    metrics_listen_ = read_metrics_listen(section);
   }
 
   // Under the main file's [[port]] of the same adapter; a VM with one adapter need not name it there.
@@ -226,6 +237,7 @@ class Reader {
   SwitchConfig finished() const {
     SwitchConfig config;
     config.file = files_.front().problems.file();
+    config.metrics_listen = metrics_listen_;
     for (const auto& one : declared_.switches) config.switches.push_back(one.what);
     for (const auto& one : declared_.clusters) config.clusters.push_back(one.what);
     for (const auto& one : declared_.ports) config.ports.push_back(one.what);
@@ -237,6 +249,7 @@ class Reader {
   std::deque<GuestLayer> guests_;
   std::deque<Layered> ports_;
   Declarations declared_;
+  std::optional<Endpoint> metrics_listen_;
 };
 
 // The machines that run, laid under the files. One whose definition contradicts the files or a machine before

@@ -9,6 +9,7 @@
 // machine its settings, or closes its port.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <tl/expected.hpp>
@@ -87,6 +88,7 @@ struct SwitchConfig {
   std::vector<GuestPort> ports;
   std::vector<GuestPort> waiting;  // settings in vmswitch.d for adapters that nobody has given an interface
   std::vector<GuestComplaint> complaints;
+  std::optional<Endpoint> metrics_listen;  // [metrics]; nullopt = nowhere
 
   [[nodiscard]] const DeclaredCluster* cluster(std::string_view name) const;
   [[nodiscard]] const GuestPort* port_on(std::string_view interface) const;

@@ -57,7 +57,9 @@ SwitchDaemon::SwitchDaemon(SwitchPaths paths, SwitchTexts texts, SwitchConfig co
     : paths_(std::move(paths)),
       texts_(std::move(texts)),
       config_(std::move(config)),
-      may_use_tcx_(may_use_tcx) {}
+      may_use_tcx_(may_use_tcx),
+      began_ms_(unix_ms()),
+      metrics_([this] { return metrics_text(); }) {}
 
 Result<void> SwitchDaemon::lock_bridges(const SwitchConfig& config) {
   for (const auto& guarded : config.switches) {
@@ -98,6 +100,7 @@ Result<void> SwitchDaemon::start() {
   if (auto done = look_again(); !done) return done;
   read_events();
   read_counters();
+  follow_metrics();
   events_.write_lines();
   return {};
 }
@@ -110,6 +113,7 @@ Result<void> SwitchDaemon::release() {
 }
 
 void SwitchDaemon::stop() {
+  (void)metrics_.follow(std::nullopt);
   const std::lock_guard lock(mutex_);
   events_.add(EventId::switch_stopped, "nlb-vmswitch ends; programs, maps and gate stay in force");
   events_.write_lines();
@@ -186,6 +190,7 @@ void SwitchDaemon::on_events() {
 }
 
 void SwitchDaemon::tick() {
+  follow_metrics();
   const std::lock_guard lock(mutex_);
   static_cast<void>(look_again());
   read_events();

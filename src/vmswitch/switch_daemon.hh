@@ -13,6 +13,8 @@
 
 #include "control/role.hh"
 #include "linux/instance_lock.hh"
+#include "metrics/endpoint.hh"
+#include "metrics/exposition.hh"
 #include "nlbd/event_log.hh"
 #include "vmswitch/enforcement.hh"
 #include "vmswitch/event_ring.hh"
@@ -83,6 +85,12 @@ class SwitchDaemon {
   [[nodiscard]] const PortStatus* status_of(const std::string& interface) const;
   [[nodiscard]] std::vector<std::string> problems() const;
 
+  // switch_metrics.cc
+  void follow_metrics();  // without the lock
+  [[nodiscard]] std::string metrics_text();
+  void add_port_metrics(Exposition& metrics) const;
+  void add_frame_metrics(Exposition& metrics) const;
+
   // spoofing_change.cc
   [[nodiscard]] Json set(const Json& request);
   void tell_spoofing_changes(const SwitchConfig& before);
@@ -115,6 +123,9 @@ class SwitchDaemon {
   std::set<std::string> expected_;               // machines that will come from another host
   std::string not_in_force_;                     // why, or ""
   std::mutex mutex_;
+  int64_t began_ms_ = 0;  // Unix
+  MetricsEndpoint metrics_;
+  std::string metrics_trouble_;  // told of; main thread
 };
 
 }  // namespace nlb::vmswitch

@@ -157,6 +157,22 @@ TEST(ConfigFile, TakesMacStrategyAutoInEveryMode) {
   EXPECT_TRUE(parse_config(text, "f").has_value());
 }
 
+TEST(ConfigFile, MetricsAreOffUnlessSomewhere) {
+  const auto listens = [](const std::string& section) {
+    const auto parsed = parse_config(std::string(kSmall) + section, "f");
+    EXPECT_TRUE(parsed.has_value()) << section;
+    return parsed->config;
+  };
+  EXPECT_FALSE(listens("").metrics_listen);
+  EXPECT_FALSE(listens("[metrics]\n").metrics_listen);
+  for (const char* listen : {"127.0.0.1:9477", "[::1]:1024", "10.77.0.11:65535"}) {
+    const auto config = listens("[metrics]\nlisten = \"" + std::string(listen) + "\"\n");
+    ASSERT_TRUE(config.metrics_listen) << listen;
+    EXPECT_EQ(config.metrics_listen->text(), listen);
+    EXPECT_EQ(to_json(config)["metrics"]["listen"], listen);
+  }
+}
+
 TEST(ConfigJson, HasTheKeysOfTheFileThatApply) {
   const auto parsed = parse_config(kFull, "f");
   ASSERT_TRUE(parsed.has_value());

@@ -124,6 +124,12 @@ const BadCase kBadCases[] = {
     {1, "cluster = 7\n[claster]", 1, "cluster must be the section [cluster], not the number 7"},
     {9, "[hartbeat]", 9, "unknown key \"hartbeat\" in the file; nearest known key: \"heartbeat\""},
     {11, "[port_rule]", 11, "port_rule must be written as [[port_rule]], not as a table"},
+    // [metrics]
+    {9, "[metrics]\nlisten = \"9477\"\n[heartbeat]", 10, "listen is \"9477\"; allowed: \"ADDRESS:PORT\""},
+    {9, "[metrics]\nlisten = \"127.0.0.1:80\"\n[heartbeat]", 10, "port 1024..65535"},
+    {9, "[metrics]\nlisten = \"::1:9477\"\n[heartbeat]", 10, "\"[IPV6]:PORT\""},
+    {9, "[metrics]\nlisten = \"10.77.0.100:9477\"\n[heartbeat]", 10, "listen is at a VIP"},
+    {9, "[metrics]\nlistn = \"127.0.0.1:9477\"\n[heartbeat]", 10, "nearest known key: \"listen\""},
     // [[port_rule]]
     {12, "ports = 80", 12, "ports must be a text in quotes, not the number 80; allowed: \"N\" or \"N-M\""},
     {12, "ports = \"443-80\"", 12, "ports \"443-80\" is reversed; allowed: the lower port first, \"80-443\""},

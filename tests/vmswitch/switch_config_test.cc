@@ -49,8 +49,8 @@ struct BadCase {
 
 const BadCase kBadCases[] = {
     {1, "[[swich]]",
-     "f:1: unknown key \"swich\" in the file; nearest known key: \"switch\" (known: switch, cluster or "
-     "port)\nf:1: there is no [[switch]]; allowed: one for each bridge that is to be guarded"},
+     "f:1: unknown key \"swich\" in the file; nearest known key: \"switch\" (known: switch, cluster, port "
+     "or metrics)\nf:1: there is no [[switch]]; allowed: one for each bridge that is to be guarded"},
     {1, "[switch]", "f:1: switch must be written as [[switch]], not as a table"},
     {2, "bridge = ", "f:2: Error while parsing key-value pair: expected value, saw '\\n'"},
     {2, "",
@@ -349,6 +349,16 @@ TEST(SwitchConfig, LeftOutKeysHaveTheirDefaults) {
   EXPECT_EQ(config.switches[0].unknown_ports, UnknownPorts::deny);
   EXPECT_TRUE(config.switches[0].require_stopped);
   EXPECT_TRUE(config.switches[0].announce);
+}
+
+TEST(SwitchConfig, MetricsAreOffUnlessSomewhere) {
+  const std::string text = "[[switch]]\nbridge = \"br0\"\n";
+  EXPECT_FALSE(good(text).metrics_listen);
+  EXPECT_EQ(good(text + "[metrics]\nlisten = \"127.0.0.1:9478\"\n").metrics_listen->text(), "127.0.0.1:9478");
+  EXPECT_EQ(text_of(parsed(text + "[[metrics]]\nlisten = \"127.0.0.1:9478\"\n").error()),
+            "f:3: metrics must be the section [metrics], not a list");
+  EXPECT_NE(text_of(parsed(text + "[metrics]\nlisten = true\n").error()).find("f:4: listen"),
+            std::string::npos);
 }
 
 TEST(SwitchConfig, SpoofingOnHasNoLimitUnlessOneIsGiven) {
