@@ -122,6 +122,7 @@ Answer Console::answer_api(const Request& request) {
   if (path == "/openapi.json") return json_answer(Json::parse(kOpenApi));
   if (path == "/login") return reads ? problem(405, "Wrong method", "a login is a POST") : login(request);
   const auto session = sessions_.find(cookie_of(request));
+  if (!session && path == "/session" && reads) return json_answer({{"open", false}});
   if (!session) return problem(401, "Not logged in", "log in with the console's token first");
   if (!reads && !same_secret(request.header("x-csrf-token"), session->csrf))
     return problem(403, "Not from the console's page", "the header X-CSRF-Token is missing or wrong");
@@ -157,7 +158,7 @@ Answer Console::login(const Request& request) {
 }
 
 Answer Console::session_answer(const Session& session) const {
-  return json_answer({{"csrf", session.csrf}, {"version", NLB_VERSION}});
+  return json_answer({{"open", true}, {"csrf", session.csrf}, {"version", NLB_VERSION}});
 }
 
 Answer Console::live(const Request&) {

@@ -25,13 +25,11 @@ std::string state_directory() {
   return from("HOME") + "/.local/state/opennlb-console";
 }
 
-// Installed, or in the build tree beside the program.
+// Beside the program, installed and in the build tree alike.
 std::string assets_directory() {
   namespace fs = std::filesystem;
   std::error_code code;
-  const auto beside = fs::read_symlink("/proc/self/exe", code).parent_path() / ".." / "web";
-  return fs::exists(beside / "index.html", code) ? fs::weakly_canonical(beside, code).string()
-                                                 : NLB_CONSOLE_ASSETS;
+  return (fs::read_symlink("/proc/self/exe", code).parent_path().parent_path() / "share/opennlb/web").string();
 }
 
 nlb::Result<void> read_listen(const std::string& text, nlb::console::Settings& settings) {

@@ -95,11 +95,9 @@ void Watch::look_at_all() {
   Json rest = {{"queries", queries.get().first}, {"connections", connections.get().first}};
   const auto [counted, at] = counters.get();
   rest["trouble"] = troubles[0];
-  if (at_length) {
-    rest["displays"] = displays.get().first;
-    const auto history = target_->ask({{"command", "history"}}, kTimeoutMs);
-    rest["history"] = history ? history->value("history", Json::array()) : Json::array();
-  }
+  if (at_length) rest["displays"] = displays.get().first;
+  const auto history = target_->ask({{"command", "history"}}, kTimeoutMs);
+  if (history) rest["history"] = history->value("history", Json::array());
   Json sample;
   {
     const std::lock_guard lock(mutex_);
