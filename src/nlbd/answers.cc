@@ -185,6 +185,7 @@ Json Daemon::counters() {
   Json refused = Json::object();
   for (std::size_t i = 0; i < wire::kRefusalCount; ++i)
     refused[std::string(wire::name_of(static_cast<wire::Refusal>(i)))] = protocol.refused[i];
+  if (auto tcp = tcp_json(); tcp.is_object()) answer["tcp"] = std::move(tcp);
   answer["heartbeat"] = {{"sent", protocol.sent}, {"received", protocol.received}, {"refused", refused}};
   return answer;
 }
@@ -248,7 +249,9 @@ Json Daemon::answer(const Json& request, const Peer& peer) {
   if (!peer.may(wanted)) return failure(refusal_of(command, wanted, peer), 4);
   if (wanted != Role::read) events_.add(EventId::commanded, "`" + command + "` by " + peer.text());
   if (Administration::waits(request)) return administration_->answer(request, peer);
-  return answer_here(request);
+  Json answer = answer_here(request);
+  if (command == "version") answer["role"] = name_of(peer.role);
+  return answer;
 }
 
 // As in NLB: "suspended" overrides whatever other administrators may order.
@@ -273,6 +276,7 @@ Json Daemon::dispatch(const std::string& command, const Json& request) {
   if (command == "history") return history();
   if (command == "counters") return counters();
   if (command == "connections") return connections();
+  if (command == "buckets") return buckets(request);
   if (command == "queryport") return queryport(request);
   if (command == "filter") return filter(request);
   if (command == "reload") return reload_command();

@@ -186,6 +186,8 @@ class Daemon {
   [[nodiscard]] Json history();
   [[nodiscard]] Json counters();
   [[nodiscard]] Json connections();
+  [[nodiscard]] Json buckets(const Json& request);
+  [[nodiscard]] static Json tcp_json();
   [[nodiscard]] Json queryport(const Json& request);
   [[nodiscard]] Json filter(const Json& request);
   [[nodiscard]] Json host_command(const std::string& command, const Json& request);

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Answers on the control socket (docs/control.md). State is looked at anew for each, never remembered: what
 // is shown is what is in force now.
+#include <unistd.h>
+
 #include <algorithm>
+#include <array>
 #include <nlohmann/json.hpp>
 
 #include "control/config_json.hh"
@@ -19,6 +22,11 @@ Json texts(const std::vector<T>& values) {
   auto list = Json::array();
   for (const auto& value : values) list.push_back(value.text());
   return list;
+}
+
+std::string node_name() {
+  std::array<char, 256> name{};
+  return ::gethostname(name.data(), name.size() - 1) == 0 ? name.data() : "";
 }
 
 Json nothing_known(const std::string& interface) {
@@ -197,6 +205,9 @@ Json SwitchDaemon::answer(const Json& request, const Peer& peer) {
     if (!done) return failure(done.error().message, done.error().code == 2 ? 2 : 1);
     return {{"schema", 1}, {"message", "Configuration reloaded."}};
   }
+  if (command == "version")
+    return {
+        {"schema", 1}, {"version", NLB_VERSION}, {"node", node_name()}, {"role", nlb::name_of(peer.role)}};
   const std::lock_guard lock(mutex_);
   if (command == "events") {
     Json answer = {{"schema", 1}};

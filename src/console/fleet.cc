@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "console/fleet.hh"
+
+#include <unistd.h>
+
+#include <array>
+#include <filesystem>
+
+#include "control/control.hh"
+
+namespace nlb::console {
+namespace {
+
+using Json = nlohmann::json;
+using std::chrono::steady_clock;
+constexpr int kNobodyThere = 3;
+constexpr std::size_t kMostShared = 512;
+
+std::string host_name() {
+  std::array<char, 256> name{};
+  return ::gethostname(name.data(), name.size() - 1) == 0 ? name.data() : "this host";
+}
+
+std::vector<std::string> sockets_below(const std::string& root) {
+  namespace fs = std::filesystem;
+  std::vector<std::string> found;
+  std::error_code code;
+  for (fs::directory_iterator at(root, code), end; !code && at != end; at.increment(code)) {
+    const auto path = at->path() / "control.sock";
+    std::error_code gone;
+    if (fs::is_socket(path, gone)) found.push_back(path.string());
+  }
+  return found;
+}
+
+}  // namespace
+
+const char* name_of(Kind kind) {
+  return kind == Kind::cluster ? "cluster" : "switch";
+}
+
+void Target::add(const std::string& socket, const std::string& role) {
+  const std::lock_guard lock(mutex_);
+  sockets_.push_back({socket, role});
+}
+
+Result<Json> Target::ask(const Json& request, int timeout_ms) {
+  std::vector<Socket> sockets;
+  std::size_t first = 0;
+  {
+    const std::lock_guard lock(mutex_);
+    sockets = sockets_;
+    first = current_;
+  }
+  Result<Json> answer = fail("no socket of " + name_ + " is known", kNobodyThere);
+  for (std::size_t i = 0; i < sockets.size(); ++i) {
+    const std::size_t at = (first + i) % sockets.size();
+    answer = nlb::ask(sockets[at].path, request, timeout_ms);
+    const bool silent = !answer && answer.error().code == kNobodyThere && !request.contains("hosts");
+    const std::lock_guard lock(mutex_);
+    if (!silent) {
+      current_ = at;
+      error_.clear();
+      return answer;
+    }
+    error_ = answer.error().message;
+  }
+  return answer;
+}
+
+Result<Json> Target::ask_shared(const Json& request, std::chrono::milliseconds age) {
+  std::shared_ptr<Shared> shared;
+  {
+    const std::lock_guard lock(mutex_);
+    if (shared_.size() >= kMostShared) shared_.clear();
+    auto& there = shared_[request.dump()];
+    if (!there) there = std::make_shared<Shared>();
+    shared = there;
+  }
+  const std::lock_guard lock(shared->asking);
+  if (shared->at == steady_clock::time_point{} || steady_clock::now() - shared->at > age) {
+    shared->answer = ask(request);
+    shared->at = steady_clock::now();
+  }
+  return shared->answer;
+}
+
+Json Target::summary() const {
+  const std::lock_guard lock(mutex_);
+  Json sockets = Json::array();
+  for (const auto& socket : sockets_) sockets.push_back(socket.path);
+  return {{"id", id_},
+          {"kind", name_of(kind_)},
+          {"name", name_},
+          {"role", sockets_.empty() ? "read" : sockets_[current_].role},
+          {"connected", error_.empty()},
+          {"error", error_},
+          {"sockets", sockets}};
+}
+
+Fleet::Fleet(std::vector<std::string> sockets, std::string runtime_root, Found found)
+    : given_(std::move(sockets)), runtime_root_(std::move(runtime_root)), found_(std::move(found)) {
+  thread_ = std::thread([this] {
+    std::unique_lock lock(mutex_);
+    while (!stopping_) {
+      lock.unlock();
+      look();
+      lock.lock();
+      wake_.wait_for(lock, std::chrono::seconds(1), [this] { return stopping_; });
+    }
+  });
+}
+
+Fleet::~Fleet() {
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;
+  }
+  wake_.notify_all();
+  thread_.join();
+}
+
+void Fleet::look() {
+  for (const auto& socket : given_.empty() ? sockets_below(runtime_root_) : given_) {
+    {
+      const std::lock_guard lock(mutex_);
+      if (stopping_) return;
+      if (belongs_.contains(socket)) continue;
+    }
+    identify(socket);
+  }
+}
+
+void Fleet::identify(const std::string& socket) {
+  const auto version = nlb::ask(socket, {{"command", "version"}}, 2000);
+  if (!version) {
+    const std::lock_guard lock(mutex_);
+    silent_[socket] = version.error().message;
+    return;
+  }
+  const bool cluster = version->contains("cluster");
+  const auto name = cluster ? version->value("cluster", "") : version->value("node", host_name());
+  const auto target = target_for(cluster ? Kind::cluster : Kind::hypervisor, name);
+  target->add(socket, version->value("role", "read"));
+  const std::lock_guard lock(mutex_);
+  silent_.erase(socket);
+  belongs_[socket] = target->id();
+}
+
+std::shared_ptr<Target> Fleet::target_for(Kind kind, const std::string& name) {
+  const std::string id = std::string(name_of(kind)) + "-" + name;
+  if (auto known = find(id)) return known;
+  auto target = std::make_shared<Target>(id, kind, name);
+  {
+    const std::lock_guard lock(mutex_);
+    targets_.push_back(target);
+  }
+  found_(target);
+  return target;
+}
+
+std::vector<std::shared_ptr<Target>> Fleet::targets() const {
+  const std::lock_guard lock(mutex_);
+  return targets_;
+}
+
+std::shared_ptr<Target> Fleet::find(const std::string& id) const {
+  const std::lock_guard lock(mutex_);
+  for (const auto& target : targets_)
+    if (target->id() == id) return target;
+  return nullptr;
+}
+
+Json Fleet::silent() const {
+  const std::lock_guard lock(mutex_);
+  Json list = Json::array();
+  for (const auto& [socket, reason] : silent_) list.push_back({{"socket", socket}, {"error", reason}});
+  return list;
+}
+
+}  // namespace nlb::console
