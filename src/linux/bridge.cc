@@ -11,6 +11,7 @@
 #include <sys/socket.h>
 
 #include <cerrno>
+#include <functional>
 
 #include "linux/netlink.hh"
 
@@ -137,25 +138,60 @@ Result<std::vector<Link>> links() {
   return found;
 }
 
-Result<std::map<uint32_t, PortVlans>> port_vlans() {
+namespace {
+
+// Of every port, as its bridge tells it; `mask` is what it shall tell besides.
+Result<void> each_bridge_port(uint32_t mask, const std::function<void(uint32_t, nlmsghdr*)>& each) {
   auto socket = netlink::Socket::open();
   if (!socket) return tl::unexpected(socket.error());
   netlink::Message message(nlmsg_alloc_simple(RTM_GETLINK, 0));
   ifinfomsg all{};
   all.ifi_family = AF_BRIDGE;
   nlmsg_append(message.get(), &all, sizeof all, NLMSG_ALIGNTO);
-  nla_put_u32(message.get(), IFLA_EXT_MASK, RTEXT_FILTER_BRVLAN_COMPRESSED);
+  if (mask != 0) nla_put_u32(message.get(), IFLA_EXT_MASK, mask);
+  return socket->dump(message.get(), [&](nlmsghdr* header) {
+    if (nlmsg_valid_hdr(header, sizeof(ifinfomsg)))
+      each(static_cast<uint32_t>(static_cast<const ifinfomsg*>(nlmsg_data(header))->ifi_index), header);
+  });
+}
+
+}  // namespace
+
+Result<std::map<uint32_t, PortVlans>> port_vlans() {
   std::map<uint32_t, PortVlans> found;
-  auto dumped = socket->dump(message.get(), [&](nlmsghdr* header) {
-    if (!nlmsg_valid_hdr(header, sizeof(ifinfomsg))) return;
-    const auto* info = static_cast<const ifinfomsg*>(nlmsg_data(header));
+  auto dumped = each_bridge_port(RTEXT_FILTER_BRVLAN_COMPRESSED, [&](uint32_t port, nlmsghdr* header) {
     auto* bridge_info = nlmsg_find_attr(header, sizeof(ifinfomsg), IFLA_AF_SPEC);
     // IFLA_BRIDGE_FLAGS: an adapter says what the switch within it does.
     if (bridge_info != nullptr && within(bridge_info, IFLA_BRIDGE_FLAGS) == nullptr)
-      found[static_cast<uint32_t>(info->ifi_index)] = vlans_in(bridge_info);
+      found[port] = vlans_in(bridge_info);
   });
   if (!dumped) return tl::unexpected(dumped.error());
   return found;
+}
+
+Result<std::map<uint32_t, UnaskedGroups>> unasked_groups() {
+  std::map<uint32_t, UnaskedGroups> found;
+  auto dumped = each_bridge_port(0, [&](uint32_t port, nlmsghdr* header) {
+    auto* port_info = nlmsg_find_attr(header, sizeof(ifinfomsg), IFLA_PROTINFO);
+    auto* router = within(port_info, IFLA_BRPORT_MULTICAST_ROUTER);
+    if (router != nullptr) found[port] = static_cast<UnaskedGroups>(nla_get_u8(router));
+  });
+  if (!dumped) return tl::unexpected(dumped.error());
+  return found;
+}
+
+Result<void> set_unasked_groups(uint32_t port, UnaskedGroups to) {
+  auto socket = netlink::Socket::open();
+  if (!socket) return tl::unexpected(socket.error());
+  netlink::Message message(nlmsg_alloc_simple(RTM_SETLINK, 0));
+  ifinfomsg one{};
+  one.ifi_family = AF_BRIDGE;
+  one.ifi_index = static_cast<int>(port);
+  nlmsg_append(message.get(), &one, sizeof one, NLMSG_ALIGNTO);
+  auto* port_info = nla_nest_start(message.get(), IFLA_PROTINFO | NLA_F_NESTED);
+  nla_put_u8(message.get(), IFLA_BRPORT_MULTICAST_ROUTER, static_cast<uint8_t>(to));
+  nla_nest_end(message.get(), port_info);
+  return socket->request(message.get());
 }
 
 Result<std::vector<TableEntry>> bridge_table(uint32_t bridge) {

@@ -48,6 +48,13 @@ struct TableEntry {
 // What is not there need not be taken away.
 [[nodiscard]] Result<void> remove_from_table(uint32_t port, const MacAddress& mac);
 
+// What a bridge that snoops sends a port of groups that nobody there has asked for: `mcast_router` of `bridge
+// link set`, by the kernel's numbers.
+enum class UnaskedGroups : uint8_t { never = 0, as_learned = 1, always = 2, as_learned_for_now = 3 };
+// By interface index, of every bridge's ports.
+[[nodiscard]] Result<std::map<uint32_t, UnaskedGroups>> unasked_groups();
+[[nodiscard]] Result<void> set_unasked_groups(uint32_t port, UnaskedGroups to);
+
 // Says that something may have changed: links, tc qdiscs and filters, nftables. A hint, not a truth: whoever
 // acts on it looks again.
 class BridgeMonitor {

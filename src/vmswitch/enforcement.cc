@@ -177,6 +177,25 @@ Result<void> Enforcement::pin_addresses(const SwitchConfig& config, const Policy
   return {};
 }
 
+// A bridge that snoops looks groups up by IP address, and a VIP is none: such frames go to the ports of
+// routers alone. A member's port is told to be one. It gets the groups of others by that, as any guest could
+// by asking.
+Result<void> Enforcement::reach_members(const Policy& policy) {
+  if (policy.in_groups.empty() && in_groups_.empty()) return {};
+  const auto found = unasked_groups();
+  if (!found) return tl::unexpected(found.error());
+  for (const auto& [port, sent] : *found) {
+    const bool wanted = policy.in_groups.contains(port);
+    // A port that goes meanwhile is met again at the next look.
+    if (wanted && sent != UnaskedGroups::always)
+      static_cast<void>(set_unasked_groups(port, UnaskedGroups::always));
+    if (!wanted && in_groups_.contains(port))
+      static_cast<void>(set_unasked_groups(port, UnaskedGroups::as_learned));
+  }
+  in_groups_ = policy.in_groups;
+  return {};
+}
+
 GatePlan Enforcement::gate_plan(const std::string& bridge, const std::vector<PortStatus>& now) const {
   GatePlan plan{bridge, {}, {}};
   for (const auto& port : now)
@@ -267,8 +286,11 @@ Result<void> Enforcement::release(const SwitchConfig& config) {
   std::vector<BridgePort> present;
   for (const auto& port : ports_among(links_))
     if (switch_of(config, port.bridge) != nullptr) present.push_back(port);
-  for (const auto& [port, mac] : compile_policy(config, present, {}).pinned)
+  const Policy policy = compile_policy(config, present, {});
+  for (const auto& [port, mac] : policy.pinned)
     if (auto done = remove_from_table(port, mac); !done) return done;
+  for (const uint32_t port : policy.in_groups)
+    static_cast<void>(set_unasked_groups(port, UnaskedGroups::as_learned));
   for (const auto& port : present) hooks_of(port).remove();
   release_others({});
   remove_pins(options_.pin_directory);
@@ -289,6 +311,7 @@ Result<std::vector<Finding>> Enforcement::look_again(const SwitchConfig& config,
   if (auto done = write_maps(config, numbers, now, findings); !done) return tl::unexpected(done.error());
   attach(now, findings);
   if (auto done = pin_addresses(config, policy_); !done) return tl::unexpected(done.error());
+  if (auto done = reach_members(policy_); !done) return tl::unexpected(done.error());
   if (auto done = put_gates(config, now, findings); !done) return tl::unexpected(done.error());
   if (!same_links || now.size() != ports_.size()) release_others(now);
   ports_ = std::move(now);

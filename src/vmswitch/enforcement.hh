@@ -8,7 +8,7 @@
 //   a port whose programs are found wanting leaves the gate's ready set at once
 //   maps: the policy, without a moment that is more open than old and new
 //   programs on every port, each replaced in a single step
-//   the bridge's table
+//   the bridge's table, and its ports for groups
 //   gate: ports with both programs and a policy are ready
 // An earlier daemon's maps go on when their layout is ours, and its gate stays as it is until the last step.
 #pragma once
@@ -83,6 +83,7 @@ class Enforcement {
                                         std::vector<PortStatus>& now, Findings& findings);
   void attach(std::vector<PortStatus>& now, Findings& findings);
   [[nodiscard]] Result<void> pin_addresses(const SwitchConfig& config, const Policy& policy);
+  [[nodiscard]] Result<void> reach_members(const Policy& policy);
   [[nodiscard]] GatePlan gate_plan(const std::string& bridge, const std::vector<PortStatus>& now) const;
   [[nodiscard]] Result<void> close_at_gate(const SwitchConfig& config, const std::vector<PortStatus>& now);
   [[nodiscard]] Result<void> put_gates(const SwitchConfig& config, const std::vector<PortStatus>& now,
@@ -100,6 +101,7 @@ class Enforcement {
   std::vector<PortStatus> ports_;
   std::set<std::string> gated_;  // bridges with a gate of ours
   std::set<std::pair<uint32_t, MacAddress>> pinned_;
+  std::set<uint32_t> in_groups_;      // ports that the bridge sends all groups, for our sake
   std::set<std::string> complained_;  // interfaces whose obstacle was told
 };
 

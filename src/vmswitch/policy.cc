@@ -207,6 +207,8 @@ class Compiler {
     if (ifindex != kElsewhere) {
       policy_.pinned.insert({ifindex, port.mac});
       if (!masked.is_zero()) policy_.pinned.insert({ifindex, masked});
+      if (cluster != nullptr && cluster->type == ClusterType::nlb && cluster->mode != ClusterMode::unicast)
+        policy_.in_groups.insert(ifindex);
     }
     for (const auto& address : port.addresses) {
       nlb_guard_address value{};

@@ -65,6 +65,7 @@ struct Policy {
   AddressMap addresses;
   std::set<std::pair<uint32_t, MacAddress>> pinned;  // (port, MAC) static in the bridge's table
   std::set<MacAddress> never_learned;                // cluster MACs
+  std::set<uint32_t> in_groups;                      // ports of members of a cluster whose MAC is a group
 };
 
 [[nodiscard]] Policy compile_policy(const SwitchConfig& config, const std::vector<BridgePort>& present,

@@ -34,7 +34,7 @@ def image(directory, host):
     www = directory / "www"
     www.mkdir()
     (www / "nginx.conf").write_text(NGINX.format(place="/www", host=host, rate=RATE), encoding="utf-8")
-    (www / "stream").write_bytes(bytes(map(stream_byte, range((SECONDS + 1) * RATE))))
+    (www / "stream").write_bytes(bytes(map(stream_byte, range(SECONDS * RATE))))
     return nginx
 
 

@@ -173,7 +173,23 @@ def mode(run, name, hosts):
     return capture
 
 
+def guarded(run):
+    """The guard of the ports sees to it that the bridge sends members what is for their group."""
+    lab = run.lab
+    lab.up("--mode", "multicast", "--ipv6", "--mac-spoofing", "cluster", hosts=2)
+    with run.case("multicast, behind a guard, on a bridge that snoops: served, with nothing told by hand"):
+        snoop(lab)
+        in_switch(lab, "sleep 1")  # a querier's first turn
+        ports = json.loads(in_switch(lab, "bridge -d -j link show"))
+        routers = {port["ifname"]: port.get("multicast_router", port.get("mcast_router")) for port in ports}
+        need(routers["h1"] == routers["h2"] == 2 and routers["c1"] != 2, routers)
+        need_no_failure(lab.load(300))
+        need_no_failure(ask(lab, "load", VIP6, 100))
+        need(not said(lab, 1, "receive_filtered"), "host 1 misses frames to the cluster MAC")
+
+
 def scenario(run):
+    guarded(run)
     sound(run, [mode(run, "igmp", 3), mode(run, "multicast", 3 if run.full else 1)])
 
 

@@ -18,7 +18,7 @@ def wait_state(lab, host, state, seconds):
     return wait_for(f"host {host} is {state}", lambda: lab.state(host) == state, seconds)
 
 
-def while_streaming(run, title, action, afterwards=None, count=COUNT, seconds=SECONDS, stall_ms=STALL_MS):
+def while_streaming(run, title, action, afterwards=None, count=COUNT, seconds=SECONDS):
     """Streams run; after a second `action(notes)` happens; none may notice."""
     lab = run.lab
     with run.case(title) as notes:
@@ -32,7 +32,7 @@ def while_streaming(run, title, action, afterwards=None, count=COUNT, seconds=SE
         notes.append(f"longest stall {figures['longest_stall_ms']:.0f} ms")
         need(figures["resets"] == 0, f"{figures['resets']} streams were reset: {figures}")
         need(figures["ok"] == count and figures["wrong_bytes"] == 0, figures)
-        need(figures["longest_stall_ms"] < stall_ms, f"a stream stood still: {figures}")
+        need(figures["longest_stall_ms"] < STALL_MS, f"a stream stood still: {figures}")
         if afterwards:
             afterwards(notes)
 

@@ -356,6 +356,34 @@ TEST_F(EnforcementTest, PinsGuardedMacsInTheTable) {
   EXPECT_EQ(again.find(kCluster.text()), std::string::npos) << again;
 }
 
+TEST_F(EnforcementTest, ABridgeThatSnoopsSendsAClustersGroupToItsMembers) {
+  const auto told = [](const char* port) {
+    const auto shown = sh(std::string("bridge -d link show dev ") + port);
+    const auto at = shown.find("mcast_router ");
+    return at == std::string::npos ? '-' : shown.at(at + std::string("mcast_router ").size());
+  };
+  ASSERT_EQ(told("tap1"), '1');
+  std::string text = kConfig;
+  text.insert(text.find("hosts = [1, 2]"), "mode = \"multicast\"\n");
+  const auto without = text;
+  configure(text.insert(text.find("cluster = \"web\""), "mac_spoofing = \"cluster\"\n"));
+  start();
+  EXPECT_EQ(told("tap1"), '2');
+  EXPECT_EQ(told("tap2"), '1') << "no member";
+  EXPECT_EQ(told("eno1"), '1') << "the uplink finds out by itself";
+  sh("bridge link set dev tap1 mcast_router 1");
+  look();
+  EXPECT_EQ(told("tap1"), '2') << "somebody took it back";
+  configure(without);
+  look();
+  EXPECT_EQ(told("tap1"), '1') << "a member no more";
+  configure(text);
+  look();
+  EXPECT_EQ(told("tap1"), '2');
+  ASSERT_TRUE(guard_->release(config_));
+  EXPECT_EQ(told("tap1"), '1');
+}
+
 TEST_F(EnforcementTest, AuditDropsNothing) {
   std::string text = kConfig;
   configure(text.insert(text.find("uplinks"), "policy = \"audit\"\n"));

@@ -246,6 +246,18 @@ TEST(Policy, PinsOwnAndMaskedMacs) {
   EXPECT_EQ(compiled(config()).pinned, wanted);
 }
 
+TEST(Policy, KnowsThePortsThatAGroupMacHasToReach) {
+  EXPECT_TRUE(compiled(config()).in_groups.empty()) << "unicast";
+  for (const char* mode : {"multicast", "igmp"}) {
+    std::string text = kText;
+    text.insert(text.find("hosts = "), "mode = \"" + std::string(mode) + "\"\n");
+    auto read = parse_switch_config({"f", text}, {});
+    ASSERT_TRUE(read.has_value()) << text_of(read.error());
+    EXPECT_EQ(compiled(*read).in_groups, std::set<uint32_t>{11}) << "web2 is declared, but off";
+    EXPECT_TRUE(compiled(*read, {}).in_groups.empty()) << "no port is here";
+  }
+}
+
 TEST(ClusterNumbers, StayWithTheirClusters) {
   auto clusters = config().clusters;
   ClusterNumbers numbers;
