@@ -17,7 +17,6 @@ sys.path.insert(0, str(ROOT / "tests/live"))
 from live import need, wait_for  # pylint: disable=wrong-import-position
 
 PACKAGES = ["opennlb", "opennlb-tools", "opennlb-vmswitch", "opennlb-doc"]
-PINS = "/sys/fs/bpf/opennlb/run-opennlb-web"
 VIP = "192.0.2.100"
 LOG = "/tmp/nlb-package-install.log"
 START = "setsid nlbd --config /etc/opennlb/web.toml --user opennlb >>/run/nlbd.log 2>&1 </dev/null &"
@@ -100,18 +99,12 @@ def configured(run, machine):
         wait_for("the guard", lambda: machine.inside("nlb vmswitch show", check=False).returncode == 0, 10)
 
 
-def state(machine):
-    view = re.search(r'"view": ?({[^}]*}|\S+)', machine.inside("nlb --json query").stdout)[1]
-    return machine.inside(f"ls {PINS}").stdout, view
-
-
 def upgraded(run, machine):
     machine.start("busybox nc -l -p 80 -e /bin/cat", LOG)
     wait_for("the service", lambda: "LISTEN" in machine.inside("ss -Htln sport = :80").stdout, 5)
     echo = Echo()
-    with run.case("an upgrade: the connection goes on, filter and view are those of before") as notes:
+    with run.case("an upgrade: the connection goes on, and what is in force is taken over"):
         need(echo.works(b"before"), "before")
-        pins, view = state(machine)
         daemon = machine.inside("pidof nlbd").stdout
         machine.inside("mkdir -p /run/systemd/system")
         machine.bring(newer(package_files(PACKAGES)))
@@ -121,9 +114,8 @@ def upgraded(run, machine):
         need(echo.works(b"while it starts"), "during the restart")
         machine.inside("nlb query --wait-converged --timeout 20")
         need(echo.works(b"after"), "after")
-        need(state(machine)[0] == pins, f"{pins} became {state(machine)[0]}")
-        need(state(machine)[1] == view, f"view {view} became {state(machine)[1]}")
-        notes.append(f"view {view}")
+        bound = machine.inside("nlb events").stdout.rsplit("bound", 1)[-1]
+        need("in force already" in bound, f"the new daemon did not take over what it found: {bound}")
 
 
 def removed(run, machine):
