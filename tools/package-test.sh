@@ -18,6 +18,7 @@ if [ ! -e "$root/.complete" ]; then
   mapfile -t libraries < <(for deb in build/*.deb; do dpkg-deb -f "$deb" Depends; done | tr ',|' '\n\n' |
     sed 's/(.*//; s/ //g' | grep -Ev '^(opennlb.*|systemd-.*|)$' | sort -u)
   include=$(IFS=,; echo "${libraries[*]},iproute2,nftables,busybox-static")
+  mkdir -p build/root
   debootstrap --variant=minbase --include="$include" bookworm "$root" "${DEBIAN_MIRROR:-http://deb.debian.org/debian}" \
     >build/root/debootstrap.log
   touch "$root/.complete"
