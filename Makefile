@@ -4,11 +4,11 @@ PREFIX ?= /usr
 NINJA  ?= ninja
 
 .PHONY: help deps build demo lab-vm test check check-lint check-sanitizers fuzz model-full sim-mutant faults \
-        fault-report servers coexistence soak bench format install clean
+        fault-report servers coexistence soak bench format install deb package-test dist clean
 
 help:
 	@echo "make deps | build | demo | lab-vm | test | check | bench | fuzz | model-full | sim-mutant PATCH=file |" \
-	      "faults | fault-report | servers | coexistence | soak HOURS=2 | format | install DESTDIR=… | clean"
+	      "faults | fault-report | servers | coexistence | soak HOURS=2 | format | install DESTDIR=… | deb | package-test | dist | clean"
 
 deps:
 	@tools/deps.sh
@@ -88,6 +88,19 @@ format:
 install:
 	@DESTDIR="$(DESTDIR)" cmake --install build --prefix $(PREFIX) >/dev/null
 	install -d -m 755 $(DESTDIR)/etc/opennlb
+	@echo "With systemd, as root: systemd-sysusers && systemd-tmpfiles --create opennlb.conf makes the daemon's user and /etc/opennlb its group's"
+
+# Debian packages of what is built here, in build/. `tools/deb.sh` builds anew, with Debian's flags and the unit tests.
+deb: build
+	@tools/deb.sh build
+
+# The packages on a fresh Debian 12 made by debootstrap, and what lintian says; needs both programs, and the network once.
+package-test: deb
+	@tools/package-test.sh
+
+# The sources as a tarball, the same to the last bit wherever it is made of one commit.
+dist:
+	@tools/dist.sh
 
 clean:
 	rm -rf build

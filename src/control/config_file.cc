@@ -239,8 +239,9 @@ ParsedConfig judge(std::string_view text, const std::string& path, ProblemList& 
 
 // What is wrong with the key file as a whole is mended here or there, so it is told with the line that names
 // it; what is wrong in a line of it is returned.
-std::vector<ConfigProblem> read_keys_into(Config& config, int key_file_line, ProblemList& problems) {
-  auto keys = read_key_file(config.key_file);
+std::vector<ConfigProblem> read_keys_into(Config& config, int key_file_line, SecretOwner key_of,
+                                          ProblemList& problems) {
+  auto keys = read_key_file(config.key_file, key_of);
   if (keys) {
     config.keys = std::move(*keys);
     return {};
@@ -265,14 +266,15 @@ tl::expected<ParsedConfig, std::vector<ConfigProblem>> parse_config(std::string_
   return result;
 }
 
-tl::expected<ParsedConfig, std::vector<ConfigProblem>> read_config_file(const std::string& path) {
+tl::expected<ParsedConfig, std::vector<ConfigProblem>> read_config_file(const std::string& path,
+                                                                        SecretOwner key_of) {
   const auto text = read_config_text(path);
   if (!text) return tl::unexpected(std::vector<ConfigProblem>{{path, 0, text.error().message}});
   ProblemList problems(path);
   auto result = judge(*text, path, problems);
   std::vector<ConfigProblem> key_problems;
   if (!result.config.key_file.empty())
-    key_problems = read_keys_into(result.config, result.key_file_line, problems);
+    key_problems = read_keys_into(result.config, result.key_file_line, key_of, problems);
   if (problems.empty() && key_problems.empty()) return result;
   auto all = problems.sorted();
   all.insert(all.end(), key_problems.begin(), key_problems.end());

@@ -26,7 +26,7 @@ struct ParsedConfig {
 
 // All problems found, not only the first. Reads the key file too (mode, owner, size, zero).
 [[nodiscard]] tl::expected<ParsedConfig, std::vector<ConfigProblem>> read_config_file(
-    const std::string& path);
+    const std::string& path, SecretOwner key_of = SecretOwner::root_or_reader);
 [[nodiscard]] tl::expected<Config, std::vector<ConfigProblem>> read_config(const std::string& path);
 // The rules in one order on all hosts, whatever the order in their files: slots are numbered by it.
 [[nodiscard]] Config in_common_order(Config config);

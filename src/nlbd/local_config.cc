@@ -5,8 +5,9 @@
 
 namespace nlb {
 
-tl::expected<Config, std::vector<ConfigProblem>> read_local_config(const std::string& path) {
-  auto parsed = read_config_file(path);
+tl::expected<Config, std::vector<ConfigProblem>> read_local_config(const std::string& path,
+                                                                   SecretOwner key_of) {
+  auto parsed = read_config_file(path, key_of);
   if (!parsed) return tl::unexpected(parsed.error());
   std::vector<ConfigProblem> problems;
   if (const auto facts = read_adapter(parsed->config.interface); facts && !facts->addresses.empty())

@@ -8,6 +8,7 @@
 namespace nlb {
 
 // An interface that is missing or has no address yet is no mistake in the file: the start names it.
-[[nodiscard]] tl::expected<Config, std::vector<ConfigProblem>> read_local_config(const std::string& path);
+[[nodiscard]] tl::expected<Config, std::vector<ConfigProblem>> read_local_config(
+    const std::string& path, SecretOwner key_of = SecretOwner::root_or_reader);
 
 }  // namespace nlb

@@ -24,6 +24,7 @@
 #include "nlbd/daemon.hh"
 #include "nlbd/local_config.hh"
 #include "nlbd/user_change.hh"
+#include "nlbd/withdrawal.hh"
 
 namespace {
 
@@ -33,7 +34,7 @@ constexpr int kDone = 0, kFailed = 1, kBadConfiguration = 2;
 struct Options {
   nlb::DaemonPaths paths;
   std::string user;
-  bool check_config = false;
+  bool check_config = false, release = false;
 };
 
 // Exits by itself on --help and on wrong usage (2).
@@ -48,6 +49,8 @@ Options parse_options(int argc, char** argv) {
                  "run as this user (name or number) with the needed capabilities alone; default: as started");
   app.add_flag("--check-config", options.check_config,
                "check the configuration and exit: 0, or 2 with FILE:LINE lines");
+  app.add_flag("--release", options.release,
+               "take VIPs, cluster MAC, filter and guard off this host and exit; no daemon may run");
   app.add_flag("--foreground", foreground, "stay in the foreground (always so)");
   app.set_version_flag("--version", NLB_VERSION);
   try {
@@ -154,10 +157,20 @@ int complain(const nlb::Error& error, int exit_code = kFailed) {
 }
 
 // As the user that the daemon will be: what that one cannot read is named now, not at the first reload.
-auto read_configuration(const std::string& path, const std::optional<nlb::Account>& account) {
+// A check by root, who may look at any, also holds for a daemon of another user.
+auto read_configuration(const Options& options, const std::optional<nlb::Account>& account) {
   std::optional<nlb::ActingAs> acting;
   if (account) acting.emplace(*account);
-  return nlb::read_local_config(path);
+  const auto key_of = options.check_config || options.release ? nlb::SecretOwner::any_to_root
+                                                              : nlb::SecretOwner::root_or_reader;
+  return nlb::read_local_config(options.paths.config, key_of);
+}
+
+int release(const nlb::Config& config, const nlb::DaemonPaths& paths) {
+  const auto lock = nlb::InstanceLock::take(config.interface);
+  if (!lock) return complain(lock.error());
+  const auto done = nlb::withdraw(config, paths);
+  return done ? kDone : complain(done.error());
 }
 
 }  // namespace
@@ -171,7 +184,7 @@ int main(int argc, char** argv) {
     if (!known) return complain(known.error(), kBadConfiguration);
     account = *known;
   }
-  auto config = read_configuration(options.paths.config, account);
+  auto config = read_configuration(options, account);
   if (!config) {
     for (const auto& problem : config.error()) std::fprintf(stderr, "%s\n", problem.text().c_str());
     return kBadConfiguration;
@@ -182,6 +195,7 @@ int main(int argc, char** argv) {
   if (options.paths.state_directory.empty())
     options.paths.state_directory = "/var/lib/opennlb/" + config->name;
 
+  if (options.release) return release(*config, options.paths);
   if (account)
     if (auto changed = nlb::change_user(*account, options.paths); !changed) return complain(changed.error());
   nlb::hide_memory();  // a change of user shows it again

@@ -1,12 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
 """Machines to install packages on: each a root of its own (an overlay, so that nothing of the real one is changed),
 with processes, network and mounts of its own, all on one segment. They end with the process that made them."""
+import argparse
 import ctypes
 import os
+import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+sys.path.insert(0, str(ROOT / "tests/live"))
+from live import SKIPPED, Run  # pylint: disable=wrong-import-position
 
 SEGMENT = "nlbpkg0"  # a bridge in the network namespace that the test runs in
 GATEWAY = "192.0.2.1"
@@ -16,6 +23,7 @@ root=$1 layers=$2
 mkdir -p $root/upper $root/work $root/root
 mount -t overlay -o lowerdir=$layers,upperdir=$root/upper,workdir=$root/work packages $root/root
 cd $root/root
+hostname $3
 mount --rbind /dev dev
 mount -t proc proc proc
 mount -t sysfs sysfs sys
@@ -25,7 +33,7 @@ mount -t tmpfs tmpfs tmp
 mkdir -p run/lock
 ip link set lo up
 echo ready
-exec chroot . sleep infinity
+exec chroot . sh -c "sleep infinity & wait"  # the init, which reaps what daemons leave behind
 """
 
 
@@ -44,12 +52,13 @@ def make_segment():
 
 
 class Machine:
-    def __init__(self, name, layers, place=None):
+    def __init__(self, name, layers, place):
         """layers: directories, the topmost first."""
         self.name = name
-        self.place = Path(place or tempfile.mkdtemp(prefix=f"nlbpkg-{name}-"))
+        self.place = Path(place) / name
+        self.place.mkdir()
         command = ["unshare", "--mount", "--net", "--pid", "--uts", "--fork", "--kill-child", "--propagation", "private",
-                   "sh", "-c", HOLDER, "holder", str(self.place), ":".join(map(str, layers))]
+                   "sh", "-c", HOLDER, "holder", str(self.place), ":".join(map(str, layers)), name]
         self.outer = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, preexec_fn=die_with_parent)
         if self.outer.stdout.readline().strip() != "ready":
             raise RuntimeError(f"the machine {name} did not come up")
@@ -70,11 +79,11 @@ class Machine:
     def command(self, text):
         return ["nsenter", "--target", str(self.pid), "--mount", "--net", "--pid", "--uts", "--root", "--wd", "--",
                 "env", "-i", "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root",
-                "DEBIAN_FRONTEND=noninteractive", "sh", "-c", text]
+                "DEBIAN_FRONTEND=noninteractive", "sh", "-c", f"cd /root; {text}"]
 
     def inside(self, text, check=True, **options):
         done = subprocess.run(self.command(text), capture_output=True, text=True, stdin=options.pop("stdin", subprocess.DEVNULL),
-                              check=False, **options)
+                              check=False, timeout=120, **options)
         if check and done.returncode != 0:
             raise RuntimeError(f"on {self.name}: {text}: exit {done.returncode}\n{done.stdout}{done.stderr}")
         return done
@@ -90,12 +99,59 @@ class Machine:
         target.write_text(text, encoding="utf-8")
         target.chmod(mode)
 
+    def bring(self, files):
+        for file in files:
+            shutil.copy(file, f"/proc/{self.pid}/root/root/")
+
     def end(self):
         self.outer.kill()
         self.outer.wait()
         self.outer.stdout.close()
 
 
-def lower_root():
+def lowest_layer():
     """NLB_PACKAGE_ROOT, a fresh system of debootstrap's; without it the root of this machine."""
-    return Path(os.environ.get("NLB_PACKAGE_ROOT", "/"))
+    return Path(os.environ.get("NLB_PACKAGE_ROOT") or "/")
+
+
+def package_files(names):
+    files = [file for name in names for file in (ROOT / "build").glob(f"{name}_*.deb")]
+    if len(files) != len(names):
+        raise RuntimeError(f"build/ has {[file.name for file in files]}, wanted one of each of {names}; run make deb")
+    return files
+
+
+def machines_with_packages(names, packages):
+    """{name: Machine}, on one segment, with the packages' files in /root; nothing is installed."""
+    place = Path(tempfile.mkdtemp(prefix="nlb-machines-"))
+    sh(f"mount -t tmpfs machines {place}")
+    make_segment()
+    machines = {}
+    for number, name in enumerate(names, 11):
+        machines[name] = Machine(name, [lowest_layer()], place)
+        machines[name].connect(f"192.0.2.{number}")
+        # Manuals would be indexed anew, which takes longer than all else.
+        machines[name].write("etc/dpkg/dpkg.cfg.d/test", "path-exclude=/usr/share/man/*\n", 0o644)
+        machines[name].bring(package_files(packages))
+    return machines
+
+
+def run_apart(name, scenario):
+    """The test again in a network and mounts of its own, then the scenario."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--name", default=name)
+    parser.add_argument("--apart", action="store_true", help="it is already apart")
+    options = parser.parse_args()
+    if os.geteuid() != 0:
+        print("skipped: machines of their own need root")
+        sys.exit(SKIPPED)
+    if not options.apart:
+        os.execvp("unshare", ["unshare", "--mount", "--net", "--pid", "--fork", "--kill-child", "--mount-proc",
+                              "--propagation", "private", sys.executable, *sys.argv, "--apart"])
+    run = Run(options.name, None, False)
+    with run.case("the scenario runs to its end"):
+        scenario(run)
+    run.write()
+    failed = [title for title, _, failure in run.results if failure is not None]
+    print(f"{len(run.results) - len(failed)} of {len(run.results)} cases hold")
+    sys.exit(1 if failed else 0)
