@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # Runs every benchmark program that was built (build/bench/bench_*, build/bin/bench_*), each within its share
-# of eight minutes, and keeps the figures as build/bench/NAME.json.
+# of eight minutes, and keeps the figures as build/bench/NAME.json. bench/report.py makes docs/results/performance.md
+# and its plots of them.
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 1
 mkdir -p build/bench
@@ -21,6 +22,8 @@ for program in "${programs[@]}"; do
     failed=1
   }
 done
+echo "== rates"
+python3 bench/rate_bench.py "${NLB_BENCH_ROUNDS:-5}" || failed=1
 echo "== failover"
 python3 bench/failover_bench.py "${NLB_BENCH_ROUNDS:-5}" || failed=1
 exit $failed

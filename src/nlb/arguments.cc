@@ -237,6 +237,10 @@ class OptionTree {
     request("history", "convergences: when, who, why, how long");
     request("connections", "live TCP connections by port rule");
     request("counters", "packets by verdict");
+    auto* top = request("top", "hosts, rules, rates and events, live");
+    top->add_flag("--once", result_.once, "print one frame and end");
+    top->add_option("--interval", result_.timeout_s, "seconds between two rounds (1)")
+        ->check(CLI::Range(0.2, 10.0));
     auto* events = request("events", "the event log");
     events->add_flag("--follow", result_.follow, "go on printing as events happen");
     events->add_option("--limit", given_.limit, "the newest N (100)")->check(CLI::Range(1, 1000));

@@ -16,6 +16,7 @@ namespace nlb {
 [[nodiscard]] int run_switch_config(const Invocation& invocation, const Style& style);
 [[nodiscard]] int run_netcfg(const Invocation& invocation, const Style& style);
 
+[[nodiscard]] int run_top(const Invocation& invocation, const Style& style);
 [[nodiscard]] int run_doctor(const Invocation& invocation, const Style& style);  // works without a daemon
 
 }  // namespace nlb

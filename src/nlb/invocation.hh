@@ -23,6 +23,7 @@ struct Invocation {
   std::string member;      // CLUSTER:HOST, where HOST is no id: a name, an address, or 0
   bool wait = false;       // query --wait-converged, drainstop --wait
   bool follow = false;     // events --follow
+  bool once = false;       // top --once
   std::optional<double> timeout_s;
   bool write = false;                      // vmswitch discover --write, netcfg --write
   std::string file;                        // keygen, key, vmswitch discover, import --output, netcfg --root

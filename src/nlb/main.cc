@@ -42,6 +42,7 @@ int main(int argc, char** argv) {
   const auto invocation = nlb::parse_arguments(argc, argv);
   if (!invocation) return invocation.error();
   const auto style = nlb::Style::of_terminal();
+  if (invocation->command == "top") return nlb::run_top(*invocation, style);
   if (invocation->command == "doctor") return nlb::run_doctor(*invocation, style);
   if (invocation->command == "import") return nlb::run_import(*invocation, style);
   if (invocation->command == "switch-config") return nlb::run_switch_config(*invocation, style);

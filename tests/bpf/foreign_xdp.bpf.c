@@ -24,4 +24,10 @@ int empty_drop(struct xdp_md* ctx) {
   return XDP_DROP;
 }
 
+SEC("tc")
+int empty_shot(struct __sk_buff* skb) {
+  (void)skb;
+  return 2; /* TC_ACT_SHOT */
+}
+
 char _license[] SEC("license") = "Dual BSD/GPL";

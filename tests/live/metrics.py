@@ -13,6 +13,7 @@ import urllib.parse
 from pathlib import Path
 
 from live import SKIPPED, Failure, main, need, need_no_failure, need_shares, wait_for
+from top_view import watch_top
 
 HOSTS = (1, 2, 3)
 TARGETS = {**{f"host{host}": f"10.77.0.{10 + host}:9477" for host in HOSTS}, "switch": "10.78.0.1:9478"}
@@ -88,7 +89,8 @@ class Prometheus:
     def ask(self, expression):
         """{labels as text: value}; empty while it does not answer."""
         query = urllib.parse.urlencode({"query": expression})
-        text = inside(self.lab, "gateway", "curl", "-sf", f"http://{SERVER}/api/v1/query?{query}", check=False)
+        url = f"http://{SERVER}/api/v1/query?{query}"
+        text = inside(self.lab, "gateway", "curl", "-sf", url, check=False)
         if not text:
             return {}
         answer = json.loads(text)
@@ -195,6 +197,7 @@ def scenario(run):
     finally:
         server.stop()
     hostile(run)
+    watch_top(run)
 
 
 if __name__ == "__main__":
