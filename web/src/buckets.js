@@ -78,18 +78,19 @@ function colour(owner) {
 export function drawBuckets(canvas) {
   const ratio = window.devicePixelRatio || 1;
   const cell = Math.max(2, Math.floor((canvas.clientWidth * ratio) / COLUMNS));
-  const width = cell * COLUMNS, height = cell * ROWS;
+  const tall = Math.round(cell * 1.75);
+  const width = cell * COLUMNS, height = tall * ROWS;
   if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });
   const pen = canvas.getContext("2d");
-  const gap = cell > 4 ? 1 : 0, now = performance.now();
+  const gap = cell > 3 ? 1 : 0, now = performance.now();
   pen.clearRect(0, 0, width, height);
   for (let bucket = 0; bucket < BUCKETS; ++bucket) {
-    const x = (bucket % COLUMNS) * cell, y = Math.floor(bucket / COLUMNS) * cell;
+    const x = (bucket % COLUMNS) * cell, y = Math.floor(bucket / COLUMNS) * tall;
     pen.fillStyle = colour(buckets.owners ? buckets.owners[bucket] : NOBODY);
-    pen.fillRect(x, y, cell - gap, cell - gap);
+    pen.fillRect(x, y, cell - gap, tall - gap);
     const glow = 1 - (now - buckets.changed[bucket]) / GLOW_MS;
     if (buckets.changed[bucket] === 0 || glow <= 0) continue;
     pen.fillStyle = `rgba(255,255,255,${0.85 * glow})`;
-    pen.fillRect(x, y, cell - gap, cell - gap);
+    pen.fillRect(x, y, cell - gap, tall - gap);
   }
 }

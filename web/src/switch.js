@@ -23,7 +23,7 @@ function portBox(view, port, x, now) {
   const lit = isLit(view, port, now);
   const mood = lit ? "bad" : STATES[port.state] || "off";
   const member = port.mac_spoofing === "cluster" ? `cluster ${port.cluster} · host ${port.host_id}` :
-    port.role === "uplink" ? "uplink" : port.mac_spoofing === "on" ? "spoofing on" : port.role === "unknown" ? "unknown port" : "own MAC only";
+    port.role === "uplink" ? "everything outside" : port.mac_spoofing === "on" ? "spoofing on" : port.role === "unknown" ? "unknown port" : "own MAC only";
   return h("g", { key: port.interface, class: `port ${mood}${lit ? " lit" : ""}`, transform: `translate(${x} 0)` },
     h("line", { x1: 66, y1: 40, x2: 66, y2: 72 }),
     h("circle", { cx: 66, cy: 40, r: 5 }),
@@ -33,8 +33,11 @@ function portBox(view, port, x, now) {
     h("text", { x: 66, y: 123, class: "minor" }, member));
 }
 
+const ROLES = { uplink: 0, guest: 1, unknown: 2 };
+const order = (one, other) => ROLES[one.role] - ROLES[other.role] || title(other).localeCompare(title(one), "en", { numeric: true }) * -1;
+
 function topology(view, one, now) {
-  const ports = one.ports;
+  const ports = [...one.ports].sort(order);
   const width = Math.max(1, ports.length) * 136;
   return h("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": `Topology of ${one.bridge}` },
     h("svg", { class: "topology", viewBox: `0 0 ${width} 134`, style: { width: `${width}px` }, role: "img",
@@ -133,7 +136,7 @@ export function switchPage(id) {
   const view = target.view || {};
   const now = target.time_ms;
   const switches = view.switches || [];
-  const guests = switches.flatMap((one) => one.ports.filter((port) => port.role === "guest").map((port) => ({ one, port })));
+  const guests = switches.flatMap((one) => one.ports.filter((port) => port.role === "guest").sort(order).map((port) => ({ one, port })));
   const absent = (view.absent || []).map((port) => ({ one: switches[0] || {}, port }));
   const events = (store.events.get(id) || []).slice(-100).reverse();
   return h("div", { class: "page", key: `switch ${id}` },
