@@ -20,7 +20,8 @@ class Examination {
   Examination(std::string socket, std::string config)
       : socket_(std::move(socket)), config_(std::move(config)) {}
   ~Examination();
-  // {"checks":[…],"age_ms":N,"running":true}: begins a new one when the last is older than five seconds.
+  // {"checks":[…],"unjudged":[ids],"age_ms":N,"running":true}: begins a new one when the last is older than
+  // five seconds. Unjudged: what only root can see.
   [[nodiscard]] nlohmann::json look();
 
  private:
