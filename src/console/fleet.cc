@@ -56,7 +56,9 @@ Result<Json> Target::ask(const Json& request, int timeout_ms) {
   for (std::size_t i = 0; i < sockets.size(); ++i) {
     const std::size_t at = (first + i) % sockets.size();
     answer = nlb::ask(sockets[at].path, request, timeout_ms);
-    const bool silent = !answer && answer.error().code == kNobodyThere && !request.contains("hosts");
+    // Of one other host, it may be that host that is silent.
+    const bool of_one = request.contains("hosts") && request["hosts"] != "all";
+    const bool silent = !answer && answer.error().code == kNobodyThere && !of_one;
     const std::lock_guard lock(mutex_);
     if (!silent) {
       current_ = at;

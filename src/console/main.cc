@@ -29,7 +29,8 @@ std::string state_directory() {
 std::string assets_directory() {
   namespace fs = std::filesystem;
   std::error_code code;
-  return (fs::read_symlink("/proc/self/exe", code).parent_path().parent_path() / "share/opennlb/web").string();
+  return (fs::read_symlink("/proc/self/exe", code).parent_path().parent_path() / "share/opennlb/web")
+      .string();
 }
 
 nlb::Result<void> read_listen(const std::string& text, nlb::console::Settings& settings) {

@@ -277,6 +277,13 @@ Json Daemon::dispatch(const std::string& command, const Json& request) {
   if (command == "counters") return counters();
   if (command == "connections") return connections();
   if (command == "buckets") return buckets(request);
+  if (command == "doctor") {
+    if (!examination_)
+      examination_ = std::make_unique<Examination>(paths_.runtime_directory + "/control.sock", paths_.config);
+    Json answer = common();
+    answer.update(examination_->look());
+    return answer;
+  }
   if (command == "queryport") return queryport(request);
   if (command == "filter") return filter(request);
   if (command == "reload") return reload_command();

@@ -28,6 +28,7 @@
 #include "nlbd/convergence_history.hh"
 #include "nlbd/event_descriptor.hh"
 #include "nlbd/event_log.hh"
+#include "nlbd/examination.hh"
 #include "nlbd/health_monitor.hh"
 #include "nlbd/protocol.hh"
 
@@ -237,6 +238,7 @@ class Daemon {
   std::unique_ptr<BindAttempt> attempt_;  // asks protocol_ for peers: goes first
   mutable EventLog events_;
   mutable std::mutex mutex_;
+  std::unique_ptr<Examination> examination_;
   ConvergenceHistory history_;
   bool active_member_ = false;  // on the protocol thread
   std::array<uint64_t, wire::kRefusalCount> refused_reported_{};

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Drives Debian's Chromium over its debugging pipe: JSON messages that end with a zero byte, and nothing else."""
+"""Drives Debian's Chromium over its debugging pipe: JSON messages, each ended by a zero byte."""
 import base64
 import json
 import os
@@ -23,12 +23,15 @@ class Browser:
         self.profile = tempfile.mkdtemp(prefix="nlb-browser-")
         to_browser, self.to = os.pipe()
         self.answers, from_browser = os.pipe()
-        words = [program(), "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-dev-shm-usage",
-                 "--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-proxy-server",
+        words = [program(), "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run",
+                 "--disable-dev-shm-usage",
+                 "--disable-background-networking", "--disable-component-update", "--disable-sync",
+                 "--no-proxy-server",
                  "--ignore-certificate-errors", "--hide-scrollbars", f"--user-data-dir={self.profile}",
                  "--remote-debugging-pipe", "about:blank"]
         command = f'exec "$@" 3<&{to_browser} 4>&{from_browser}'
-        self.process = subprocess.Popen(["bash", "-c", command, "browser", *words], pass_fds=[to_browser, from_browser],
+        self.process = subprocess.Popen(["bash", "-c", command, "browser", *words],
+                                        pass_fds=[to_browser, from_browser],
                                         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         os.close(to_browser)
         os.close(from_browser)
@@ -95,7 +98,8 @@ class Browser:
         """The value of an expression on the page; a promise is waited for."""
         done = self.ask("Runtime.evaluate", expression=script, awaitPromise=True, returnByValue=True)
         if "exceptionDetails" in done:
-            raise Failure(f"{script[:120]}: {done['exceptionDetails'].get('exception', {}).get('description')}")
+            why = done["exceptionDetails"].get("exception", {}).get("description")
+            raise Failure(f"{script[:120]}: {why}")
         return done["result"].get("value")
 
     def wait(self, script, seconds=15, what=None):
@@ -103,7 +107,7 @@ class Browser:
         while not self.run(f"Boolean({script})"):
             if time.monotonic() > end:
                 text = self.run("document.body.innerText")[-1500:]
-                raise Failure(f"not within {seconds} s: {what or script}; complaints {self.said}; page: {text}")
+                raise Failure(f"not within {seconds} s: {what or script}; said {self.said}; page: {text}")
             time.sleep(0.05)
 
     def text(self, selector="body"):
@@ -111,7 +115,8 @@ class Browser:
 
     def wait_text(self, text, selector="body", seconds=15):
         wanted = json.dumps(text)
-        self.wait(f"(document.querySelector({json.dumps(selector)})?.innerText ?? '').includes({wanted})", seconds,
+        self.wait(f"(document.querySelector({json.dumps(selector)})?.innerText ?? '').includes({wanted})",
+                  seconds,
                   f"\"{text}\" in {selector}")
 
     def click(self, selector):
@@ -123,7 +128,8 @@ class Browser:
             return [box.x + box.width / 2, box.y + box.height / 2]; }})()""")
         need(place, f"nothing to click at {selector}; page: {self.text()[-800:]}")
         for kind in ("mousePressed", "mouseReleased"):
-            self.ask("Input.dispatchMouseEvent", type=kind, x=place[0], y=place[1], button="left", clickCount=1)
+            self.ask("Input.dispatchMouseEvent", type=kind, x=place[0], y=place[1], button="left",
+                     clickCount=1)
 
     def type(self, text):
         self.ask("Input.insertText", text=text)
@@ -133,7 +139,8 @@ class Browser:
         text = {"Enter": "\r", "Space": " "}.get(name)
         more = {"text": text} if text else {}
         for kind in ("keyDown", "keyUp"):
-            self.ask("Input.dispatchKeyEvent", type=kind, key=" " if name == "Space" else name, code=code or name,
+            self.ask("Input.dispatchKeyEvent", type=kind, key=" " if name == "Space" else name, code=code
+                     or name,
                      windowsVirtualKeyCode=numbers[name], **(more if kind == "keyDown" else {}))
 
     def picture(self, path, whole=False):

@@ -64,32 +64,33 @@ export function showSlot(slot) {
   Object.assign(buckets, { slot, owners: null, moved: 0 });
 }
 
-let colours = { at: 0, of: new Map() };
+const colours = new Map();
 
 function colour(owner) {
-  if (performance.now() - colours.at > 1000) colours = { at: performance.now(), of: new Map() };
-  if (!colours.of.has(owner)) {
+  if (!colours.has(owner)) {
     const name = owner === NOBODY ? "--nobody" : owner === SEVERAL ? "--bad" : `--host-${((owner - 1) % 8) + 1}`;
-    colours.of.set(owner, getComputedStyle(document.documentElement).getPropertyValue(name).trim());
+    colours.set(owner, getComputedStyle(document.documentElement).getPropertyValue(name).trim());
   }
-  return colours.of.get(owner);
+  return colours.get(owner);
 }
 
 export function drawBuckets(canvas) {
   const ratio = window.devicePixelRatio || 1;
   const cell = Math.max(2, Math.floor((canvas.clientWidth * ratio) / COLUMNS));
-  const width = cell * COLUMNS, height = cell * ROWS;
+  const tall = Math.round(cell * 1.75);
+  const width = cell * COLUMNS, height = tall * ROWS;
   if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });
   const pen = canvas.getContext("2d");
-  const gap = cell > 4 ? 1 : 0, now = performance.now();
+  const gap = cell > 3 ? 1 : 0, now = performance.now();
   pen.clearRect(0, 0, width, height);
+  colours.clear(); // the theme may have changed
   for (let bucket = 0; bucket < BUCKETS; ++bucket) {
-    const x = (bucket % COLUMNS) * cell, y = Math.floor(bucket / COLUMNS) * cell;
+    const x = (bucket % COLUMNS) * cell, y = Math.floor(bucket / COLUMNS) * tall;
     pen.fillStyle = colour(buckets.owners ? buckets.owners[bucket] : NOBODY);
-    pen.fillRect(x, y, cell - gap, cell - gap);
+    pen.fillRect(x, y, cell - gap, tall - gap);
     const glow = 1 - (now - buckets.changed[bucket]) / GLOW_MS;
     if (buckets.changed[bucket] === 0 || glow <= 0) continue;
     pen.fillStyle = `rgba(255,255,255,${0.85 * glow})`;
-    pen.fillRect(x, y, cell - gap, cell - gap);
+    pen.fillRect(x, y, cell - gap, tall - gap);
   }
 }

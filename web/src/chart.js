@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // New connections a second, one area a host upon the other, with the changes of membership as marks; below it,
 // when each host was in the view. One axis of time for both.
-import { WINDOW_MS, changesOf, staysOf } from "./model.js";
+import { changesOf, staysOf, windowOf } from "./model.js";
 import { rate } from "./words.js";
 
 const LEFT = 44, TOP = 18, AXIS = 18, LANE = 14, RIGHT = 6;
@@ -11,7 +11,7 @@ const css = (name) => getComputedStyle(document.documentElement).getPropertyValu
 export function niceTop(value) {
   if (value <= 1) return 1;
   const step = 10 ** Math.floor(Math.log10(value));
-  return [1, 2, 2.5, 5, 10].map((one) => one * step).find((one) => one >= value);
+  return [1, 1.5, 2, 3, 4, 5, 6, 8, 10].map((one) => one * step).find((one) => one >= value);
 }
 
 function stackOf(samples, ids, from) {
@@ -34,7 +34,7 @@ function plot(canvas, lanes) {
   return { pen, width, height, bottom: height - AXIS - lanes * LANE - (lanes ? 6 : 0) };
 }
 
-function drawGrid({ pen, width, bottom }, top, x, now) {
+function drawGrid({ pen, width, bottom }, top, x, now, span) {
   pen.fillStyle = css("--quiet");
   pen.strokeStyle = css("--line");
   pen.lineWidth = 1;
@@ -48,8 +48,10 @@ function drawGrid({ pen, width, bottom }, top, x, now) {
     pen.fillText(rate(part * top), LEFT - 6, y + 4);
   }
   pen.textAlign = "center";
-  for (let minute = 1; minute <= 4; ++minute)
-    pen.fillText(`−${minute} min`, x(now - minute * 60000), bottom + 13);
+  for (let part = 1; part <= 3; ++part) {
+    const seconds = (part * span) / 4000;
+    pen.fillText(seconds % 60 ? `−${seconds} s` : `−${seconds / 60} min`, x(now - seconds * 1000), bottom + 13);
+  }
   pen.textAlign = "right";
   pen.fillText("now", width - RIGHT, bottom + 13);
 }
@@ -86,7 +88,7 @@ function drawMarks({ pen, bottom }, marks, x) {
   }
 }
 
-function drawLanes({ pen, width, bottom }, ids, history, x, now) {
+function drawLanes({ pen, width, bottom }, ids, history, x, now, span) {
   ids.forEach((id, index) => {
     const y = bottom + AXIS + index * LANE;
     pen.fillStyle = css("--quiet");
@@ -95,7 +97,7 @@ function drawLanes({ pen, width, bottom }, ids, history, x, now) {
     pen.fillStyle = css("--line");
     pen.fillRect(LEFT, y + 4, width - LEFT - RIGHT, 2);
     pen.fillStyle = css(`--host-${((id - 1) % 8) + 1}`);
-    for (const stay of staysOf(history, id, now)) {
+    for (const stay of staysOf(history, id, now, span)) {
       const begin = Math.max(LEFT, x(stay.from));
       pen.fillRect(begin, y, Math.max(1, x(stay.to) - begin), 10);
     }
@@ -105,11 +107,12 @@ function drawLanes({ pen, width, bottom }, ids, history, x, now) {
 export function drawChart(canvas, samples, cluster) {
   const now = samples.at(-1)?.time_ms || Date.now();
   const ids = cluster.hosts.map((host) => host.id);
+  const span = windowOf(samples);
   const lanes = ids.length <= 16 ? ids : [];
   const area = plot(canvas, lanes.length);
-  const stack = stackOf(samples, ids, now - WINDOW_MS);
+  const stack = stackOf(samples, ids, now - span);
   const top = niceTop(Math.max(1, ...stack.map((point) => point.sum)));
-  const x = (time) => LEFT + ((time - now + WINDOW_MS) / WINDOW_MS) * (area.width - LEFT - RIGHT);
+  const x = (time) => LEFT + ((time - now + span) / span) * (area.width - LEFT - RIGHT);
   const y = (value) => area.bottom - (value / top) * (area.bottom - TOP);
   area.pen.save();
   area.pen.beginPath();
@@ -117,9 +120,9 @@ export function drawChart(canvas, samples, cluster) {
   area.pen.clip();
   if (stack.length > 1) drawAreas(area, stack, ids, x, y);
   area.pen.restore();
-  drawGrid(area, top, x, now);
-  drawMarks(area, changesOf(cluster.history, now), x);
-  drawLanes(area, lanes, cluster.history, x, now);
+  drawGrid(area, top, x, now, span);
+  drawMarks(area, changesOf(cluster.history, now, span), x);
+  drawLanes(area, lanes, cluster.history, x, now, span);
 }
 
-export const chartHeight = (hosts) => 190 + (hosts <= 16 ? hosts * LANE : 0);
+export const chartHeight = (hosts) => 176 + (hosts <= 16 ? hosts * LANE : 0);

@@ -63,7 +63,7 @@ function bucketPanel(cluster) {
 function trafficPanel(cluster, samples) {
   const last = samples.at(-1);
   const total = Object.values(last?.hosts || {}).reduce((sum, host) => sum + (host.opens || 0), 0);
-  return panel("New connections", "as each host's TCP counts them, all services; marks: hosts that left and joined",
+  return panel("New connections", "counted by each host's TCP; marks: who left, who joined",
     h("p", { class: "figure" }, h("b", {}, rate(total)), " connections/s"),
     h("canvas", { class: "chart", style: { height: `${chartHeight(cluster.hosts.length)}px` }, role: "img",
       ref: (canvas) => drawChart(canvas, samples, cluster),
@@ -84,27 +84,26 @@ function heard(host) {
   return host.lastHeard === undefined ? "–" : age(host.lastHeard);
 }
 
+const cell = (head, value) => h("td", { key: head, class: "number", "data-head": head }, value);
+
 function hostRow(cluster, host) {
   const draining = host.drain ? ` · ${plural(host.drain.connections, "connection")} left` : "";
   return h("tr", { key: host.id, class: host.answered ? "" : "faint" },
     h("th", { scope: "row" }, dot(host.id), " ",
-      h("a", { href: `#/cluster/${encodeURIComponent(cluster.id)}/${host.id}` }, hostName(host.id, host.name, names(cluster)))),
+      h("a", { href: `#/cluster/${encodeURIComponent(cluster.id)}/${host.id}` }, hostName(host.id, host.name, names(cluster))),
+      h("small", {}, host.address)),
     h("td", {}, badge(host.state, host.isDefault), draining,
       host.unhealthy.length ? mark("bad", `unhealthy: ${host.unhealthy.join(", ")}`) : null),
-    h("td", { class: "number" }, percent(host.share)),
-    h("td", { class: "number" }, count(host.connections)),
-    h("td", { class: "number" }, rate(host.rates?.opens)),
-    h("td", { class: "number" }, rate(host.rates?.accepted), h("span", { class: "quiet" }, ` / ${rate(host.rates?.dropped)}`)),
-    h("td", { class: "number" }, heard(host)),
-    h("td", {}, host.address),
+    cell("Share", percent(host.share)), cell("Connections", count(host.connections)), cell("New/s", rate(host.rates?.opens)),
+    cell("Accepted/s", rate(host.rates?.accepted)), cell("Dropped/s", h("span", { class: "quiet" }, rate(host.rates?.dropped))),
+    cell("Heartbeat", heard(host)),
     h("td", { class: "actions" }, hostButtons(cluster, host)));
 }
 
 function hostsPanel(cluster) {
   const number = (text) => ({ text, number: true });
-  return panel("Hosts", cluster.view.host ? `heartbeats as host ${cluster.view.host} hears them` : "", table("Hosts", ["Host", "State", number("Share"),
-    number("Connections"), number("New/s"), number("Accepted / dropped frames/s"), number("Last heartbeat"),
-    "Dedicated IP", "Control"], cluster.hosts.map((host) => hostRow(cluster, host))));
+  return panel("Hosts", cluster.view.host ? `connections a second, frames a second; heartbeats as host ${cluster.view.host} hears them` : "", table("Hosts", ["Host", "State", number("Share"),
+    number("Connections"), number("New/s"), number("Accepted/s"), number("Dropped/s"), number("Heartbeat"), "Control"], cluster.hosts.map((host) => hostRow(cluster, host))));
 }
 
 function ruleRow(cluster, rule) {
@@ -114,11 +113,11 @@ function ruleRow(cluster, rule) {
   const mood = { enabled: "good", draining: "busy", unhealthy: "bad" }[rule.state] || "off";
   return h("tr", { key: rule.slot },
     h("th", { scope: "row" }, rule.vip === "all" ? "All" : rule.vip),
-    h("td", {}, rule.ports), h("td", {}, rule.protocol.toUpperCase()),
-    h("td", {}, { multiple: "Multiple", single: "Single", disabled: "Disabled" }[rule.mode]),
-    h("td", {}, rule.affinity ? rule.affinity[0].toUpperCase() + rule.affinity.slice(1) : "–"),
+    h("td", { "data-head": "Ports" }, rule.ports), h("td", { "data-head": "Protocol" }, rule.protocol.toUpperCase()),
+    h("td", { "data-head": "Filtering mode" }, { multiple: "Multiple", single: "Single", disabled: "Disabled" }[rule.mode]),
+    h("td", { "data-head": "Affinity" }, rule.affinity ? rule.affinity[0].toUpperCase() + rule.affinity.slice(1) : "–"),
     h("td", {}, mark(mood, rule.state[0].toUpperCase() + rule.state.slice(1))),
-    h("td", { class: "number" }, count(open)),
+    cell("Connections", count(open)),
     h("td", { class: "wide" }, shareBar(cluster, rule)),
     h("td", { class: "actions" }, ["enable", "drain", "disable"].map((name) =>
       h("button", { key: name, type: "button", class: "small", disabled, "aria-label": `${name} rule ${rule.rule}`,

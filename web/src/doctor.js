@@ -39,6 +39,7 @@ function ofHost({ host, answer }) {
   const bad = checks.filter((one) => one.status !== "pass"), fine = checks.filter((one) => one.status === "pass");
   return panel(`Host ${host}`, `${summary} · examined ${age(answer.age_ms)}`,
     bad.length ? h("ul", { class: "checks" }, bad.map(check)) : h("p", { class: "well" }, dot(host), " Nothing is wrong."),
+    answer.unjudged?.length ? h("p", { class: "note" }, `Only root can judge ${answer.unjudged.join(", ")}: run \`nlb doctor\` on the host.`) : null,
     h("details", {}, h("summary", {}, `${plural(fine.length, "check")} passed`), h("ul", { class: "checks" }, fine.map(check))));
 }
 

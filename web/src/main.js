@@ -95,6 +95,7 @@ function application() {
     showDialog());
 }
 
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", changed);
 const saved = localStorage.getItem("theme");
 if (saved) document.documentElement.dataset.theme = saved;
 const root = document.getElementById("root");

@@ -51,17 +51,23 @@ export function clusterOf(state, samples) {
     display: good(displays.get(view.host)) || hosts.find((host) => host.display)?.display };
 }
 
-const WINDOW_MS = 300000;
+const WINDOWS_MS = [60000, 120000, 300000, 600000];
+
+/** The shortest span that shows all there is. */
+export function windowOf(samples) {
+  const span = samples.length ? samples.at(-1).time_ms - samples[0].time_ms : 0;
+  return WINDOWS_MS.find((one) => span <= one) || WINDOWS_MS.at(-1);
+}
 
 /** Changes of membership within the window: {time, view, text, joined, left}. */
-export function changesOf(history, now) {
+export function changesOf(history, now, span) {
   const marks = [];
   let before = null;
   for (const entry of history) {
     const joined = before ? entry.members.filter((id) => !before.includes(id)) : [];
     const left = before ? before.filter((id) => !entry.members.includes(id)) : [];
     const what = [...left.map((id) => `−${id}`), ...joined.map((id) => `+${id}`)].join(" ");
-    if (now - entry.time_ms < WINDOW_MS)
+    if (now - entry.time_ms < span)
       marks.push({ time: entry.time_ms, view: entry.view, text: what || "·", cause: entry.cause, ms: entry.duration_ms });
     before = entry.members;
   }
@@ -69,12 +75,12 @@ export function changesOf(history, now) {
 }
 
 /** For one host, when it was in the view: [{from, to}] within the window. */
-export function staysOf(history, host, now) {
+export function staysOf(history, host, now, span) {
   const stays = [];
   history.forEach((entry, index) => {
     if (!entry.members.includes(host)) return;
     const to = index + 1 < history.length ? history[index + 1].time_ms : now;
-    const from = Math.max(entry.time_ms, now - WINDOW_MS);
+    const from = Math.max(entry.time_ms, now - span);
     if (to <= from) return;
     const last = stays.at(-1);
     if (last && last.to >= from) last.to = to;
@@ -91,5 +97,3 @@ export function verdictsOf(samples) {
     for (const [name, value] of Object.entries(host.verdicts || {})) sums.set(name, (sums.get(name) || 0) + value);
   return [...sums].sort((one, other) => other[1] - one[1]);
 }
-
-export { WINDOW_MS };

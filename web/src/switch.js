@@ -4,7 +4,7 @@
 import { command } from "./api.js";
 import { ask } from "./dialog.js";
 import { eventRow, mark, nothing, panel, table } from "./parts.js";
-import { store } from "./store.js";
+import { changed, store } from "./store.js";
 import { h } from "./view.js";
 import { clock, count, plural } from "./words.js";
 
@@ -23,7 +23,7 @@ function portBox(view, port, x, now) {
   const lit = isLit(view, port, now);
   const mood = lit ? "bad" : STATES[port.state] || "off";
   const member = port.mac_spoofing === "cluster" ? `cluster ${port.cluster} · host ${port.host_id}` :
-    port.role === "uplink" ? "uplink" : port.mac_spoofing === "on" ? "spoofing on" : port.role === "unknown" ? "unknown port" : "own MAC only";
+    port.role === "uplink" ? "everything outside" : port.mac_spoofing === "on" ? "spoofing on" : port.role === "unknown" ? "unknown port" : "own MAC only";
   return h("g", { key: port.interface, class: `port ${mood}${lit ? " lit" : ""}`, transform: `translate(${x} 0)` },
     h("line", { x1: 66, y1: 40, x2: 66, y2: 72 }),
     h("circle", { cx: 66, cy: 40, r: 5 }),
@@ -33,8 +33,11 @@ function portBox(view, port, x, now) {
     h("text", { x: 66, y: 123, class: "minor" }, member));
 }
 
+const ROLES = { uplink: 0, guest: 1, unknown: 2 };
+const order = (one, other) => ROLES[one.role] - ROLES[other.role] || title(one).localeCompare(title(other), "en", { numeric: true });
+
 function topology(view, one, now) {
-  const ports = one.ports;
+  const ports = [...one.ports].sort(order);
   const width = Math.max(1, ports.length) * 136;
   return h("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": `Topology of ${one.bridge}` },
     h("svg", { class: "topology", viewBox: `0 0 ${width} 134`, style: { width: `${width}px` }, role: "img",
@@ -44,28 +47,33 @@ function topology(view, one, now) {
     ports.map((port, index) => portBox(view, port, index * 136, now))));
 }
 
-function askSpoofing(target, view, one, port, wanted) {
-  const form = { cluster: port.cluster || view.clusters?.[0]?.name || "", host: port.host_id || 1, live: false };
-  const words = { off: "off", cluster: "for one cluster", on: "on" }[wanted];
-  const mustStop = one.require_stopped && port.running;
-  const fields = () => h("div", { class: "fields" },
-    wanted === "cluster" ? [
-      h("label", { key: "cluster" }, "Cluster ", h("select", { onChange: (event) => { form.cluster = event.target.value; } },
-        (view.clusters || []).map((cluster) => h("option", { key: cluster.name, value: cluster.name }, cluster.name)))),
+const EFFECTS = {
+  off: "The guest can send from, and receive for, its own MAC address only. If it is a cluster host, it leaves the cluster.",
+  cluster: "The guest may use exactly the addresses of the declared cluster, and nothing else that is not its own.",
+  on: "The guest may use any MAC address that is nobody else's. A cluster's own addresses stay forbidden to it.",
+};
+
+function spoofingFields(view, one, port, form) {
+  const clusters = view.clusters || [];
+  const pick = (name, options) => h("select", { name, onChange: (event) => { form[name] = event.target.value; changed(); } },
+    options.map(([value, text]) => h("option", { key: value, value, selected: value === form[name] }, text)));
+  return h("div", { class: "fields" },
+    h("label", { key: "wanted" }, "Setting ", pick("wanted", [["off", "Off"], ["cluster", "Cluster"], ["on", "On"]])),
+    form.wanted !== "cluster" ? null : [
+      h("label", { key: "cluster" }, "Cluster ", pick("cluster", clusters.map((cluster) => [cluster.name, cluster.name]))),
       h("label", { key: "host" }, "Host priority ", h("input", { type: "number", min: 1, max: 64, class: "short", value: form.host,
-        onInput: (event) => { form.host = Number(event.target.value); } }))] : null,
-    mustStop ? h("label", { key: "live" }, h("input", { type: "checkbox",
-      onChange: (event) => { form.live = event.target.checked; } }), ` Change it although the VM runs (${port.running_because}); this is recorded`) : null);
-  const effects = {
-    off: "The guest can send from, and receive for, its own MAC address only. If it is a cluster host, it leaves the cluster.",
-    cluster: "The guest may use exactly the addresses of the declared cluster, and nothing else that is not its own.",
-    on: "The guest may use any MAC address that is nobody else's. A cluster's own addresses stay forbidden to it.",
-  };
-  ask({ title: `Spoofing of MAC address of ${title(port)}: ${words}?`, label: "Apply", danger: wanted === "on",
-    say: () => [effects[wanted]], fields,
+        onInput: (event) => { form.host = Number(event.target.value); } }))],
+    one.require_stopped && port.running ? h("label", { key: "live" }, h("input", { type: "checkbox", name: "live",
+      onChange: (event) => { form.live = event.target.checked; } }), ` Although the VM runs (${port.running_because}); this is recorded`) : null);
+}
+
+function askSpoofing(target, view, one, port, wanted) {
+  const form = { wanted, cluster: port.cluster || view.clusters?.[0]?.name || "", host: port.host_id || 1, live: false };
+  ask({ title: `Spoofing of MAC address of ${title(port)}`, label: "Apply", danger: wanted === "on",
+    say: () => [EFFECTS[form.wanted]], fields: () => spoofingFields(view, one, port, form),
     act: async () => {
-      const body = { vm: port.vm, adapter: port.adapter, mac_spoofing: wanted, live: form.live };
-      if (wanted === "cluster") Object.assign(body, { cluster: form.cluster, host_id: form.host });
+      const body = { vm: port.vm, adapter: port.adapter, mac_spoofing: form.wanted, live: form.live };
+      if (form.wanted === "cluster") Object.assign(body, { cluster: form.cluster, host_id: form.host });
       return (await command(target.id, "set", body)).message;
     } });
 }
@@ -88,7 +96,7 @@ function spoofingChoice(target, view, one, port) {
     h("p", {}, "Off: only its own MAC address. Cluster: besides, what one declared cluster needs. On: any that is nobody else's."),
     why ? h("p", { class: "why" }, why, locked && !reader ? h("button", { type: "button", class: "small",
       "aria-label": `change ${title(port)} while it runs`,
-      onClick: () => askSpoofing(target, view, one, port, port.mac_spoofing === "off" ? "cluster" : "off") }, "Change it live …") : null) : null);
+      onClick: () => askSpoofing(target, view, one, port, port.mac_spoofing) }, "Change it live …") : null) : null);
 }
 
 function setting(name, value, on, sentence) {
@@ -133,7 +141,7 @@ export function switchPage(id) {
   const view = target.view || {};
   const now = target.time_ms;
   const switches = view.switches || [];
-  const guests = switches.flatMap((one) => one.ports.filter((port) => port.role === "guest").map((port) => ({ one, port })));
+  const guests = switches.flatMap((one) => one.ports.filter((port) => port.role === "guest").sort(order).map((port) => ({ one, port })));
   const absent = (view.absent || []).map((port) => ({ one: switches[0] || {}, port }));
   const events = (store.events.get(id) || []).slice(-100).reverse();
   return h("div", { class: "page", key: `switch ${id}` },
