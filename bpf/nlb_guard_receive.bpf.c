@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 // What a port of a guarded bridge gets, at tc egress of that port. A guest hears what is sent to it,
 // broadcast and multicast, and of clusters only those that it is a member of: bridges flood what they do not
-// know, and a cluster MAC is never known. The uplink gets everything: members may be behind it.
+// know, and a cluster MAC is never known. A member that has announced its buckets gets only those. The uplink
+// gets everything: members may be behind it.
 #include "lib/guard_report.h"
 
 #include "lib/guard_frame.h"
 #include "lib/guard_mac.h"
+#include "lib/guard_steering.h"
 
 /* Policy announcements are the daemon's own, sent on the port; the nearest bridge's address and no other. */
 static nlb_inline int nlb_guard_is_announced_rightly(const struct nlb_guard_frame* frame) {
@@ -22,9 +24,10 @@ static nlb_inline __u32 nlb_guard_judge_guest_receive(struct nlb_guard_frame* fr
   if (nlb_guard_is_own_mac(frame, frame->destination) || nlb_guard_is_broadcast(frame->destination))
     return NLB_GUARD_PASSED;
   owner = nlb_guard_find_mac(frame, frame->destination);
-  if (owner)
-    return nlb_guard_judge_owned(frame, owner) == NLB_GUARD_PASSED ? NLB_GUARD_PASSED
-                                                                   : NLB_GUARD_REASON(not_for_port);
+  if (owner) {
+    if (nlb_guard_judge_owned(frame, owner) != NLB_GUARD_PASSED) return NLB_GUARD_REASON(not_for_port);
+    return nlb_guard_is_shared(owner) ? nlb_guard_steer(frame) : NLB_GUARD_PASSED;
+  }
   if ((frame->destination[0] & 1) || frame->port->spoofing == NLB_GUARD_SPOOFING_ON) return NLB_GUARD_PASSED;
   return NLB_GUARD_REASON(not_for_port);
 }

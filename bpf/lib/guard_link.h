@@ -4,6 +4,7 @@
 #ifndef NLB_BPF_GUARD_LINK_H
 #define NLB_BPF_GUARD_LINK_H
 
+#include "guard_announcement.h"
 #include "guard_mac.h"
 #include "guard_state.h"
 
@@ -26,7 +27,7 @@ static nlb_inline __u32 nlb_guard_judge_heartbeat(const struct nlb_guard_frame* 
 }
 
 static nlb_inline __u32 nlb_guard_judge_destination(const struct nlb_guard_frame* frame) {
-  if (frame->type == NLB_ETHERTYPE_POLICY) return NLB_GUARD_REASON(forged_announcement);
+  if (frame->type == NLB_ETHERTYPE_POLICY) return nlb_guard_judge_announcement(frame);
   if (frame->port->role == NLB_GUARD_ROLE_UPLINK) return NLB_GUARD_PASSED;
   if (frame->type != NLB_GUARD_ETHERTYPE_LLDP && nlb_guard_is_link_control(frame->destination))
     return NLB_GUARD_REASON(link_control);

@@ -86,10 +86,16 @@ static nlb_inline void nlb_guard_report(const struct nlb_guard_frame* frame,
   bpf_ringbuf_submit(event, 0);
 }
 
-/* Audit drops nothing; `report` lets through what is held against the guest. */
+static nlb_inline int nlb_guard_lets_through(__u32 reason) {
+  return reason == NLB_GUARD_PASSED || reason == NLB_GUARD_REASON(steered) ||
+         reason == NLB_GUARD_REASON(flooded);
+}
+
+/* Audit drops nothing; `report` lets through what is held against the guest. An announcement is the switch's
+ * own: it goes nowhere. */
 static nlb_inline int nlb_guard_is_dropped(const struct nlb_guard_port* port, __u32 direction, __u32 reason) {
-  if (!port) return 1;
-  if (reason == NLB_GUARD_PASSED || (port->flags & NLB_GUARD_PORT_AUDIT)) return 0;
+  if (!port || reason == NLB_GUARD_REASON(announced)) return 1;
+  if (nlb_guard_lets_through(reason) || (port->flags & NLB_GUARD_PORT_AUDIT)) return 0;
   return port->violation != NLB_GUARD_VIOLATION_REPORT || direction == NLB_GUARD_RECEIVE;
 }
 

@@ -14,6 +14,11 @@ bool is_expected(nlb_guard_reason reason) {
   return expected_of[reason];
 }
 
+bool lets_through(nlb_guard_reason reason) {
+  return reason == NLB_GUARD_REASON_passed || reason == NLB_GUARD_REASON_steered ||
+         reason == NLB_GUARD_REASON_flooded;
+}
+
 const char* guard_reason_name(uint32_t reason) {
   static constexpr const char* names[] = {
 #define NLB_NAME(name, expected, text) #name,
@@ -66,14 +71,16 @@ GuardDecision GuardModel::decide(uint32_t ifindex, const TaggedFrame& frame, nlb
   decision.mac = read.source;
   decision.type = read.type;
   if (read.vlan != 0) decision.vlan = read.vlan;
-  const Refusal refused = direction == NLB_GUARD_TRANSMIT ? trial.transmit(read, frame) : trial.receive(read);
+  const Refusal refused =
+      direction == NLB_GUARD_TRANSMIT ? trial.transmit(read, frame) : trial.receive(read, frame);
   if (!refused) return decision;
   decision.reason = *refused;
   const bool reported_only =
       policy.violation == NLB_GUARD_VIOLATION_REPORT && direction == NLB_GUARD_TRANSMIT;
-  decision.dropped = (policy.flags & NLB_GUARD_PORT_AUDIT) == 0 && !reported_only;
+  const bool goes_on = (policy.flags & NLB_GUARD_PORT_AUDIT) != 0 || reported_only || lets_through(*refused);
+  decision.dropped = !goes_on || *refused == NLB_GUARD_REASON_announced;
   const bool shuts = policy.violation == NLB_GUARD_VIOLATION_SHUTDOWN && direction == NLB_GUARD_TRANSMIT;
-  if (shuts && decision.dropped) states_[ifindex].down = now;
+  if (shuts && decision.dropped && !is_expected(*refused)) states_[ifindex].down = now;
   return decision;
 }
 

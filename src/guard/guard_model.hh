@@ -5,6 +5,7 @@
 #pragma once
 
 #include <nlb/abi/guard.h>
+#include <nlb/abi/steering.h>
 
 #include <map>
 #include <optional>
@@ -12,6 +13,7 @@
 #include <utility>
 
 #include "guard/guard_frame.hh"
+#include "wire/steering_announcement.hh"
 
 namespace nlb {
 
@@ -39,9 +41,15 @@ class GuardModel {
   void set_address(GuardSegment segment, const IpAddress& address, const nlb_guard_address& entry) {
     addresses_[{segment, address}] = entry;
   }
-  // What a port has used up so far.
+  // What nlb-vmswitch has made of a port's announcement.
+  void set_steering(uint32_t ifindex, uint32_t generation, wire::SteeringContent content) {
+    steering_[ifindex] = {generation, std::move(content)};
+  }
+  // What a port has used up so far, and what it has announced last.
   struct State {
-    Nanos storm_until = 0, heartbeats_until = 0, down = 0;
+    Nanos storm_until = 0, heartbeats_until = 0, announcements_until = 0, down = 0;
+    std::optional<uint32_t> announced;
+    Nanos announced_at = 0;
     std::set<MacAddress> learned;
   };
   State& state(uint32_t ifindex) { return states_[ifindex]; }
@@ -62,10 +70,12 @@ class GuardModel {
   std::map<std::pair<GuardSegment, MacAddress>, nlb_guard_mac> macs_;
   std::map<std::pair<GuardSegment, IpAddress>, nlb_guard_address> addresses_;
   std::map<uint32_t, State> states_;
+  std::map<uint32_t, std::pair<uint32_t, wire::SteeringContent>> steering_;
 };
 
 // True for what counts in healthy operation, by the list.
 [[nodiscard]] bool is_expected(nlb_guard_reason reason);
+[[nodiscard]] bool lets_through(nlb_guard_reason reason);
 [[nodiscard]] const char* guard_reason_name(uint32_t reason);
 [[nodiscard]] const char* guard_reason_text(uint32_t reason);
 

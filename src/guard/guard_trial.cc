@@ -78,7 +78,7 @@ Refusal GuardModel::Trial::transmit(const GuardFrame& frame, const TaggedFrame& 
   frame_ = &frame;
   if (frame.too_deep || (is_guest() && frame.nested)) return NLB_GUARD_REASON_double_tagged;
   if (const Refusal refused = source()) return refused;
-  if (const Refusal refused = destination()) return refused;
+  if (const Refusal refused = destination(whole)) return refused;
   for (const Saying& saying : frame.payload.sayings) {
     if (const Refusal refused = std::visit([this](const auto& what) { return says(what); }, saying))
       return refused;
@@ -87,7 +87,7 @@ Refusal GuardModel::Trial::transmit(const GuardFrame& frame, const TaggedFrame& 
   return is_guest() ? rate() : std::nullopt;
 }
 
-Refusal GuardModel::Trial::receive(const GuardFrame& frame) {
+Refusal GuardModel::Trial::receive(const GuardFrame& frame, const TaggedFrame& whole) {
   if (!is_guest()) return std::nullopt;
   if (!frame.whole) return NLB_GUARD_REASON_short_frame;
   if (frame.too_deep) return NLB_GUARD_REASON_double_tagged;
@@ -97,10 +97,13 @@ Refusal GuardModel::Trial::receive(const GuardFrame& frame) {
     return NLB_GUARD_REASON_forged_announcement;
   }
   if (is_own(to) || is_broadcast(to)) return std::nullopt;
+  frame_ = &frame;
   const nlb_guard_mac* found = owner(to);
   const bool wanted = found != nullptr ? !declared_mac(*found) : is_group(to) || may_spoof();
-  if (wanted) return std::nullopt;
-  return NLB_GUARD_REASON_not_for_port;
+  if (!wanted) return NLB_GUARD_REASON_not_for_port;
+  if (found == nullptr || !is_common(*found)) return std::nullopt;
+  const auto reason = steer(whole);
+  return reason == NLB_GUARD_REASON_passed ? Refusal{} : Refusal{reason};
 }
 
 // Who sends.
@@ -163,9 +166,9 @@ Refusal GuardModel::Trial::undeclared_mac(const MacAddress& mac, nlb_guard_reaso
 
 // To whom.
 
-Refusal GuardModel::Trial::destination() const {
+Refusal GuardModel::Trial::destination(const TaggedFrame& whole) {
   const MacAddress& to = frame_->destination;
-  if (frame_->type == NLB_ETHERTYPE_POLICY) return NLB_GUARD_REASON_forged_announcement;
+  if (frame_->type == NLB_ETHERTYPE_POLICY) return announcement(whole);
   if (!is_guest()) return std::nullopt;
   if (steers_switches(to) && frame_->type != 0x88cc) return NLB_GUARD_REASON_link_control;
   const nlb_guard_mac* found = is_heartbeat() ? owner(to) : nullptr;
@@ -175,11 +178,11 @@ Refusal GuardModel::Trial::destination() const {
 }
 
 // As a bucket that leaks: `until` is when it will have run empty.
-static bool fits(Nanos& until, Nanos now, uint32_t per_second) {
+bool GuardModel::Trial::fits(Nanos& until, uint32_t per_second) const {
   const Nanos drop = kSecond / per_second, brim = std::max(drop, static_cast<Nanos>(NLB_GUARD_BURST_NS));
-  const Nanos level = std::max<Nanos>(until - now, 0);
+  const Nanos level = std::max<Nanos>(until - now_, 0);
   if (level + drop > brim) return false;
-  until = now + level + drop;
+  until = now_ + level + drop;
   return true;
 }
 
@@ -188,10 +191,10 @@ Refusal GuardModel::Trial::rate() {
   State& state = model_.states_[ifindex_];
   const nlb_guard_mac* to = owner(frame_->destination);
   if (is_heartbeat() && to != nullptr && is_common(*to) && is_member_of(to->cluster)) {
-    if (fits(state.heartbeats_until, now_, NLB_GUARD_HEARTBEAT_PPS)) return std::nullopt;
+    if (fits(state.heartbeats_until, NLB_GUARD_HEARTBEAT_PPS)) return std::nullopt;
     return NLB_GUARD_REASON_heartbeat_storm;
   }
-  if (fits(state.storm_until, now_, port_.storm_limit_pps)) return std::nullopt;
+  if (fits(state.storm_until, port_.storm_limit_pps)) return std::nullopt;
   return NLB_GUARD_REASON_storm;
 }
 

@@ -14,7 +14,7 @@ class GuardModel::Trial {
   Trial(GuardModel& model, uint32_t ifindex, const nlb_guard_port& port, GuardDecision& decision, Nanos now);
 
   [[nodiscard]] Refusal transmit(const GuardFrame& frame, const TaggedFrame& whole);
-  [[nodiscard]] Refusal receive(const GuardFrame& frame);
+  [[nodiscard]] Refusal receive(const GuardFrame& frame, const TaggedFrame& whole);
   [[nodiscard]] bool is_down() const;
 
  private:
@@ -22,8 +22,13 @@ class GuardModel::Trial {
   [[nodiscard]] Refusal guest_source();
   [[nodiscard]] Refusal uplink_source() const;
   [[nodiscard]] Refusal learn();
-  [[nodiscard]] Refusal destination() const;
+  [[nodiscard]] Refusal destination(const TaggedFrame& whole);
   [[nodiscard]] Refusal rate();
+  [[nodiscard]] bool fits(Nanos& until, uint32_t per_second) const;
+  // guard_steering.cc
+  [[nodiscard]] nlb_guard_reason steer(const TaggedFrame& whole) const;
+  [[nodiscard]] Refusal announcement(const TaggedFrame& whole);
+
   [[nodiscard]] Refusal left_to_do(const TaggedFrame& whole) const;
 
   [[nodiscard]] Refusal says(const saying::Broken& what);

@@ -9,6 +9,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <utility>
 
 namespace nlb {
 namespace {
@@ -57,8 +58,10 @@ void PolicyListener::read() {
 void PolicyListener::take(const ReceivedFrame& frame) {
   const bool from_one = !frame.source.is_zero() && (frame.source.octets[0] & 1) == 0;
   if (frame.destination != kDestination || !from_one) return;
-  if (auto policy = wire::decode_policy_announcement(frame.payload))
-    newest_ = HeardPolicy{std::move(*policy), frame.received_at};
+  auto policy = wire::decode_policy_announcement(frame.payload);
+  if (!policy) return;
+  const auto steering = std::exchange(policy->steering, std::nullopt);
+  newest_ = HeardPolicy{std::move(*policy), steering, frame.received_at};
 }
 
 std::optional<HeardPolicy> PolicyListener::fresh(Nanos now) const {

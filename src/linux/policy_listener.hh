@@ -16,7 +16,8 @@ namespace nlb {
 inline constexpr Nanos kPolicyFresh = 3 * kSecond;  // it is said each second
 
 struct HeardPolicy {
-  wire::PolicyAnnouncement policy;
+  wire::PolicyAnnouncement policy;   // without `steering`, which is no policy and changes often
+  std::optional<uint32_t> steering;  // as there
   Nanos heard_at = 0;
 };
 

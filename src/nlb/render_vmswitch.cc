@@ -41,6 +41,15 @@ std::string limit_text(const json& port, const char* key, const char* unit) {
   return limit == 0 ? "none" : std::to_string(limit) + " " + unit;
 }
 
+// Frames of its cluster that the adapter got, or was spared.
+void add_steering(TextTable& table, const json& steering) {
+  const auto why = field(steering, "flooded_because");
+  table.add({"  Frames of its cluster",
+             why.empty() ? Cell("steered", Colour::green) : Cell("all of them: " + why, Colour::yellow),
+             field(steering, "steered") + " steered, " + field(steering, "flooded") + " flooded, " +
+                 field(steering, "steered_away") + " kept away"});
+}
+
 void add_settings(TextTable& table, const json& port) {
   const std::string source = std::filesystem::path(field(port, "source")).filename().string();
   table.add({"  Enable spoofing of MAC address", spoofing_cell(port), "(" + source + ")"});
@@ -60,6 +69,7 @@ void add_settings(TextTable& table, const json& port) {
     table.add({"  MAC addresses at most",
                limit_text(port, "max_macs", flag_field(port, "sticky") ? "(sticky)" : "")});
   if (const auto action = field(port, "violation"); action != "drop") table.add({"  On violation", action});
+  if (port.contains("steering")) add_steering(table, port["steering"]);
 }
 
 std::string render_port(const json& port, const Style& style) {
@@ -86,7 +96,8 @@ std::string render_switches(const json& answer, const Style& style) {
     out += style.paint("Switch " + field(one, "bridge"), Colour::bold) + "  policy " + field(one, "policy") +
            ", unknown ports " + field(one, "unknown_ports") + ", properties change " +
            (flag_field(one, "require_stopped") ? "while the VM is stopped" : "at any time") +
-           (flag_field(one, "announce") ? ", guests are told" : ", guests are not told") + "\n";
+           (flag_field(one, "announce") ? ", guests are told" : ", guests are not told") +
+           (flag_field(one, "steering") ? ", frames of clusters are steered" : "") + "\n";
     for (const auto& warning : list_field(one, "warnings"))
       out += style.paint("Warning: ", Colour::yellow) + words(warning) + "\n";
     for (const auto& port : list_field(one, "ports")) out += "\n" + render_port(port, style);

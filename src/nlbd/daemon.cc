@@ -121,6 +121,16 @@ FilterConfig Daemon::filter_of(const Config& config) const {
   return filter;
 }
 
+// The switch is told before the filter takes what it did not take before.
+Result<void> Daemon::configure(const FilterConfig& filter) {
+  const auto rules = steering_rules_of(filter);
+  if (!speaker_->would_change(rules)) return datapath_->configure(filter);
+  const SteeringSpeaker::Change change(*speaker_, true);
+  auto done = datapath_->configure(filter);
+  if (done) speaker_->use_rules(rules);
+  return done;
+}
+
 BindPlan Daemon::bind_plan_of(const Config& config) const {
   const auto filter = filter_of(config);
   BindPlan plan;
@@ -175,8 +185,11 @@ Result<void> Daemon::start() {
       macs.heartbeat_group,
       dedicated_ip6_,
       state_to_start_in() == InitialState::started ? paths_.runtime_directory + "/resume" : ""};
+  auto speaker = SteeringSpeaker::start(config_.interface, own_mac_);
+  if (!speaker) return tl::unexpected(speaker.error());
+  speaker_ = std::move(*speaker);
   auto protocol = Protocol::start(
-      setup, *datapath_, [this](const core::Notice& notice) { on_notice(notice); },
+      setup, *datapath_, *speaker_, [this](const core::Notice& notice) { on_notice(notice); },
       [this](const core::MemberRequest& request) { administration_->take(request); });
   if (!protocol) return tl::unexpected(protocol.error());
   protocol_ = std::move(*protocol);
@@ -283,7 +296,7 @@ void Daemon::sync_filter() {
   filter.bound =
       bind_ == BindState::bound && state != core::HostState::stopped && state != core::HostState::suspended;
   filter_open_ = filter.bound;
-  if (auto done = datapath_->configure(filter); !done) spdlog::error("filter: {}", done.error().message);
+  if (auto done = configure(filter); !done) spdlog::error("filter: {}", done.error().message);
 }
 
 void Daemon::apply_command(core::HostEvent event, Nanos drain_timeout) {

@@ -31,6 +31,7 @@
 #include "nlbd/examination.hh"
 #include "nlbd/health_monitor.hh"
 #include "nlbd/protocol.hh"
+#include "nlbd/steering_rules.hh"
 
 namespace nlb {
 
@@ -91,6 +92,7 @@ class Daemon {
   // daemon.cc
   [[nodiscard]] core::Settings settings_of(const Config& config) const;
   [[nodiscard]] FilterConfig filter_of(const Config& config) const;
+  [[nodiscard]] Result<void> configure(const FilterConfig& filter);
   [[nodiscard]] BindPlan bind_plan_of(const Config& config) const;
   [[nodiscard]] GuardPlan guard_plan_of(const Config& config) const;
   [[nodiscard]] core::HealthOffers offers_now() const;
@@ -159,6 +161,7 @@ class Daemon {
   [[nodiscard]] BindOutcome with_switch_words(const BindOutcome& found) const;
   [[nodiscard]] std::string with_switch_remedy(BindReason reason, const std::string& of_platform) const;
   [[nodiscard]] Json switch_json() const;
+  [[nodiscard]] Json steering_json() const;
 
   // daemon_metrics.cc
   void follow_metrics();  // without the lock
@@ -234,6 +237,7 @@ class Daemon {
   bool switch_changed_in_attempt_ = false;  // the attempt under way may have met the former policy
   uint32_t generation_ = 0;
   std::unique_ptr<Administration> administration_;  // is told by protocol_: goes after it
+  std::unique_ptr<SteeringSpeaker> speaker_;        // protocol_ tells it of buckets: goes after it
   std::unique_ptr<Protocol> protocol_;
   std::unique_ptr<BindAttempt> attempt_;  // asks protocol_ for peers: goes first
   mutable EventLog events_;

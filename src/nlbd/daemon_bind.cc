@@ -75,7 +75,7 @@ void Daemon::use_strategy(MacStrategy strategy) {
 Result<void> Daemon::close_filter() {
   FilterConfig filter = filter_of(config_);
   filter.bound = datapath_->adopted() || bind_ == BindState::bound;
-  if (auto done = datapath_->configure(filter); !done) return done;
+  if (auto done = configure(filter); !done) return done;
   return install_guard(guard_plan_of(config_));
 }
 
@@ -193,7 +193,7 @@ void Daemon::refuse_bind(const BindOutcome& refusal) {
   bind_outcome_ = refusal;
   retry_bind_at_ = std::exchange(switch_changed_in_attempt_, false) ? 0 : boottime_now() + kRetry;
   use_strategy(strategies_of(config_, facts_.driver).front());
-  (void)datapath_->configure(filter_of(config_));
+  (void)configure(filter_of(config_));
   if (!interface_gone_)  // the guard in force may be that of the last strategy that was tried
     if (auto done = install_guard(guard_plan_of(config_)); !done)
       spdlog::error("guard: {}", done.error().message);

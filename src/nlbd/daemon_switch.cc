@@ -29,6 +29,7 @@ void Daemon::on_switch() {
 void Daemon::follow_switch() {
   const Nanos now = boottime_now();
   const auto heard = switch_->fresh(now);
+  speaker_->on_switch(heard ? heard->steering : std::nullopt);
   if (!heard || (switch_policy_ && *switch_policy_ == heard->policy)) return;
   if (switch_policy_ && now - switch_changed_at_ < kBetweenChanges) return;
   const std::string before = switch_policy_ ? "; it was " + quote_of(*switch_policy_) : "";
@@ -68,6 +69,15 @@ std::string Daemon::with_switch_remedy(BindReason reason, const std::string& of_
   return reason == BindReason::unproven ? exact + " " + of_platform : exact;
 }
 
+// Null: the switch does not steer.
+nlohmann::json Daemon::steering_json() const {
+  const auto said = speaker_->status();
+  if (!said.speaks) return nullptr;
+  return {{"generation", said.generation},
+          {"in_transition", said.in_transition},
+          {"acknowledged", said.generation == said.in_force}};
+}
+
 nlohmann::json Daemon::switch_json() const {
   const Nanos now = boottime_now();
   const auto heard = switch_->fresh(now);
@@ -84,6 +94,7 @@ nlohmann::json Daemon::switch_json() const {
           {"host_id", told.host_id},
           {"policy", told.audit ? "audit" : "enforce"},
           {"require_stopped", told.require_stopped},
+          {"steering", steering_json()},
           {"age_ms", (now - heard->heard_at) / kMillisecond},
           {"text", quote_of(told)}};
 }

@@ -43,9 +43,11 @@ constexpr auto kLookPeriod = std::chrono::milliseconds(500);
 
 class AsioProtocol final : public Protocol {
  public:
-  AsioProtocol(const ProtocolSetup& setup, Datapath& datapath, NoticeSink sink, RequestSink requests)
+  AsioProtocol(const ProtocolSetup& setup, Datapath& datapath, SteeringSpeaker& speaker, NoticeSink sink,
+               RequestSink requests)
       : setup_(setup),
         datapath_(datapath),
+        speaker_(speaker),
         connections_(datapath),
         sink_(std::move(sink)),
         requests_(std::move(requests)),
@@ -137,6 +139,7 @@ class AsioProtocol final : public Protocol {
   void use_source(const MacAddress& source) override {
     call([&](core::Host&, Nanos) {
       setup_.source_mac = source;
+      speaker_.use_source(source);
       return core::Actions{};
     });
   }
@@ -417,10 +420,23 @@ class AsioProtocol final : public Protocol {
       datapath_.set_kept(slot, kept);
       kept_written_[slot] = kept;
     }
+    write_buckets();
+  }
+
+  void write_buckets() {
+    std::vector<std::pair<std::size_t, SlotStates>> fresh;
+    bool grows = false;
     for (std::size_t slot : host_.ownership().slots()) {
       const SlotStates states = host_.states(slot);
       if (written_[slot] && *written_[slot] == states) continue;
+      grows = grows || speaker_.would_grow(slot, states);
+      fresh.emplace_back(slot, states);
+    }
+    if (fresh.empty()) return;
+    const SteeringSpeaker::Change change(speaker_, grows);
+    for (const auto& [slot, states] : fresh) {
       datapath_.set_buckets(slot, states);
+      speaker_.use_states(slot, states);
       written_[slot] = states;
       ++states_written_;
     }
@@ -461,6 +477,7 @@ class AsioProtocol final : public Protocol {
 
   ProtocolSetup setup_;
   Datapath& datapath_;
+  SteeringSpeaker& speaker_;
   ConnectionTable connections_;
   NoticeSink sink_;
   RequestSink requests_;
@@ -495,8 +512,10 @@ class AsioProtocol final : public Protocol {
 }  // namespace
 
 Result<std::unique_ptr<Protocol>> Protocol::start(const ProtocolSetup& setup, Datapath& datapath,
-                                                  NoticeSink sink, RequestSink requests) {
-  auto protocol = std::make_unique<AsioProtocol>(setup, datapath, std::move(sink), std::move(requests));
+                                                  SteeringSpeaker& speaker, NoticeSink sink,
+                                                  RequestSink requests) {
+  auto protocol =
+      std::make_unique<AsioProtocol>(setup, datapath, speaker, std::move(sink), std::move(requests));
   if (auto opened = protocol->open(); !opened) return tl::unexpected(opened.error());
   return protocol;
 }

@@ -12,6 +12,7 @@
 #include "core/host.hh"
 #include "datapath/datapath.hh"
 #include "linux/frame_socket.hh"
+#include "nlbd/steering_speaker.hh"
 #include "wire/codec.hh"
 
 namespace nlb {
@@ -43,7 +44,8 @@ class Protocol {
   using RequestSink = std::function<void(const core::MemberRequest&)>;
 
   [[nodiscard]] static Result<std::unique_ptr<Protocol>> start(const ProtocolSetup& setup, Datapath& datapath,
-                                                               NoticeSink sink, RequestSink requests);
+                                                               SteeringSpeaker& speaker, NoticeSink sink,
+                                                               RequestSink requests);
   virtual ~Protocol() = default;  // stops and joins
   // This daemon goes on in the view of the one before it, and takes for granted that the bind is in force.
   [[nodiscard]] virtual bool resumed() const = 0;

@@ -138,6 +138,9 @@ GuardedSwitch read_switch(ConfigSection& section) {
                           "policy", {{"enforce", SwitchPolicy::enforce}, {"audit", SwitchPolicy::audit}})
                       .value_or(result.policy);
   result.announce = section.flag("announce").value_or(result.announce);
+  result.steering = section.flag("steering").value_or(result.steering);
+  if (result.steering && !result.announce)
+    section.complain("steering", "needs announce = true: members are told there that the switch steers");
   section.reject_unknown_keys();
   return result;
 }

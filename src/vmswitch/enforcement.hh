@@ -69,6 +69,7 @@ class Enforcement {
   [[nodiscard]] const std::vector<PortStatus>& ports() const { return ports_; }
   [[nodiscard]] const std::vector<Link>& links_now() const { return links_; }
   [[nodiscard]] GuardMaps& maps() { return *maps_; }
+  [[nodiscard]] const MapSet& map_set() const { return programs_->maps(); }
 
  private:
   Enforcement(EnforcementOptions options, std::unique_ptr<GuardPrograms> programs, GuardMaps maps)

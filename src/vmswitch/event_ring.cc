@@ -9,35 +9,43 @@
 
 namespace nlb::vmswitch {
 
-Result<std::unique_ptr<EventRing>> EventRing::open(int map) {
-  std::unique_ptr<EventRing> ring(new EventRing);
+template <typename Record>
+Result<std::unique_ptr<KernelRing<Record>>> KernelRing<Record>::open(int map) {
+  std::unique_ptr<KernelRing> ring(new KernelRing);
   ring->ring_ = ring_buffer__new(map, take, ring.get(), nullptr);
   if (ring->ring_ == nullptr)
-    return fail(std::string("cannot read the guard's events: ") + std::strerror(errno), errno);
+    return fail(std::string("cannot read what the guard hands over: ") + std::strerror(errno), errno);
   return ring;
 }
 
-EventRing::~EventRing() {
+template <typename Record>
+KernelRing<Record>::~KernelRing() {
   ring_buffer__free(ring_);
 }
 
-int EventRing::fd() const {
+template <typename Record>
+int KernelRing<Record>::fd() const {
   return ring_buffer__epoll_fd(ring_);
 }
 
-int EventRing::take(void* ring, void* data, size_t bytes) {
-  nlb_guard_event event{};
-  if (bytes >= sizeof event) {
-    std::memcpy(&event, data, sizeof event);
-    static_cast<EventRing*>(ring)->taken_.push_back(event);
+template <typename Record>
+int KernelRing<Record>::take(void* ring, void* data, size_t bytes) {
+  Record record{};
+  if (bytes >= sizeof record) {
+    std::memcpy(&record, data, sizeof record);
+    static_cast<KernelRing*>(ring)->taken_.push_back(record);
   }
   return 0;
 }
 
-std::vector<nlb_guard_event> EventRing::read() {
+template <typename Record>
+std::vector<Record> KernelRing<Record>::read() {
   taken_.clear();
   ring_buffer__consume(ring_);
   return std::exchange(taken_, {});
 }
+
+template class KernelRing<nlb_guard_event>;
+template class KernelRing<nlb_steering_part>;
 
 }  // namespace nlb::vmswitch

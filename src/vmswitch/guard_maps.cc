@@ -90,7 +90,8 @@ Result<GuardMaps> GuardMaps::over(const MapSet& maps) {
        {std::pair{"guard_ports", &result.ports_}, std::pair{"guard_macs", &result.macs_},
         std::pair{"guard_addresses", &result.addresses_}, std::pair{"guard_states", &result.states_},
         std::pair{"guard_learned", &result.learned_}, std::pair{"guard_counters", &result.counters_},
-        std::pair{"guard_reports", &result.reports_}, std::pair{"guard_events", &result.events_}})
+        std::pair{"guard_reports", &result.reports_}, std::pair{"guard_events", &result.events_},
+        std::pair{"guard_announcements", &result.announcements_}})
     if ((*fd = fd_of(name)) < 0) return fail(std::string("map ") + name + " is missing");
   result.control_[0].abi_version = NLB_GUARD_ABI_VERSION;
   result.control_[0].report_interval_ns = kReportIntervalNs;
@@ -175,11 +176,18 @@ bool GuardMaps::holds(const Policy& policy) const {
                     equal);
 }
 
-bool GuardMaps::has_sent(uint32_t ifindex) const {
-  const nlb_guard_counter_key key = {ifindex, NLB_GUARD_TRANSMIT, NLB_GUARD_REASON_passed};
+uint64_t GuardMaps::packets(uint32_t ifindex, nlb_guard_direction direction, uint16_t reason) const {
+  const nlb_guard_counter_key key = {ifindex, static_cast<__u16>(direction), reason};
   std::vector<nlb_guard_counter> by_processor(
       static_cast<std::size_t>(std::max(libbpf_num_possible_cpus(), 1)));
-  return bpf_map_lookup_elem(counters_, &key, by_processor.data()) == 0;
+  if (bpf_map_lookup_elem(counters_, &key, by_processor.data()) != 0) return 0;
+  uint64_t sum = 0;
+  for (const auto& one : by_processor) sum += one.packets;
+  return sum;
+}
+
+bool GuardMaps::has_sent(uint32_t ifindex) const {
+  return packets(ifindex, NLB_GUARD_TRANSMIT, NLB_GUARD_REASON_passed) > 0;
 }
 
 std::vector<ReasonCount> GuardMaps::counters() const {

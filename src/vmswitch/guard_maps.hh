@@ -30,6 +30,7 @@ class GuardMaps {
   [[nodiscard]] bool holds(const Policy& policy) const;
 
   [[nodiscard]] std::vector<ReasonCount> counters() const;
+  [[nodiscard]] uint64_t packets(uint32_t ifindex, nlb_guard_direction direction, uint16_t reason) const;
   // Whether a frame of the guest was let through, ever since the interface is there.
   [[nodiscard]] bool has_sent(uint32_t ifindex) const;
   [[nodiscard]] std::optional<nlb_guard_port> port(uint32_t ifindex) const;
@@ -43,6 +44,7 @@ class GuardMaps {
   // Opens a port again that a violation has shut down.
   [[nodiscard]] Result<void> recover(uint32_t ifindex, Nanos now);
   [[nodiscard]] int events_fd() const { return events_; }
+  [[nodiscard]] int announcements_fd() const { return announcements_; }
   [[nodiscard]] uint64_t events_lost() const { return control_[0].events_lost; }
 
  private:
@@ -55,7 +57,7 @@ class GuardMaps {
 
   MappedArray<nlb_guard_control> control_;
   int ports_ = -1, macs_ = -1, addresses_ = -1, states_ = -1, learned_ = -1, counters_ = -1, reports_ = -1,
-      events_ = -1;
+      events_ = -1, announcements_ = -1;
 };
 
 }  // namespace nlb::vmswitch

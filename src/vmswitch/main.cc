@@ -71,15 +71,17 @@ class MainLoop {
       : daemon_(daemon),
         links_(io_, daemon.monitor().link_fd()),
         rules_(io_, daemon.monitor().rule_fd()),
-        events_(io_, daemon.events_fd()) {
+        events_(io_, daemon.events_fd()),
+        announcements_(io_, daemon.announcements_fd()) {
     wait_for_signal();
     wait_for(links_, [this] { daemon_.on_change(); });
     wait_for(rules_, [this] { daemon_.on_change(); });
     wait_for(events_, [this] { daemon_.on_events(); });
+    wait_for(announcements_, [this] { daemon_.on_announcements(); });
     wait_for_tick();
   }
   ~MainLoop() {
-    for (auto* descriptor : {&links_, &rules_, &events_}) descriptor->release();
+    for (auto* descriptor : {&links_, &rules_, &events_, &announcements_}) descriptor->release();
   }
   void run() { io_.run(); }
 
@@ -121,7 +123,7 @@ class MainLoop {
   SwitchDaemon& daemon_;
   asio::io_context io_;
   asio::signal_set signals_{io_, SIGTERM, SIGINT, SIGHUP};
-  asio::posix::stream_descriptor links_, rules_, events_;
+  asio::posix::stream_descriptor links_, rules_, events_, announcements_;
   asio::steady_timer timer_{io_};
   unsigned looks_ = 0;
 };

@@ -1,18 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "vmswitch/policy_announcer.hh"
 
-#include <arpa/inet.h>
-#include <linux/if_packet.h>
 #include <net/if.h>
 #include <net/if_arp.h>
-#include <nlb/abi/guard.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
-#include <cerrno>
 #include <cstring>
 #include <optional>
 
@@ -21,7 +17,6 @@ namespace {
 
 constexpr auto kPeriod = std::chrono::seconds(1);
 constexpr auto kAMomentLater = std::chrono::milliseconds(250);
-constexpr MacAddress kDestination{NLB_GUARD_ANNOUNCEMENT_MAC};
 
 // Asked for with every frame: whoever manages the VM may set it at any time.
 std::optional<MacAddress> mac_of(int socket, uint32_t ifindex) {
@@ -43,17 +38,14 @@ std::string this_host_name() {
 }
 
 Result<std::unique_ptr<PolicyAnnouncer>> PolicyAnnouncer::start() {
-  // Protocol 0: it hears nothing.
-  FileDescriptor socket(::socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-  const int on = 1;
-  if (!socket || setsockopt(socket.get(), SOL_PACKET, PACKET_QDISC_BYPASS, &on, sizeof on) != 0)
-    return fail(std::string("cannot open a packet socket for announcements: ") + std::strerror(errno), errno);
-  std::unique_ptr<PolicyAnnouncer> announcer(new PolicyAnnouncer(std::move(socket)));
+  auto socket = AnnouncementSocket::open();
+  if (!socket) return tl::unexpected(socket.error());
+  std::unique_ptr<PolicyAnnouncer> announcer(new PolicyAnnouncer(std::move(*socket)));
   announcer->thread_ = std::thread([raw = announcer.get()] { raw->run(); });
   return announcer;
 }
 
-PolicyAnnouncer::PolicyAnnouncer(FileDescriptor socket) : socket_(std::move(socket)) {}
+PolicyAnnouncer::PolicyAnnouncer(AnnouncementSocket socket) : socket_(std::move(socket)) {}
 
 PolicyAnnouncer::~PolicyAnnouncer() {
   {
@@ -110,23 +102,7 @@ void PolicyAnnouncer::run() {
 
 // A port that is down, full or gone misses one; the next comes in a second.
 void PolicyAnnouncer::send(const Due& due) const {
-  const auto source = mac_of(socket_.get(), due.ifindex);
-  if (!source) return;
-  std::vector<uint8_t> frame;
-  frame.reserve(14 + due.payload.size());
-  frame.insert(frame.end(), kDestination.octets.begin(), kDestination.octets.end());
-  frame.insert(frame.end(), source->octets.begin(), source->octets.end());
-  frame.push_back(NLB_ETHERTYPE_POLICY >> 8);
-  frame.push_back(NLB_ETHERTYPE_POLICY & 0xff);
-  frame.insert(frame.end(), due.payload.begin(), due.payload.end());
-  sockaddr_ll to{};
-  to.sll_family = AF_PACKET;
-  to.sll_protocol = htons(NLB_ETHERTYPE_POLICY);
-  to.sll_ifindex = static_cast<int>(due.ifindex);
-  to.sll_halen = 6;
-  std::copy(kDestination.octets.begin(), kDestination.octets.end(), to.sll_addr);
-  static_cast<void>(sendto(socket_.get(), frame.data(), frame.size(), MSG_DONTWAIT,
-                           reinterpret_cast<const sockaddr*>(&to), sizeof to));
+  if (const auto source = mac_of(socket_.fd(), due.ifindex)) socket_.send(due.ifindex, *source, due.payload);
 }
 
 }  // namespace nlb::vmswitch

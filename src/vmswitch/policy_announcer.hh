@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Tells each guest the policy of its port, by a frame that goes to that port and nowhere else.
 //
-// The frame is handed to the port's driver (PACKET_QDISC_BYPASS): neither the bridge nor any qdisc, filter or
-// chain sees it, so it reaches a guest whose port is closed as well, and cannot stray. Its source is the
+// The frame is handed to the port's driver (announcement_socket.hh): neither the bridge nor any qdisc, filter
+// or chain sees it, so it reaches a guest whose port is closed as well, and cannot stray. Its source is the
 // port's own MAC, as a switch's own frames have it (IEEE 802.1AB): the guest's system may learn it and is not
 // misled, whereas the guest's MAC or a made-up one would be someone else's.
 //
@@ -17,7 +17,7 @@
 #include <thread>
 
 #include "base/result.hh"
-#include "datapath/file_descriptor.hh"
+#include "linux/announcement_socket.hh"
 #include "vmswitch/announced_policy.hh"
 
 namespace nlb::vmswitch {
@@ -47,13 +47,13 @@ class PolicyAnnouncer {
     std::vector<uint8_t> payload;
   };
 
-  explicit PolicyAnnouncer(FileDescriptor socket);
+  explicit PolicyAnnouncer(AnnouncementSocket socket);
   void run();
   [[nodiscard]] std::vector<Due> take_due(Clock::time_point now);
   [[nodiscard]] Clock::time_point next_due() const;
   void send(const Due& due) const;
 
-  FileDescriptor socket_;
+  AnnouncementSocket socket_;
   std::mutex mutex_;
   std::condition_variable changed_;
   std::map<uint32_t, Entry> entries_;

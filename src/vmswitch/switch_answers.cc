@@ -84,6 +84,18 @@ void SwitchDaemon::add_kernel_state(Json& port, const PortStatus* status) const 
                                                     : "guarded";
   if (!status->hooks.obstacle.empty()) port["obstacle"] = status->hooks.obstacle;
   port["learned"] = texts(enforcement_->maps().learned(ifindex));
+  if (steering_->follows(ifindex)) port["steering"] = steering_json(ifindex);
+}
+
+Json SwitchDaemon::steering_json(uint32_t ifindex) const {
+  const auto why = steering_->why_flooded(ifindex);
+  Json json = {{"generation", steering_->in_force(ifindex)}, {"flooded_because", why}};
+  const std::pair<const char*, uint16_t> counted[] = {{"steered", NLB_GUARD_REASON_steered},
+                                                      {"flooded", NLB_GUARD_REASON_flooded},
+                                                      {"steered_away", NLB_GUARD_REASON_steered_away}};
+  for (const auto& [name, reason] : counted)
+    json[name] = enforcement_->maps().packets(ifindex, NLB_GUARD_RECEIVE, reason);
+  return json;
 }
 
 Json SwitchDaemon::guest_json(const GuestPort& port, TapHolders& holders) const {
@@ -128,6 +140,7 @@ Json SwitchDaemon::switch_json(const GuardedSwitch& guarded, TapHolders& holders
                {"require_stopped", guarded.require_stopped},
                {"policy", name_of(guarded.policy)},
                {"announce", guarded.announce},
+               {"steering", guarded.steering},
                {"warnings", Json::array()},
                {"ports", Json::array()}};
   if (guarded.unknown_ports == UnknownPorts::allow)

@@ -33,7 +33,8 @@ struct GuardedSwitch {
   UnknownPorts unknown_ports = UnknownPorts::deny;
   bool require_stopped = true;
   SwitchPolicy policy = SwitchPolicy::enforce;
-  bool announce = true;  // guests are told the policy of their port
+  bool announce = true;   // guests are told the policy of their port
+  bool steering = false;  // a cluster's frames go only to those members that have announced their bucket
 
   bool operator==(const GuardedSwitch&) const = default;
 };

@@ -88,6 +88,12 @@ Result<void> SwitchDaemon::start() {
   auto ring = EventRing::open(enforcement_->maps().events_fd());
   if (!ring) return tl::unexpected(ring.error());
   ring_ = std::move(*ring);
+  auto announcements = AnnouncementRing::open(enforcement_->maps().announcements_fd());
+  if (!announcements) return tl::unexpected(announcements.error());
+  announcements_ = std::move(*announcements);
+  auto steering = Steering::over(enforcement_->map_set());
+  if (!steering) return tl::unexpected(steering.error());
+  steering_ = std::move(*steering);
   auto announcer = PolicyAnnouncer::start();
   if (!announcer) return tl::unexpected(announcer.error());
   announcer_ = std::move(*announcer);
@@ -149,7 +155,18 @@ Result<void> SwitchDaemon::look_again() {
 void SwitchDaemon::announce() {
   std::vector<BridgePort> present;
   for (const auto& port : enforcement_->ports()) present.push_back(port.at);
-  announcer_->announce(announced_policies(config_, present, this_host_name()));
+  steering_->follow(steered_ports(config_, present, numbers_));
+  auto policies = announced_policies(config_, present, this_host_name());
+  for (auto& [ifindex, policy] : policies)
+    if (steering_->follows(ifindex)) policy.steering = steering_->in_force(ifindex);
+  announcer_->announce(policies);
+}
+
+void SwitchDaemon::on_announcements() {
+  const std::lock_guard lock(mutex_);
+  bool changed = false;
+  for (const auto& part : announcements_->read()) changed = steering_->take(part) || changed;
+  if (changed) announce();
 }
 
 void SwitchDaemon::tell(const Finding& finding) {

@@ -21,6 +21,7 @@
 #include "vmswitch/guest_machine.hh"
 #include "vmswitch/override_file.hh"
 #include "vmswitch/policy_announcer.hh"
+#include "vmswitch/steering.hh"
 #include "vmswitch/violation_log.hh"
 #include "vmswitch/vm_state.hh"
 
@@ -41,8 +42,9 @@ class SwitchDaemon {
   void stop();                           // the policy stays
   [[nodiscard]] Result<void> release();  // in place of start(): nothing stays
 
-  void on_change();  // the kernel said that something is otherwise
-  void on_events();  // violations wait in the ring
+  void on_change();         // the kernel said that something is otherwise
+  void on_events();         // violations wait in the ring
+  void on_announcements();  // members have said something of their buckets
   void tick();
   // A machine that comes in by live migration runs here from its first frame on; that is looked for often.
   [[nodiscard]] bool has_incoming();
@@ -52,6 +54,7 @@ class SwitchDaemon {
   [[nodiscard]] Result<void> follow_guest_files();
   [[nodiscard]] const BridgeMonitor& monitor() const { return *monitor_; }
   [[nodiscard]] int events_fd() const { return ring_->fd(); }
+  [[nodiscard]] int announcements_fd() const { return announcements_->fd(); }
 
   [[nodiscard]] nlohmann::json answer(const nlohmann::json& request, const Peer& peer);
 
@@ -82,6 +85,7 @@ class SwitchDaemon {
   [[nodiscard]] Json unknown_json(const PortStatus& status) const;
   [[nodiscard]] Json cluster_json(const DeclaredCluster& cluster) const;
   void add_kernel_state(Json& port, const PortStatus* status) const;
+  [[nodiscard]] Json steering_json(uint32_t ifindex) const;
   [[nodiscard]] const PortStatus* status_of(const std::string& interface) const;
   [[nodiscard]] std::vector<std::string> problems() const;
 
@@ -112,6 +116,8 @@ class SwitchDaemon {
   std::unique_ptr<Enforcement> enforcement_;
   std::unique_ptr<BridgeMonitor> monitor_;
   std::unique_ptr<EventRing> ring_;
+  std::unique_ptr<AnnouncementRing> announcements_;
+  std::unique_ptr<Steering> steering_;
   std::unique_ptr<PolicyAnnouncer> announcer_;
   std::map<std::string, InstanceLock> locks_;  // by bridge
   EventLog events_;

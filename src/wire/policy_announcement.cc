@@ -14,12 +14,12 @@ namespace {
 
 using Refusal = AnnouncementRefusal;
 constexpr std::array<uint8_t, 4> kMagic = {'O', 'N', 'L', 'P'};
-constexpr std::size_t kHeaderBytes = 8, kFieldHeaderBytes = 4, kSettingBytes = 4;
+constexpr std::size_t kHeaderBytes = 8, kFieldHeaderBytes = 4, kSettingBytes = 4, kSteeringBytes = 4;
 constexpr uint8_t kAudit = 1, kRequireStopped = 2;  // flags of a setting
 
 // Types of fields. Append only.
-enum class Field : uint16_t { host = 1, bridge, port, vm, adapter, mac, setting, cluster };
-constexpr uint16_t kLastField = static_cast<uint16_t>(Field::cluster);
+enum class Field : uint16_t { host = 1, bridge, port, vm, adapter, mac, setting, cluster, steering };
+constexpr uint16_t kLastField = static_cast<uint16_t>(Field::steering);
 
 bool is_name_character(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
@@ -67,6 +67,8 @@ class Assembly {
         return take_mac(value);
       case Field::setting:
         return take_setting(value);
+      case Field::steering:
+        return take_steering(value);
     }
     return std::nullopt;
   }
@@ -88,7 +90,12 @@ class Assembly {
     const bool unicast = !out_.mac.is_zero() && (out_.mac.octets[0] & 1) == 0;
     return unicast ? std::nullopt : std::optional(Refusal::bad_field);
   }
-  // A newer minor version may append to it.
+  // A newer minor version may append to this and to the next one.
+  std::optional<Refusal> take_steering(std::span<const uint8_t> value) {
+    if (value.size() < kSteeringBytes) return Refusal::bad_field;
+    out_.steering = Reader(value).get<uint32_t>();
+    return std::nullopt;
+  }
   std::optional<Refusal> take_setting(std::span<const uint8_t> value) {
     if (value.size() < kSettingBytes || value[0] > static_cast<uint8_t>(PortSpoofing::on) ||
         value[1] > kMaxHosts)
@@ -138,11 +145,16 @@ std::vector<uint8_t> encode(const PolicyAnnouncement& announcement) {
             std::array<uint8_t, kSettingBytes>{static_cast<uint8_t>(announcement.mac_spoofing),
                                                announcement.host_id, flags, 0});
   put_name(fields, Field::cluster, announcement.cluster);
+  if (announcement.steering) {
+    Writer generation(kSteeringBytes);
+    generation.put(*announcement.steering);
+    put_field(fields, Field::steering, generation.bytes());
+  }
 
   Writer out(kHeaderBytes + fields.bytes().size());
   out.put(kMagic);
   out.put(kAnnouncementMajor);
-  out.put(kAnnouncementMinor);
+  out.put(static_cast<uint8_t>(announcement.steering ? kAnnouncementMinor : 0));
   out.put(static_cast<uint16_t>(kHeaderBytes + fields.bytes().size()));
   out.put(fields.bytes());
   return std::move(out.bytes());

@@ -8,6 +8,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -29,6 +30,9 @@ struct PolicyAnnouncement {
   HostId host_id = 0;   // its id there; 0 = none
   bool audit = false;   // what breaks the policy is counted and let through
   bool require_stopped = true;  // the policy changes only while the VM is stopped
+  // Set: the switch steers, and asks this port's member for its buckets (steering_announcement.hh). The
+  // generation that is in force there; 0 = none.
+  std::optional<uint32_t> steering = {};
 
   bool operator==(const PolicyAnnouncement&) const = default;
 };
@@ -50,9 +54,9 @@ enum class AnnouncementRefusal : uint8_t {
 };
 [[nodiscard]] std::string_view text_of(AnnouncementRefusal refusal);
 
-inline constexpr std::size_t kMaxAnnouncedName = 64;        // octets of any name
-inline constexpr std::size_t kMaxAnnouncementBytes = 1500;  // of Ethernet payload
-inline constexpr uint8_t kAnnouncementMajor = 1, kAnnouncementMinor = 0;
+inline constexpr std::size_t kMaxAnnouncedName = 64;                      // octets of any name
+inline constexpr std::size_t kMaxAnnouncementBytes = 1500;                // of Ethernet payload
+inline constexpr uint8_t kAnnouncementMajor = 1, kAnnouncementMinor = 1;  // 0 without what 1 has added
 
 // A name as it is sent: letters, digits and "._:@+-", not beginning with "-"; what else a name may hold on
 // the hypervisor becomes "_", and what is longer is cut.

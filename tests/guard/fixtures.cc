@@ -122,15 +122,17 @@ void check_event(const nlb_guard_event& event, const GuardDecision& decision) {
 }
 
 void check(uint32_t port, nlb_guard_direction direction, const Frame& frame, const Beside& beside,
-           nlb_guard_reason expected) {
+           nlb_guard_reason expected, const std::function<void()>& before_each) {
   guard().clear_states();
+  before_each();
   const GuardDecision decision = guard().model(port, direction, frame, beside);
   EXPECT_EQ(reason_name(decision.reason), reason_name(expected)) << "by the model";
   guard().clear_states();
+  before_each();
   const GuardOutcome outcome = guard().run(port, direction, frame, beside);
   if (outcome.refused) return;
   EXPECT_EQ(reason_name(outcome.reason), reason_name(expected)) << "by the kernel program";
-  EXPECT_EQ(outcome.dropped, expected != NLB_GUARD_REASON_passed);
+  EXPECT_EQ(outcome.dropped, !lets_through(expected));
   EXPECT_EQ(outcome.marked, !outcome.dropped && direction == NLB_GUARD_TRANSMIT);
   ASSERT_EQ(outcome.event.has_value(), !is_expected(expected)) << "event";
   if (!outcome.event) return;
@@ -197,7 +199,7 @@ void run_fixture(const GuardFixture& fixture, Place place) {
                                                           : "on");
     arrange_world(spoofing, fixture.arrange);
     Beside beside{{}, fixture.checksum, fixture.is_large};
-    check(port, direction, fixture.frame, beside, expected);
+    check(port, direction, fixture.frame, beside, expected, fixture.before_each);
     if (const auto tag = outermost_tag(fixture.frame)) {
       SCOPED_TRACE("with the tag taken off");
       Frame rest = fixture.frame;
@@ -205,7 +207,7 @@ void run_fixture(const GuardFixture& fixture, Place place) {
       beside.tag = tag;
       for (int* at : {&beside.checksum->begin, &beside.checksum->field})
         if (beside.checksum) *at -= 4;
-      check(port, direction, rest, beside, expected);
+      check(port, direction, rest, beside, expected, fixture.before_each);
     }
   }
 }

@@ -49,6 +49,7 @@ struct GuardFixture {
   std::function<void(Arrangement&)> arrange = [](Arrangement&) {};
   std::optional<OpenChecksum> checksum = {};
   bool is_large = false;
+  std::function<void()> before_each = [] {};  // after states were forgotten
 };
 
 enum class Place { guest_transmit, guest_receive, uplink_transmit, uplink_receive };

@@ -101,9 +101,58 @@ void GuardGenerator::arrange() {
     guard().set_address({any_vlan(), any_bridge()}, address, entry);
   }
   guard().set_port(web1(), policy_);
+  steer();
+}
+
+// Every second row is full, so that one frame in a few is held back and one in a few is not.
+void GuardGenerator::steer() {
+  if (chance(4)) return;
+  wire::SteeringContent content;
+  content.rules.seed[0] = static_cast<uint8_t>(random_());
+  for (const uint32_t address : ipv4s())
+    if (chance(2)) content.rules.vips.push_back(IpAddress::v4(address));
+  for (const IpAddress& address : ipv6s())
+    if (chance(2)) content.rules.vips.push_back(address);
+  for (uint32_t rules = below(6); rules > 0; --rules) {
+    const auto first = any<uint16_t>({0, 68, 80, 81});
+    content.rules.ports.push_back(
+        {static_cast<uint8_t>(below(4)),
+         static_cast<uint8_t>(chance(2) ? 0 : below(static_cast<uint32_t>(content.rules.vips.size() + 1))),
+         chance(2), chance(2), first,
+         static_cast<uint16_t>(first + (chance(8) ? 65535 - first : below(20)))});
+  }
+  for (const uint8_t slot : {uint8_t{0}, uint8_t{1}, uint8_t{2}, uint8_t{NLB_SLOT_DEFAULT}}) {
+    content.rules.affinities[slot] = static_cast<uint8_t>(below(3));
+    if (chance(6)) continue;
+    auto& row = content.rows[slot];
+    if (chance(2)) row.set();
+    for (uint32_t bits = below(64); bits > 0; --bits) row.flip(below(kBucketCount));
+  }
+  generation_ = static_cast<uint32_t>(random_());
+  guard().set_steering(web1(), generation_, content);
+  for (const MacAddress& shared : {kWebMac, kWebGroup, kShopMac})
+    guard().set_mac({policy_.vlan, policy_.bridge}, shared, {0, policy_.cluster, NLB_GUARD_MAC_CLUSTER, 0});
+}
+
+// A frame in some announces something else, or the announcement has grown old.
+void GuardGenerator::announce() {
+  const Nanos ago = chance(12) ? static_cast<Nanos>(NLB_STEERING_FRESH_NS) + kSecond : 0;
+  guard().set_announced(web1(), generation_ + (chance(12) ? 1 : 0), ago);
+}
+
+Frame GuardGenerator::announcement() {
+  Frame said = wire::encode_steering_mark(generation_, chance(2));
+  if (chance(8)) said[below(5)] = static_cast<uint8_t>(random_());
+  return Ethernet{mac("01:80:c2:00:00:0e"), own_}.wrap(NLB_ETHERTYPE_POLICY, said);
 }
 
 Frame GuardGenerator::frame() {
+  if (chance(32)) return spoil(announcement());
+  // A plain packet to a MAC of many: rare enough otherwise that what is held back does not come up.
+  if (chance(16))
+    return spoil(Ethernet{any({kWebMac, kWebGroup, kShopMac}), own_}.wrap(
+        0x0800, Ipv4{any_ipv4(), any_ipv4()}.wrap(chance(2) ? 6 : 17,
+                                                  chance(2) ? tcp(1000, 80, kSyn) : udp(1000, 80))));
   // Without these a member's heartbeats are so rare that their limit does not come up in every run.
   if (chance(16)) return spoil(Ethernet{kWebGroup, own_}.wrap(0x88b5, Frame(46, 0)));
   const uint16_t type = any<uint16_t>({0x0806, 0x0806, 0x0806, 0x0800, 0x0800, 0x86dd, 0x86dd, 0x86dd, 0x86dd,

@@ -14,7 +14,8 @@ namespace nlb::test {
 class GuardGenerator {
  public:
   explicit GuardGenerator(uint64_t seed) : random_(seed) {}
-  void arrange();  // a new world in guard()
+  void arrange();   // a new world in guard()
+  void announce();  // what web1 has said of its buckets
   Frame frame();
   std::optional<OpenChecksum> checksum();  // for any frame
 
@@ -46,10 +47,13 @@ class GuardGenerator {
   Frame discovery_message();
   Frame options();
   Frame spoil(Frame frame);
+  void steer();
+  Frame announcement();
 
   std::mt19937_64 random_;
   nlb_guard_port policy_{};
   MacAddress own_;
+  uint32_t generation_ = 0;
 };
 
 }  // namespace nlb::test

@@ -15,6 +15,8 @@
 #include <ctime>
 #include <fstream>
 
+#include "vmswitch/steering_table.hh"
+
 #include "nlb_guard_receive.skel.h"
 #include "nlb_guard_transmit.skel.h"
 
@@ -117,6 +119,8 @@ GuardHarness::GuardHarness() {
                       BPF_ANY);
   ring_ = ring_buffer__new(map("guard_events"), on_event, this, nullptr);
   must(ring_ != nullptr, "open the ring of events");
+  parts_ = ring_buffer__new(map("guard_announcements"), on_part, this, nullptr);
+  must(parts_ != nullptr, "open the ring of announcements");
   counters_ = map("guard_counters");
   states_ = map("guard_states");
   processors_ = libbpf_num_possible_cpus();
@@ -124,17 +128,22 @@ GuardHarness::GuardHarness() {
 
 GuardHarness::~GuardHarness() {
   ring_buffer__free(ring_);
+  ring_buffer__free(parts_);
   for (bpf_object* object : {transmit_, receive_, helper_, told_}) bpf_object__close(object);
 }
 
 int GuardHarness::map(const char* name) const {
-  return bpf_object__find_map_fd_by_name(transmit_, name);
+  const int of_transmit = bpf_object__find_map_fd_by_name(transmit_, name);
+  return of_transmit >= 0 ? of_transmit : bpf_object__find_map_fd_by_name(receive_, name);
 }
 
 void GuardHarness::clear() {
   empty_map<uint32_t>(map("guard_ports"));
   empty_map<nlb_guard_mac_key>(map("guard_macs"));
   empty_map<nlb_guard_address_key>(map("guard_addresses"));
+  empty_map<uint32_t>(map("guard_steered"));
+  empty_map<nlb_steering_row_key>(map("guard_rows"));
+  empty_map<nlb_steering_vip_key>(map("guard_vips"));
   model_ = {};
   clear_states();
   set_report_interval(0);
@@ -172,6 +181,48 @@ void GuardHarness::set_address(GuardSegment segment, const IpAddress& address,
   model_.set_address(segment, address, entry);
 }
 
+void GuardHarness::set_steering(uint32_t ifindex, uint32_t generation, const wire::SteeringContent& content) {
+  const nlb_guard_steered steered{generation, 0};
+  const auto config = vmswitch::steering_config_of(content.rules);
+  must(bpf_map_update_elem(map("guard_steering"), &steered.config, config.get(), BPF_ANY) == 0, "set rules");
+  for (std::size_t i = 0; i < content.rules.vips.size(); ++i) {
+    nlb_steering_vip_key key{};
+    std::memcpy(key.address, content.rules.vips[i].octets.data(), 16);
+    const auto number = static_cast<uint32_t>(i + 1);
+    must(bpf_map_update_elem(map("guard_vips"), &key, &number, BPF_ANY) == 0, "set a virtual IP address");
+  }
+  for (const auto& [slot, accepts] : content.rows) {
+    const nlb_steering_row_key key{ifindex, slot};
+    const auto row = vmswitch::steering_row_of(generation, accepts);
+    must(bpf_map_update_elem(map("guard_rows"), &key, &row, BPF_ANY) == 0, "set a row");
+  }
+  must(bpf_map_update_elem(map("guard_steered"), &ifindex, &steered, BPF_ANY) == 0, "steer");
+  model_.set_steering(ifindex, generation, content);
+}
+
+void GuardHarness::set_announced(uint32_t ifindex, uint32_t generation, Nanos ago) {
+  timespec now{};
+  clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+  nlb_guard_state state = kernel_state(ifindex);
+  state.announced_generation = generation;
+  state.announced_ns = static_cast<__u64>(now.tv_sec * kSecond + now.tv_nsec - ago);
+  bpf_map_update_elem(states_, &ifindex, &state, BPF_ANY);
+  model_.state(ifindex).announced = generation;
+  model_.state(ifindex).announced_at = boot_now() - ago;
+}
+
+int GuardHarness::on_part(void* self, void* data, size_t size) {
+  EXPECT_EQ(size, sizeof(nlb_steering_part));
+  std::memcpy(&static_cast<GuardHarness*>(self)->part_.emplace(), data, sizeof(nlb_steering_part));
+  return 0;
+}
+
+std::optional<nlb_steering_part> GuardHarness::handed_over() {
+  part_.reset();
+  ring_buffer__consume(parts_);
+  return part_;
+}
+
 void GuardHarness::set_report_interval(Nanos interval) {
   const uint32_t zero = 0;
   nlb_guard_control control{};
@@ -184,9 +235,10 @@ void GuardHarness::set_report_interval(Nanos interval) {
 void GuardHarness::set_used_up(uint32_t ifindex, Nanos ahead) {
   const Nanos until = ahead == 0 ? 0 : boot_now() + ahead;
   nlb_guard_state state = kernel_state(ifindex);
-  state.storm_ns = state.heartbeat_ns = static_cast<__u64>(until);
+  state.storm_ns = state.heartbeat_ns = state.announcement_ns = static_cast<__u64>(until);
   bpf_map_update_elem(states_, &ifindex, &state, BPF_ANY);
-  model_.state(ifindex).storm_until = model_.state(ifindex).heartbeats_until = until;
+  auto& of_model = model_.state(ifindex);
+  of_model.storm_until = of_model.heartbeats_until = of_model.announcements_until = until;
 }
 
 nlb_guard_state GuardHarness::kernel_state(uint32_t ifindex) const {

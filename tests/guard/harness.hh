@@ -45,6 +45,10 @@ class GuardHarness {
   void set_address(GuardSegment segment, const IpAddress& address, const nlb_guard_address& entry);
   void set_report_interval(Nanos interval);
   void clear_states();
+  // The rows are those of this generation; what the port has announced last, and how long ago.
+  void set_steering(uint32_t ifindex, uint32_t generation, const wire::SteeringContent& content);
+  void set_announced(uint32_t ifindex, uint32_t generation, Nanos ago);
+  [[nodiscard]] std::optional<nlb_steering_part> handed_over();  // the newest part, and forgets it
   // 0: nothing was ever sent; else the limits are used up until so long from now.
   void set_used_up(uint32_t ifindex, Nanos ahead);
   [[nodiscard]] nlb_guard_state kernel_state(uint32_t ifindex) const;
@@ -77,7 +81,9 @@ class GuardHarness {
   static int on_event(void* self, void* data, size_t size);
 
   bpf_object *transmit_ = nullptr, *receive_ = nullptr, *helper_ = nullptr, *told_ = nullptr;
-  ring_buffer* ring_ = nullptr;
+  static int on_part(void* self, void* data, size_t size);
+  ring_buffer *ring_ = nullptr, *parts_ = nullptr;
+  std::optional<nlb_steering_part> part_;
   int map(const char* name) const;
   int programs_[2] = {-1, -1}, push_tag_ = -1, transmit_told_ = -1, counters_ = -1, states_ = -1,
       processors_ = 1;

@@ -36,7 +36,7 @@ std::optional<uint16_t> take_tag_off(GuardGenerator& generator, Frame& frame) {
 void use_up(GuardGenerator& generator) {
   if (generator.policy().violation == NLB_GUARD_VIOLATION_SHUTDOWN && generator.chance(2))
     guard().clear_states();
-  if (generator.policy().storm_limit_pps != 0)
+  if (generator.policy().storm_limit_pps != 0 || generator.chance(4))
     guard().set_used_up(web1(), generator.chance(2) ? 0 : 3600 * kSecond);
 }
 
@@ -56,6 +56,7 @@ TEST(RandomFrames, programs_and_model_agree) {
       const Beside beside{tag, generator.checksum(), generator.chance(20)};
       if (!carried(frame)) continue;
       use_up(generator);
+      generator.announce();
       const auto direction = generator.chance(4) ? NLB_GUARD_RECEIVE : NLB_GUARD_TRANSMIT;
       nlb_guard_reason reason = NLB_GUARD_REASON_passed;
       const std::string difference = guard().difference(web1(), direction, frame, beside, &reason);

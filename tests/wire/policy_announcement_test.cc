@@ -97,6 +97,18 @@ TEST(PolicyAnnouncement, LooksAsDocumented) {
                    field(7, {1, 3, 2, 0}), field(8, text("web"))}));
 }
 
+TEST(PolicyAnnouncement, SaysThatTheSwitchSteers) {
+  PolicyAnnouncement told = sample();
+  told.steering = 0x01020304;
+  const Bytes bytes = encode(told), last = field(9, {1, 2, 3, 4});
+  EXPECT_EQ(bytes[5], 1) << "the minor version that has added it";
+  EXPECT_TRUE(std::equal(last.rbegin(), last.rend(), bytes.rbegin()));
+  EXPECT_EQ(decode_policy_announcement(bytes), told);
+  told.steering = 0;
+  EXPECT_EQ(decode_policy_announcement(encode(told)), told) << "none is in force";
+  EXPECT_EQ(refusal_of(with(field(9, {1, 2, 3}))), Refusal::bad_field);
+}
+
 TEST(PolicyAnnouncement, IsThatOfThePublishedVectors) {
   std::map<std::string, std::string> vectors;
   std::ifstream file(NLB_ANNOUNCEMENT_VECTORS_FILE);
@@ -139,7 +151,7 @@ TEST(PolicyAnnouncement, PaddingAndWhatIsNewerArePassedOver) {
   auto padded = encode(undeclared());
   padded.resize(padded.size() + 46, 0xaa);
   EXPECT_EQ(refusal_of(padded), std::nullopt);
-  EXPECT_EQ(refusal_of(with(field(9, Bytes(512, 0xff)), 1)), std::nullopt) << "a type of a later version";
+  EXPECT_EQ(refusal_of(with(field(10, Bytes(512, 0xff)), 2)), std::nullopt) << "a type of a later version";
   EXPECT_EQ(refusal_of(with(field(0, {}))), std::nullopt);
   EXPECT_EQ(refusal_of(with(field(0xffff, {}))), std::nullopt);
   const auto longer =

@@ -29,7 +29,7 @@
 #include "limits.h"
 
 #ifndef NLB_GUARD_ABI_VERSION
-#define NLB_GUARD_ABI_VERSION 2
+#define NLB_GUARD_ABI_VERSION 3
 #endif
 
 #ifdef __cplusplus
@@ -133,8 +133,13 @@ struct nlb_guard_state {
   __u64 down_ns;                /* the latest violation of a port with `shutdown`; 0 = none */
   __u32 down_reason;
   __u32 macs_learned; /* since ever; in guard_learned are macs_learned - macs_forgotten */
+  /* steering.h: the member's newest announcement, and when it came (CLOCK_MONOTONIC, coarse) */
+  __u64 announced_ns;
+  __u64 announcement_ns; /* as storm_ns, of announcements */
+  __u32 announced_generation;
+  __u32 zero;
 };
-NLB_GUARD_ASSERT(sizeof(struct nlb_guard_state) == 32);
+NLB_GUARD_ASSERT(sizeof(struct nlb_guard_state) == 56);
 
 /* Whose a MAC is. */
 enum nlb_guard_mac_kind {

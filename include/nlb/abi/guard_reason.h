@@ -55,7 +55,13 @@
   X(storm, 0, "more broadcast and multicast frames than the storm limit")                                   \
   X(heartbeat_storm, 0, "more heartbeats than any cluster sends")                                           \
   /* what is changed after the judgement */                                                                 \
-  X(checksum_offload, 0, "a checksum left to the hardware that would be put over what was judged")
+  X(checksum_offload, 0, "a checksum left to the hardware that would be put over what was judged")          \
+  /* steering: a cluster's frames to those members whose filter may take them */                            \
+  X(announced, 1, "a member's announcement of its buckets: it ends at the port")                            \
+  X(announcement_storm, 0, "more announcements than any member sends")                                      \
+  X(steered, 1, "let through: the member has announced the bucket")                                         \
+  X(flooded, 1, "let through: what the member has announced is not in force, or does not tell")             \
+  X(steered_away, 1, "the bucket is none that the member has announced")
 
 enum nlb_guard_reason {
 #define NLB_GUARD_REASON_NUMBER(name, expected, text) NLB_GUARD_REASON_##name,

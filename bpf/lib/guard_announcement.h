@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/* A member's announcement of its buckets ends at its port: what it says last is noted at once, before user
+ * space has read it, because a member that is about to take more says so first (guard_steering.h). Whose it
+ * is, the port says; what else claims to be an announcement is the hypervisor's alone and forged. */
+#ifndef NLB_BPF_GUARD_ANNOUNCEMENT_H
+#define NLB_BPF_GUARD_ANNOUNCEMENT_H
+
+#include <nlb/abi/steering.h>
+
+#include "guard_state.h"
+
+struct {
+  __uint(type, BPF_MAP_TYPE_RINGBUF);
+  __uint(max_entries, NLB_STEERING_RING_BYTES);
+} guard_announcements SEC(".maps");
+
+/* Of a member of an NLB cluster, in the plain: no tag, no SNAP, to the nearest bridge and nobody else. */
+static nlb_inline int nlb_guard_may_announce(const struct nlb_guard_frame* frame) {
+  static const __u8 nearest[6] __attribute__((aligned(2))) = NLB_GUARD_ANNOUNCEMENT_MAC;
+
+  return frame->port->role == NLB_GUARD_ROLE_GUEST && frame->port->spoofing == NLB_GUARD_SPOOFING_CLUSTER &&
+         frame->member && frame->port->host_id && !frame->skb->vlan_present &&
+         frame->network_offset == sizeof(struct ethhdr) && nlb_guard_same_mac(frame->destination, nearest);
+}
+
+static nlb_inline int nlb_guard_is_steering_header(const struct nlb_steering_header* header) {
+  return header->magic[0] == 'O' && header->magic[1] == 'N' && header->magic[2] == 'L' &&
+         header->magic[3] == 'O' && header->major == NLB_STEERING_MAJOR;
+}
+
+static nlb_inline void nlb_guard_hand_over(const struct nlb_guard_frame* frame) {
+  struct nlb_steering_part* part = bpf_ringbuf_reserve(&guard_announcements, sizeof(*part), 0);
+  __u32 bytes = frame->skb->len - sizeof(struct ethhdr);
+
+  if (!part) return; /* it is repeated until it is acknowledged */
+  if (bytes > NLB_STEERING_MAX_BYTES) bytes = NLB_STEERING_MAX_BYTES;
+  asm volatile("" : "+r"(bytes)); /* the verifier of Linux 6.1 follows a mask that it sees */
+  bytes &= 2047;
+  part->ifindex = frame->ifindex;
+  part->bytes = 0;
+  if (bytes >= sizeof(struct nlb_steering_header) && bytes <= NLB_STEERING_MAX_BYTES &&
+      !bpf_skb_load_bytes(frame->skb, sizeof(struct ethhdr), part->payload, bytes))
+    part->bytes = bytes;
+  bpf_ringbuf_submit(part, 0);
+}
+
+/* The time first: a note of the new generation is never older than it. */
+static nlb_inline __u32 nlb_guard_judge_announcement(const struct nlb_guard_frame* frame) {
+  struct nlb_steering_header header;
+  struct nlb_guard_state* state;
+
+  if (!nlb_guard_may_announce(frame) ||
+      bpf_skb_load_bytes(frame->skb, frame->network_offset, &header, sizeof(header)) ||
+      !nlb_guard_is_steering_header(&header))
+    return NLB_GUARD_REASON(forged_announcement);
+  state = nlb_guard_state_of(frame->ifindex);
+  if (!state) return NLB_GUARD_REASON(announcement_storm);
+  *(volatile __u64*)&state->announced_ns = bpf_ktime_get_coarse_ns();
+  *(volatile __u32*)&state->announced_generation = bpf_ntohl(header.generation);
+  if (!nlb_guard_within_rate(&state->announcement_ns, NLB_STEERING_PARTS_PER_SECOND))
+    return NLB_GUARD_REASON(announcement_storm);
+  nlb_guard_hand_over(frame);
+  return NLB_GUARD_REASON(announced);
+}
+
+#endif

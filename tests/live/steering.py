@@ -1,0 +1,151 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""The switch that steers: members see only frames of their own buckets, and nobody notices that buckets move.
+
+What is counted at the members is what their own filters have refused as another host's (`foreign`); what the
+switch says of itself is compared with it."""
+import json
+import os
+import re
+import signal
+import time
+from pathlib import Path
+
+from live import main, need, need_no_failure, shares, wait_for
+from streams import while_streaming
+
+HOSTS = [1, 2, 3, 4]
+
+
+def vmswitch(lab, *words):
+    return lab.lab("exec", "switch", "--", "nlb", "vmswitch", *words)
+
+
+def steer(lab, wanted=True):
+    path = Path(lab.root) / "switch/vmswitch.toml"
+    text = re.sub(r"steering = .*\n", "", path.read_text())
+    path.write_text(text.replace("[[switch]]\n", f"[[switch]]\nsteering = {str(wanted).lower()}\n"))
+    vmswitch(lab, "reload")
+
+
+def steering(lab):
+    """{interface: what the switch says of it} of the ports that are asked for announcements."""
+    shown = json.loads(vmswitch(lab, "--json", "show").stdout)
+    return {port["interface"]: port["steering"]
+            for one in shown["switches"] for port in one["ports"] if "steering" in port}
+
+
+def said(lab, host):
+    """What the host says of its announcements."""
+    shown = json.loads(lab.host(host, "--json", "display").stdout)["adapter"]["switch"] or {}
+    return shown.get("steering") or {}
+
+
+def in_force(lab, hosts):
+    def agreed():
+        return all(one.get("acknowledged") and not one["in_transition"]
+                   for one in (said(lab, host) for host in hosts))
+    return wait_for(f"the switch goes by what hosts {hosts} have announced", agreed, 8)
+
+
+def foreign(lab, hosts):
+    """Frames of others' buckets that came to these hosts."""
+    return sum(one["packets"] for host in hosts
+               for one in json.loads(lab.host(host, "--json", "counters").stdout)["counters"]
+               if one["name"] == "foreign")
+
+
+def counted(lab, what):
+    return sum(one[what] for one in steering(lab).values())
+
+
+def loaded(lab, hosts, connections=600):
+    """(frames that the switch gave a member by its row, frames of others' buckets that members saw)"""
+    before = foreign(lab, hosts), counted(lab, "steered")
+    need_no_failure(lab.load(connections))
+    return counted(lab, "steered") - before[1], foreign(lab, hosts) - before[0]
+
+
+def flooded_first(run):
+    lab = run.lab
+    lab.up("--mac-spoofing", "cluster", hosts=len(HOSTS))
+    with run.case("steering is off unless it is asked for: members see each other's frames"):
+        before = foreign(lab, HOSTS)
+        need_no_failure(lab.load(100))
+        need(foreign(lab, HOSTS) - before > 100, "members saw nothing of each other's")
+        need(not steering(lab), "ports are asked for announcements")
+
+
+def steady(run):
+    lab = run.lab
+    steer(lab)
+    with run.case("it is switched on: members see next to nothing of each other's buckets") as notes:
+        notes.append(f"in force within {in_force(lab, HOSTS):.1f} s")
+        away = counted(lab, "steered_away")
+        own, others = loaded(lab, HOSTS)
+        notes.append(f"{others} of {own + others} frames at members were of others' buckets")
+        need(own > 2000 and others < 0.01 * (own + others), f"{own} own, {others} foreign frames")
+        away = counted(lab, "steered_away") - away
+        need(away > 2 * own, f"{away} were kept from three members, {own} delivered")
+
+
+def changes(run):
+    lab = run.lab
+
+    def drain_join_crash(notes):
+        lab.host(3, "drainstop")
+        lab.wait_members([1, 2, 4])
+        need_no_failure(lab.load(300))
+        lab.lab("fault", "kill", "host2")
+        load = lab.start_load(400, "--rate", 200)
+        time.sleep(1)
+        lab.lab("start", "host2")
+        lab.host(3, "start")
+        lab.wait_members(HOSTS)
+        need_no_failure(lab.finish(load))
+        figures = lab.load(400)
+        need_no_failure(figures)
+        notes.append(f"the joiner serves {shares(figures).get(3, 0):.0f} %")
+        need(shares(figures).get(3, 0) > 10, f"the joiner serves too little: {figures}")
+
+    title = "host 3 is drained, nlbd of host 2 crashes, both come back: no connection fails"
+    while_streaming(run, title, drain_join_crash, count=40, seconds=7)
+    with run.case("after all that frames go to their owners again") as notes:
+        in_force(lab, HOSTS)
+        own, others = loaded(lab, HOSTS, 300)
+        notes.append(f"{others} of {own + others} frames at members were of others' buckets")
+        need(own > 1000 and others < 0.01 * (own + others), f"{own} own, {others} foreign frames")
+
+
+def without_daemon(run):
+    lab = run.lab
+    with run.case("nlb-vmswitch stands still: what members announce anew counts without it"):
+        guard = int((Path(lab.root) / "switch/nlb-vmswitch.pid").read_text().split()[0])
+        os.kill(guard, signal.SIGSTOP)
+        try:
+            lab.host(1, "drainstop")  # others take its buckets; nobody reads that they said so
+            lab.wait_members([2, 3, 4])
+            need_no_failure(lab.load(300))
+        finally:
+            os.kill(guard, signal.SIGCONT)
+        lab.host(1, "start")
+        lab.wait_members(HOSTS)
+        in_force(lab, HOSTS)
+    with run.case("it is switched off again: members see each other's frames"):
+        steer(lab, False)
+        before = foreign(lab, HOSTS)
+        need_no_failure(lab.load(100))
+        need(foreign(lab, HOSTS) - before > 100, "members saw nothing of each other's")
+        text = json.loads(vmswitch(lab, "--json", "violations").stdout)["violations"]
+        need(not text, f"violations: {text}")
+
+
+def scenario(run):
+    flooded_first(run)
+    steady(run)
+    changes(run)
+    without_daemon(run)
+
+
+if __name__ == "__main__":
+    main(scenario)
