@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Tells the switch in front of this host which buckets its filter may take, so that the switch need not carry
-// the others to it (docs/protocol/steering-announcement.md, docs/decisions/0014). Speaks only while the
+// the others to it (docs/protocol/steering-announcement.md, docs/decisions/0015). Speaks only while the
 // switch says that it steers.
 //
 // The order is the point. Before the filter is let accept more, the switch is told that something changes:

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Makes the kernel hold what members have announced of their buckets (<nlb/abi/steering.h>,
-// docs/decisions/0014). It decides nothing about a frame: a row is in force as long as the kernel finds the
+// docs/decisions/0015). It decides nothing about a frame: a row is in force as long as the kernel finds the
 // port's newest announcement to be the one that it was made of.
 //
 // Rules are kept by what they say, not by who says it: members that agree share one table, and one that

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /* Maps by which a guarded bridge gives a cluster's frames only to those members whose filter may take them
- * (docs/decisions/0014). Written by nlb-vmswitch alone, but for what `transmit` notes in nlb_guard_state.
+ * (docs/decisions/0015). Written by nlb-vmswitch alone, but for what `transmit` notes in nlb_guard_state.
  *
  * A member's port has one nlb_guard_steered and a row for each slot. Both name the generation of the
  * announcement that they were made of; they count only while that is the newest one that the port has sent,
