@@ -33,7 +33,7 @@ def bars(title, rows, unit, mark=None):
     """rows: (label, value, class, text); mark: (value, text) of a line across."""
     left, line = 400, 20
     most = max([value for _, value, _, _ in rows] + ([mark[0]] if mark else []))
-    scale = 300 / most
+    scale = 270 / most
     parts = [f'<text x="0" y="14" font-weight="bold">{escaped(title)}</text>']
     for i, (label, value, kind, text) in enumerate(rows):
         y = 26 + i * line
