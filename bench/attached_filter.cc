@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Our filter on an interface, for the rate benchmark: attached_filter INTERFACE native|generic|tc foreign|owned VIP MAC
-// (the adapter's). Says "ready", and goes when its input ends; says then what the filter counted.
+// Our filter on an interface, for the rate benchmark: attached_filter INTERFACE native|generic|tc
+// foreign|owned VIP MAC (the adapter's). Says "ready", and goes when its input ends; says then what the
+// filter counted.
 #include <cstdio>
 #include <cstring>
 #include <string>
@@ -12,7 +13,9 @@ namespace {
 using namespace nlb;
 
 DatapathKind kind_of(const std::string& name) {
-  return name == "native" ? DatapathKind::xdp_native : name == "generic" ? DatapathKind::xdp_generic : DatapathKind::tc;
+  return name == "native"    ? DatapathKind::xdp_native
+         : name == "generic" ? DatapathKind::xdp_generic
+                             : DatapathKind::tc;
 }
 
 FilterConfig config_of(const IpAddress& vip, const MacAddress& mac) {
@@ -49,13 +52,15 @@ int main(int argc, char** argv) {
   states.fill(std::strcmp(argv[3], "owned") == 0 ? BucketState::owned : BucketState::foreign);
   for (std::size_t slot = 0; slot < kMaxSlots; ++slot) (*filter)->set_buckets(slot, states);
   (*filter)->set_lease(INT64_MAX / 2);
-  if ((*filter)->attached_kind() != options.at_most) return complain({"attached otherwise than asked for", 0});
+  if ((*filter)->attached_kind() != options.at_most)
+    return complain({"attached otherwise than asked for", 0});
   std::puts("ready");
   std::fflush(stdout);
   while (std::getchar() != EOF) {
   }
   for (const Counter& counter : (*filter)->counters())
-    if (counter.packets > 0) std::printf("%s %llu\n", counter.name.c_str(), static_cast<unsigned long long>(counter.packets));
+    if (counter.packets > 0)
+      std::printf("%s %llu\n", counter.name.c_str(), static_cast<unsigned long long>(counter.packets));
   filter->reset();
   if (auto done = Datapath::remove(options); !done) return complain(done.error());
   return 0;

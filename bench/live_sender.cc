@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Sends one UDP frame over and over until it is ended, by live frames: live_sender INTERFACE SOURCE DESTINATION MAC
-// (of the receiver). Checksums are right, so that connection tracking takes the frame.
+// Sends one UDP frame over and over until it is ended, by live frames: live_sender INTERFACE SOURCE
+// DESTINATION MAC (of the receiver). Checksums are right, so that connection tracking takes the frame.
 #include <arpa/inet.h>
 #include <net/if.h>
 
@@ -35,7 +35,8 @@ Frame summed_udp(const char* source, const char* destination, const char* mac) {
   put(frame, kIp + 10, folded_sum(frame.data() + kIp, 20, 0));
   put(frame, kUdp + 6, 0);
   uint32_t pseudo = 17 + static_cast<uint32_t>(payload.size());
-  for (std::size_t i = kAddresses; i < kAddresses + 8; i += 2) pseudo += uint32_t{frame[i]} << 8 | frame[i + 1];
+  for (std::size_t i = kAddresses; i < kAddresses + 8; i += 2)
+    pseudo += uint32_t{frame[i]} << 8 | frame[i + 1];
   put(frame, kUdp + 6, folded_sum(frame.data() + kUdp, payload.size(), pseudo));
   return frame;
 }

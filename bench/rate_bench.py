@@ -1,10 +1,12 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Frames a second that one receiver takes from a veth: ours beside peers, interleaved, in namespaces of its own.
+"""Frames a second that one receiver takes from a veth: ours beside peers, interleaved, in namespaces of
+its own.
 
-Live frames of one UDP flow (BPF_PROG_TEST_RUN, no socket buffers at the sender, right checksums); the receiving veth
-has NAPI. Each round measures every receiver once, and a receiver's ratio is to the empty XDP drop of its own round.
-What a receiver says it dropped is compared with what came in: one that does something else is no figure.
+Live frames of one UDP flow (BPF_PROG_TEST_RUN, no socket buffers at the sender, right checksums); the
+receiving veth has NAPI. Each round measures every receiver once, and a receiver's ratio is to the empty
+XDP drop of its own round. What a receiver says it dropped is compared with what came in: one that does
+something else is no figure.
 Usage: rate_bench.py [ROUNDS [SECONDS]]; writes build/bench/rates.json."""
 import contextlib
 import json
@@ -25,7 +27,8 @@ EMPTY = BUILD / "tests-bpf/foreign_xdp.bpf.o"
 
 
 def run(*words, check=True, **options):
-    done = subprocess.run([str(word) for word in words], check=False, capture_output=True, text=True, **options)
+    done = subprocess.run([str(word) for word in words], check=False, capture_output=True, text=True,
+                          **options)
     if check and done.returncode != 0:
         raise RuntimeError(f"{words}: {done.stderr}{done.stdout}")
     return done
@@ -66,9 +69,9 @@ def empty_drop():
 def ours(kind, state):
     @contextlib.contextmanager
     def attached():
-        words = ["ip", "netns", "exec", RX, BUILD / "bench/tools/attached_filter", "rx0", kind, state, VIP, MAC]
-        process = subprocess.Popen([str(word) for word in words], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                   text=True)
+        program = str(BUILD / "bench/tools/attached_filter")
+        words = ["ip", "netns", "exec", RX, program, "rx0", kind, state, VIP, MAC]
+        process = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         said = process.stdout.readline()
         if said != "ready\n":
             raise RuntimeError(f"attached_filter {kind}: {said}")
@@ -111,15 +114,18 @@ def nft(hook):
 
 @contextlib.contextmanager
 def xt_cluster():
-    """As its manual has it: what the node's match does not mark is dropped. The node that does not own this client."""
-    tables = "iptables-legacy" if at(RX, "iptables-legacy", "-t", "mangle", "-L", check=False).returncode == 0 \
-        else "iptables"
+    """As its manual has it: what the node's match does not mark is dropped. The node that does not own this
+    client."""
+    legacy = at(RX, "iptables-legacy", "-t", "mangle", "-L", check=False).returncode == 0
+    tables = "iptables-legacy" if legacy else "iptables"
+
     def rules(node):
+        add = [tables, "-t", "mangle", "-A", "PREROUTING", "-i", "rx0"]
         at(RX, tables, "-t", "mangle", "-F")
-        at(RX, tables, "-t", "mangle", "-A", "PREROUTING", "-i", "rx0", "-m", "cluster", "--cluster-total-nodes", 2,
-           "--cluster-local-node", node, "--cluster-hash-seed", "0xdeadbeef", "-j", "MARK", "--set-mark", "0xffff")
-        at(RX, tables, "-t", "mangle", "-A", "PREROUTING", "-i", "rx0", "-m", "mark", "!", "--mark", "0xffff", "-j",
-           "DROP")
+        at(RX, *add, "-m", "cluster", "--cluster-total-nodes", 2, "--cluster-local-node", node,
+           "--cluster-hash-seed", "0xdeadbeef", "-j", "MARK", "--set-mark", "0xffff")
+        at(RX, *add, "-m", "mark", "!", "--mark", "0xffff", "-j", "DROP")
+
     def dropped():
         said = at(RX, tables, "-t", "mangle", "-L", "PREROUTING", "-v", "-x", "-n").stdout
         return int(re.search(r"(\d+)\s+\d+\s+DROP", said)[1])
@@ -138,7 +144,8 @@ def plain():
     yield lambda: None
 
 
-RECEIVERS = (("empty XDP drop", empty_drop), ("OpenNLB, native XDP, foreign bucket: drop", ours("native", "foreign")),
+RECEIVERS = (("empty XDP drop", empty_drop),
+             ("OpenNLB, native XDP, foreign bucket: drop", ours("native", "foreign")),
              ("OpenNLB, tc alone, foreign bucket: drop", ours("tc", "foreign")),
              ("OpenNLB, generic XDP, foreign bucket: drop", ours("generic", "foreign")),
              ("nft jhash, netdev ingress: drop", nft("ingress")),
@@ -149,8 +156,8 @@ RECEIVERS = (("empty XDP drop", empty_drop), ("OpenNLB, native XDP, foreign buck
 
 
 def send(seconds):
-    """Frames a second that came in, and how many. A call of the kernel's takes a while to begin and to end, so
-    the sender makes one long one, and the middle of it is measured."""
+    """Frames a second that came in, and how many. A call of the kernel's takes a while to begin and to end,
+    so the sender makes one long one, and the middle of it is measured."""
     began = received()
     words = ["ip", "netns", "exec", TX, str(BUILD / "bench/tools/live_sender"), "tx0", CLIENT, VIP, MAC]
     with subprocess.Popen(words, stderr=subprocess.PIPE) as sender:
@@ -178,10 +185,10 @@ def measure(name, receiver, seconds):
 @contextlib.contextmanager
 def full_socket():
     """Bound, never read: what the stack does for a datagram is done, but for the reader's part."""
-    holder = subprocess.Popen(["ip", "netns", "exec", RX, sys.executable, "-c",
-                               f"import socket,sys\ns=socket.socket(type=socket.SOCK_DGRAM)\ns.bind(('{VIP}',80))\n"
-                               "print('bound',flush=True)\nsys.stdin.read()"], stdin=subprocess.PIPE,
-                              stdout=subprocess.PIPE, text=True)
+    program = (f"import socket, sys\ns = socket.socket(type=socket.SOCK_DGRAM)\ns.bind(('{VIP}', 80))\n"
+               "print('bound', flush=True)\nsys.stdin.read()")
+    holder = subprocess.Popen(["ip", "netns", "exec", RX, sys.executable, "-c", program],
+                              stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     holder.stdout.readline()
     yield
     holder.communicate("")
@@ -208,11 +215,11 @@ def main():
                      "least": min(ratios), "most": max(ratios)})
         print(f"{name:56} {rows[-1]['mpps']:8.2f} Mpps  {rows[-1]['ratio']:6.2f}  "
               f"{rows[-1]['least']:.2f}–{rows[-1]['most']:.2f}")
-    how = (f"`bench/rate_bench.py`: {rounds} rounds of {seconds:g} s each, interleaved; live frames of one UDP flow, right "
-           "checksums, NAPI at the receiving veth. The sender runs on the same processor as the receiver, so the figures "
-           "are of both together.")
-    (BUILD / "bench/rates.json").write_text(json.dumps({"how": how, "kernel": platform.release(), "rows": rows},
-                                                       indent=1))
+    how = (f"`bench/rate_bench.py`: {rounds} rounds of {seconds:g} s each, interleaved; live frames of one "
+           "UDP flow, right checksums, NAPI at the receiving veth. The sender shares the processor with the "
+           "receiver, so the figures are of both together.")
+    figures_of_run = {"how": how, "kernel": platform.release(), "rows": rows}
+    (BUILD / "bench/rates.json").write_text(json.dumps(figures_of_run, indent=1))
 
 
 if __name__ == "__main__":

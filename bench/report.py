@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Makes docs/results/performance.md and its plots (SVG, light and dark) from build/bench/*.json, as `make bench`
-leaves them. A file that is not there is said to be missing; nothing is carried over from an earlier run."""
+"""Makes docs/results/performance.md and its plots (SVG, light and dark) from build/bench/*.json, as `make
+bench` leaves them. A file that is not there is said to be missing; nothing is carried over from an
+earlier run."""
 import json
 import sys
 from pathlib import Path
@@ -24,19 +25,21 @@ def escaped(text):
 
 
 def svg(width, height, parts):
-    return "\n".join([f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}">',
-                      STYLE, *parts, "</svg>", ""])
+    head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}">'
+    return "\n".join([head, STYLE, *parts, "</svg>", ""])
 
 
 def bars(title, rows, unit, mark=None):
     """rows: (label, value, class, text); mark: (value, text) of a line across."""
-    left, line, most = 400, 20, max([value for _, value, _, _ in rows] + ([mark[0]] if mark else []))
-    scale = 300 / most
+    left, line = 400, 20
+    most = max([value for _, value, _, _ in rows] + ([mark[0]] if mark else []))
+    scale = 270 / most
     parts = [f'<text x="0" y="14" font-weight="bold">{escaped(title)}</text>']
     for i, (label, value, kind, text) in enumerate(rows):
         y = 26 + i * line
         parts += [f'<text x="{left - 8}" y="{y + 12}" text-anchor="end">{escaped(label)}</text>',
-                  f'<rect class="{kind}" x="{left}" y="{y}" width="{value * scale:.1f}" height="{line - 5}"/>',
+                  f'<rect class="{kind}" x="{left}" y="{y}" width="{value * scale:.1f}" '
+                  f'height="{line - 5}"/>',
                   f'<text class="dim" x="{left + value * scale + 6:.1f}" y="{y + 12}">{escaped(text)}</text>']
     bottom = 26 + len(rows) * line
     if mark:
@@ -56,8 +59,10 @@ def curves(title, series, unit):
     parts = [f'<text x="0" y="14" font-weight="bold">{escaped(title)}</text>']
     for part in range(5):
         y = top + height * (1 - part / 4)
-        parts += [f'<line class="axis" x1="{left}" y1="{y:.0f}" x2="{left + width}" y2="{y:.0f}" opacity=".3"/>',
-                  f'<text class="dim" x="{left - 6}" y="{y + 4:.0f}" text-anchor="end">{most * part / 4:.0f}</text>']
+        label = f"{most * part / 4:.2g}"
+        parts += [f'<line class="axis" x1="{left}" y1="{y:.0f}" x2="{left + width}" y2="{y:.0f}" '
+                  'opacity=".3"/>',
+                  f'<text class="dim" x="{left - 6}" y="{y + 4:.0f}" text-anchor="end">{label}</text>']
     parts += [f'<text class="dim" x="{at_x[x]:.0f}" y="{top + height + 16}" text-anchor="middle">{x}</text>'
               for x in xs]
     for i, (name, points) in enumerate(series.items()):
@@ -81,12 +86,13 @@ def decision(filter_figures):
     (OUT / "decision-cost.svg").write_text(bars(
         "One decision in XDP, as a ratio to an empty XDP program",
         [(row["name"], row["ratio"], "a", f"{row['ratio']:.2f} ({row['ns']} ns)") for row in rows
-         if row["hook"] == "XDP"], "BPF_PROG_TEST_RUN, gross: the empty program and the call are in both",
+         if row["hook"] == "XDP"], "BPF_PROG_TEST_RUN, gross",
         (1, "empty program")))
     lines = ["## One decision", "", "![one decision](decision-cost.svg)", "",
              f"`build/bench/filter_bench`: BPF_PROG_TEST_RUN, {filter_figures['repeat']:,} times a round, "
-             f"{filter_figures['rounds']} rounds; in each round every row right after the empty program of its hook. "
-             "One flow, warm cache. Median; ratio: median, least and most of the rounds' ratios.", ""]
+             f"{filter_figures['rounds']} rounds; in each round every row right after the empty program of "
+             "its hook. One flow, warm cache. Median; ratio: median, least and most of the rounds' ratios.",
+             ""]
     lines += table(["packet", "hook", "ns", "empty", "ratio", "least–most"],
                    [(row["name"], row["hook"], row["ns"], row["empty_ns"], f"{row['ratio']:.2f}",
                      f"{row['least']:.2f}–{row['most']:.2f}") for row in rows])
@@ -103,7 +109,8 @@ def rates(figures):
     (OUT / "rates.svg").write_text(bars(
         "Frames a second, as a ratio to an empty XDP drop in the same rounds",
         [(row["name"], row["ratio"], "a" if row["name"].startswith("OpenNLB") else "b",
-          f"{row['ratio']:.2f} ({row['mpps']:.2f} Mpps)") for row in rows], "live frames of one flow, one receiver"))
+          f"{row['ratio']:.2f} ({row['mpps']:.2f} Mpps)") for row in rows],
+        "live frames of one flow, one receiver"))
     lines += table(["receiver", "Mpps", "of an empty drop", "least–most"],
                    [(row["name"], f"{row['mpps']:.2f}", f"{row['ratio']:.2f}",
                      f"{row['least']:.2f}–{row['most']:.2f}") for row in rows])
@@ -113,23 +120,25 @@ def rates(figures):
 def balance(figures):
     series = {}
     for row in figures["rows"]:
-        series.setdefault(row["method"], []).append((row["hosts"], 100 * row["excess_on_leave"]))
+        if row["method"] != "modulo N":  # it would press all others to the ground
+            series.setdefault(row["method"], []).append((row["hosts"], 100 * row["excess_on_leave"]))
     (OUT / "moved.svg").write_text(curves("Keys that move without need when a host leaves", series,
-                                          "percent of all keys, by number of hosts before"))
+                                          "percent of all keys, by hosts before; modulo N: 0 to 97"))
     lines = ["## Balance, and what moves", "", "![moved without need](moved.svg)", "",
-             "`build/bench/balance_bench`: whole tables are counted, nothing is sampled. One host in the middle leaves "
-             "and comes back. *Excess* is what moves beyond its share, in parts of all keys. The 60 buckets are "
-             "given the best that a table which remembers can do; ours, HRW and Maglev are functions of the members "
-             "alone.", ""]
+             "`build/bench/balance_bench`: whole tables are counted, nothing is sampled. One host in the "
+             "middle leaves and comes back. *Excess* is what moves beyond its share, in parts of all keys. "
+             "The 60 buckets are given the best that a table which remembers can do; ours, HRW and Maglev "
+             "are functions of the members alone.", ""]
     lines += table(["method", "hosts", "max/mean", "moved on leave", "excess on leave", "excess on join"],
-                   [(row["method"], row["hosts"], f"{row['max_over_mean']:.3f}", f"{row['moved_on_leave']:.2%}",
-                     f"{row['excess_on_leave']:.2%}", f"{row['excess_on_join']:.2%}") for row in figures["rows"]])
+                   [(row["method"], row["hosts"], f"{row['max_over_mean']:.3f}",
+                     *(f"{row[key]:.2%}" for key in ("moved_on_leave", "excess_on_leave", "excess_on_join")))
+                    for row in figures["rows"]])
     return lines + [""]
 
 
 def guard(figures):
-    lines = ["## One frame at a guarded port", "", "`build/bench/guard_bench`: BPF_PROG_TEST_RUN; *empty* is an empty "
-             "tc program.", ""]
+    lines = ["## One frame at a guarded port", "",
+             "`build/bench/guard_bench`: BPF_PROG_TEST_RUN; *empty* is an empty tc program.", ""]
     lines += table(["frame", "empty ns", "2 ports", "200 ports", "2000 ports"],
                    [(row["name"], row["empty"], row["ports_2"], row["ports_200"], row["ports_2000"])
                     for row in figures["results"]])
@@ -137,25 +146,28 @@ def guard(figures):
 
 
 def failover(figures):
-    return ["## Outage when a host dies", "", "`bench/failover_bench.py`: as a client sees it, interleaved.", "",
-            "```json", json.dumps(figures, indent=1), "```", ""]
+    return ["## Outage when a host dies", "",
+            "`bench/failover_bench.py`: as a client sees it, interleaved.", "", "```json",
+            json.dumps(figures, indent=1), "```", ""]
 
 
-SECTIONS = (("filter", decision), ("rates", rates), ("balance", balance), ("guard", guard), ("failover", failover))
+SECTIONS = (("filter", decision), ("rates", rates), ("balance", balance), ("guard", guard),
+            ("failover", failover))
 
 
 def main():
     directory = Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "build/bench"
     found = {name: load(directory, name) for name, _ in SECTIONS}
     machine = (found["filter"] or {}).get("machine", {})
-    lines = ["# Performance", "", "Made by `make bench && python3 bench/report.py`. Absolute figures are this machine's; "
-             "the ratios are what is to be compared.", "",
+    lines = ["# Performance", "",
+             "Made by `make bench && python3 bench/report.py`. Absolute figures are this machine's; the "
+             "ratios are what is to be compared.", "",
              f"Machine: {machine.get('processor', 'unknown')}, Linux {machine.get('kernel', 'unknown')}.", ""]
     for name, write in SECTIONS:
         lines += write(found[name]) if found[name] else [f"*Not measured in this run: {name}.*", ""]
-    notes = ROOT / "bench/notes.md"
+    notes = (ROOT / "bench/notes.md").read_text().split("\n", 1)[1]  # without its heading
     OUT.mkdir(exist_ok=True)
-    (OUT / "performance.md").write_text("\n".join(lines).rstrip() + "\n\n" + notes.read_text())
+    (OUT / "performance.md").write_text("\n".join(lines).rstrip() + "\n" + notes)
 
 
 if __name__ == "__main__":

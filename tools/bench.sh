@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # Runs every benchmark program that was built (build/bench/bench_*, build/bin/bench_*), each within its share
-# of eight minutes, and keeps the figures as build/bench/NAME.json. bench/report.py makes docs/results/performance.md
-# and its plots of them.
+# of eight minutes, and keeps the figures as build/bench/NAME.json. bench/report.py makes
+# docs/results/performance.md and its plots of them.
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 1
 mkdir -p build/bench
