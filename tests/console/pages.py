@@ -112,7 +112,7 @@ def cluster(stage):
         page.wait("document.querySelectorAll('.legend li').length === 2", 8, "two owners")
         need(sorted(owners(page).values()) == [2048, 2048], owners(page))
         page.wait_text("last change moved")
-        page.wait_text("left", ".events", 8)
+        page.wait_text("with hosts 1,3", ".events", 8)
         stage.picture("console-eviction")
         lab.lab("start", "host2")
         lab.wait_members([1, 2, 3])
@@ -127,7 +127,7 @@ def drain(stage):
         open_now = lambda: json.loads(lab.host(3, "--json", "connections").stdout)["total"]
         wait_for("streams at host 3", lambda: open_now() > 0, 5)
         page.click("button[aria-label='drainstop host 3']")
-        page.wait_text("takes no new connections", "dialog")
+        page.wait_text("takes no new connections", "dialog[open]")
         page.wait("/[1-9]\\d* open connection/.test(document.querySelector('dialog').innerText)", 5,
                   "connections")
         need("hosts 1 and 2" in page.text("dialog"), page.text("dialog"))
@@ -146,7 +146,8 @@ def drain(stage):
         page.wait("/Draining|Stopped/.test(document.querySelector('.tree').innerText)", 5)
         streams.communicate(timeout=30)
         wait_for("host 3 has stopped", lambda: lab.state(3) == "stopped", 15)
-        page.wait("document.querySelector(\"button[aria-label='start host 3']\")")
+        page.wait_text("Stopped", ".tree")
+        page.wait("!document.querySelector(\"button[aria-label='stop host 3']\")")
         page.click("button[aria-label='start host 3']")
         page.wait("document.querySelector('dialog[open]')")
         page.click("dialog [type=submit]")
@@ -167,7 +168,8 @@ def switch(stage):
     with stage.run.case("a guest that claims the cluster's address: its port lights up, with what it did"):
         lab.lab("exec", "client1", "--", sys.executable, "-c", FORGED)
         page.wait("document.querySelector('.topology .lit')", 6, "a port that is lit")
-        need("client1" in page.text(".topology .lit"), page.text(".topology .lit"))
+        lit = page.run("document.querySelector('.topology .lit').textContent")
+        need("client1" in lit, lit)
         page.wait_text("02:bf:0a:4d:00:64", "tr.lit")
         stage.picture("console-switch")
     with stage.run.case("the property is set while the machine is stopped, and the switch has it"):
@@ -175,7 +177,7 @@ def switch(stage):
         page.wait_text("VM stopped", "#card-web3-net0")
         page.wait("!document.querySelector('#card-web3-net0 input[value=off]').disabled")
         page.click("#card-web3-net0 input[value=off]")
-        page.wait_text("its own MAC address only", "dialog")
+        page.wait_text("its own MAC address only", "dialog[open]")
         page.click("dialog [type=submit]")
         page.wait("!document.querySelector('dialog')")
         page.wait("document.querySelector('#card-web3-net0 input[value=off]').checked")

@@ -50,7 +50,8 @@ function drawGrid({ pen, width, bottom }, top, x, now, span) {
   pen.textAlign = "center";
   for (let part = 1; part <= 3; ++part) {
     const seconds = (part * span) / 4000;
-    pen.fillText(seconds % 60 ? `−${seconds} s` : `−${seconds / 60} min`, x(now - seconds * 1000), bottom + 13);
+    pen.fillText(seconds % 60 ? `−${seconds} s` : `−${seconds / 60} min`, x(now - seconds * 1000),
+        bottom + 13);
   }
   pen.textAlign = "right";
   pen.fillText("now", width - RIGHT, bottom + 13);
@@ -81,7 +82,7 @@ function drawMarks({ pen, bottom }, marks, x) {
     pen.lineTo(at, bottom);
     pen.stroke();
     pen.setLineDash([]);
-    if (at < free) continue;
+    if (at < free || !mark.text) continue;
     pen.fillStyle = css("--text");
     pen.fillText(mark.text, at + 3, TOP - 6);
     free = at + pen.measureText(mark.text).width + 10;

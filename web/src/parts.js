@@ -3,7 +3,8 @@
 import { h } from "./view.js";
 import { clock, colourOf, stateWords } from "./words.js";
 
-export const dot = (host) => h("span", { class: "dot", style: { background: colourOf(host) }, "aria-hidden": "true" });
+export const dot = (host) => h("span", { class: "dot", style: { background: colourOf(host) },
+    "aria-hidden": "true" });
 
 export function badge(state, isDefault) {
   const { text, mood } = stateWords(state, isDefault);

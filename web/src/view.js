@@ -8,8 +8,10 @@ const SVG_TAGS = new Set(["svg", "g", "path", "rect", "line", "circle", "text", 
 
 /** h("p", {class: "x", key: 1, onClick: f, ref: element => …}, …children) */
 export function h(tag, properties, ...children) {
-  const flat = children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false);
-  return { tag, properties: properties || {}, children: flat.map((child) => (child.tag ? child : String(child))) };
+  const flat = children.flat(Infinity).filter((child) => child !== null && child !== undefined &&
+      child !== false);
+  return { tag, properties: properties || {}, children: flat.map((child) => (child.tag ?
+      child : String(child))) };
 }
 
 function setProperty(element, name, value, before) {
@@ -18,7 +20,7 @@ function setProperty(element, name, value, before) {
     const event = name.slice(2).toLowerCase();
     if (before) element.removeEventListener(event, before);
     if (value) element.addEventListener(event, value);
-  } else if (name === "value" || name === "checked" || name === "open") {
+  } else if ((name === "value" && element.type !== "radio") || name === "checked") {
     // What somebody types is his until the page means something else.
     if (value !== before || name !== "value") if (element[name] !== value) element[name] = value ?? "";
   } else if (name === "style") {
@@ -36,7 +38,8 @@ function same(one, other) {
 
 function update(element, node, before) {
   const old = before.properties;
-  for (const name of Object.keys(old)) if (!(name in node.properties)) setProperty(element, name, null, old[name]);
+  for (const name of Object.keys(old)) if (!(name in node.properties)) setProperty(element, name, null,
+      old[name]);
   for (const [name, value] of Object.entries(node.properties))
     if (typeof value === "function" || !same(value, old[name])) setProperty(element, name, value, old[name]);
   patch(element, node.children, before.children);
@@ -45,7 +48,8 @@ function update(element, node, before) {
 
 function create(node) {
   if (typeof node === "string") return document.createTextNode(node);
-  const element = SVG_TAGS.has(node.tag) ? document.createElementNS(SVG, node.tag) : document.createElement(node.tag);
+  const element = SVG_TAGS.has(node.tag) ? document.createElementNS(SVG,
+      node.tag) : document.createElement(node.tag);
   update(element, node, { properties: {}, children: [] });
   return element;
 }
