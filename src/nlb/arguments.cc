@@ -234,6 +234,7 @@ class OptionTree {
                      "the configuration to look at (the daemon's; else the only one in /etc/opennlb)");
     command("version", "version of nlb, and of the daemon when it runs");
     // main hands `lab` on before this tree is asked; it stands here for --help.
+    command("console", "clusters and switches in a browser (nlb-console)");
     command("lab", "a cluster in network namespaces of this machine: lab up|down|status|exec|fault")
         ->prefix_command();
   }
