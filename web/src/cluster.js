@@ -2,12 +2,12 @@
 // The page of a cluster, after NLB Manager: hosts, port rules, the log; and what NLB Manager never had, pictures
 // of what happens now.
 import { BUCKETS, buckets, drawBuckets, showSlot } from "./buckets.js";
-import { chartHeight, drawChart } from "./chart.js";
+import { drawChart } from "./chart.js";
 import { askHost, askRule } from "./dialog.js";
 import { clusterOf, shareOf, verdictsOf } from "./model.js";
 import { badge, dot, eventRow, mark, nothing, panel, table } from "./parts.js";
 import { changed, store } from "./store.js";
-import { h } from "./view.js";
+import { h } from "preact";
 import { UNEXPECTED, VERDICTS, age, colourOf, count, hostName, percent, plural, rate } from "./words.js";
 
 export const currentCluster = (id) => clusterOf(store.targets.get(id), store.samples.get(id));
@@ -56,7 +56,7 @@ function bucketPanel(cluster) {
           `last change moved ${plural(buckets.moved, "bucket")}` : "")),
     cluster.rules.length ? shareBar(cluster, cluster.rules.find((rule) => rule.slot === buckets.slot) ||
         cluster.rules[0]) : null,
-    h("canvas", { class: "buckets", ref: drawBuckets, role: "img",
+    h("canvas", { class: "buckets", ref: (canvas) => canvas && drawBuckets(canvas), role: "img",
       "aria-label": `${BUCKETS} buckets by owner: ${said}` }),
     h("ul", { class: "legend" }, owners.map(([owner, number]) =>
       h("li", { key: owner }, owner > 0 ? dot(owner) : h("span",
@@ -70,8 +70,7 @@ function trafficPanel(cluster, samples) {
   const total = Object.values(last?.hosts || {}).reduce((sum, host) => sum + (host.opens || 0), 0);
   return panel("New connections", "counted by each host's TCP; marks: who left, who joined",
     h("p", { class: "figure" }, h("b", {}, rate(total)), " connections/s"),
-    h("canvas", { class: "chart", style: { height: `${chartHeight(cluster.hosts.length)}px` }, role: "img",
-      ref: (canvas) => drawChart(canvas, samples, cluster),
+    h("div", { class: "chart", role: "img", ref: (place) => place && drawChart(place, samples, cluster),
       "aria-label": `New connections of the last five minutes, now ${rate(total)} a second` }));
 }
 

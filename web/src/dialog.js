@@ -2,7 +2,7 @@
 // Nothing is changed without a question that says what will happen to whom.
 import { command } from "./api.js";
 import { changed, store, tell } from "./store.js";
-import { h } from "./view.js";
+import { h } from "preact";
 import { count, percent, plural } from "./words.js";
 
 export function close() {
@@ -36,7 +36,7 @@ export function showDialog() {
   const dialog = store.dialog;
   if (!dialog) return null;
   const open = (element) => {
-    if (!element.open) requestAnimationFrame(() => element.isConnected && !element.open &&
+    if (element && !element.open) requestAnimationFrame(() => element.isConnected && !element.open &&
         element.showModal());
   };
   return h("dialog", { key: "dialog", ref: open, onCancel: close, "aria-labelledby": "dialog-title" },

@@ -4,7 +4,7 @@ import { read } from "./api.js";
 import { currentCluster } from "./cluster.js";
 import { dot, mark, nothing, panel } from "./parts.js";
 import { changed, store } from "./store.js";
-import { h } from "./view.js";
+import { h } from "preact";
 import { age, plural } from "./words.js";
 
 const ORDER = { fail: 0, warn: 1, pass: 2 };

@@ -4,7 +4,7 @@ import { read } from "./api.js";
 import { currentCluster } from "./cluster.js";
 import { dot, mark, nothing, panel, table } from "./parts.js";
 import { changed, store } from "./store.js";
-import { h } from "./view.js";
+import { h } from "preact";
 
 const form = { client: "", client_port: "51000", vip: "", port: "80", protocol: "tcp", flags: "syn" };
 let outcome = null;

@@ -9,7 +9,7 @@ import { dot, nothing } from "./parts.js";
 import { begin, changed, clusters, login, logout, onChange, placeOf, readPlace, store,
     switches } from "./store.js";
 import { switchPage } from "./switch.js";
-import { h, render } from "./view.js";
+import { h, render } from "preact";
 import { stateWords } from "./words.js";
 
 const GLOW_MS = 1600;

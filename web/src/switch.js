@@ -5,7 +5,7 @@ import { command } from "./api.js";
 import { ask } from "./dialog.js";
 import { eventRow, mark, nothing, panel, table } from "./parts.js";
 import { changed, store } from "./store.js";
-import { h } from "./view.js";
+import { h } from "preact";
 import { clock, count, plural } from "./words.js";
 
 const LIT_MS = 10000;
