@@ -62,7 +62,7 @@ class Stage:
         self.page.picture(f"{self.pictures}/{name}.png")
 
     def accessible(self, what):
-        complaints = accessibility.complaints(self.page)
+        complaints = accessibility.complaints(self.page, Path(self.lab.nlb_path).parents[1])
         need(not complaints, f"{what}: {complaints}")
 
 
