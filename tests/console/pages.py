@@ -231,8 +231,8 @@ def looks(stage):
         before = page.run("getComputedStyle(document.body).backgroundColor")
         page.click("button[aria-label^='switch to']")
         page.wait(f"getComputedStyle(document.body).backgroundColor !== '{before}'")
-        page.run("location.reload()")
-        page.wait_text("converged")
+        page.run("window.isOld = true; location.reload()")
+        page.wait("!window.isOld && document.querySelector('.legend li')", what="the page again")
         need(page.run("getComputedStyle(document.body).backgroundColor") != before, "the choice is forgotten")
     with stage.run.case("no script failed, nothing was blocked or missing"):
         need(not page.said, page.said)
