@@ -8,6 +8,15 @@ NAMED = {"button", "link", "textbox", "combobox", "checkbox", "radio", "spinbutt
 IN_PAGE = Path(__file__).with_suffix(".js").read_text(encoding="utf-8")
 
 
+def by_axe(page, path):
+    """What axe-core (its one file, axe.min.js) finds serious or critical."""
+    if not page.run("Boolean(window.axe)"):
+        page.run(Path(path).read_text(encoding="utf-8") + "; true")
+    return page.run("""axe.run(document).then(found => found.violations
+        .filter(one => ["serious", "critical"].includes(one.impact))
+        .map(one => `${one.id}: ${one.nodes.map(node => node.html.slice(0, 120)).join(" | ")}`))""")
+
+
 def complaints(page):
     """What is wrong, as sentences."""
     found = []

@@ -3,8 +3,8 @@
 """The console's pages in Chromium against the live lab: each page, a drain, a host that dies, a guest that
 breaks a rule, the property set while a machine is stopped; by keyboard, narrow, light and dark.
 
-Usage: [NLB_PICTURES=docs/images] pages.py --nlb build/bin/nlb
-With NLB_PICTURES it writes screenshots there.
+Usage: [NLB_PICTURES=docs/images] [NLB_AXE=FILE] pages.py --nlb build/bin/nlb
+With NLB_PICTURES it writes screenshots there; with NLB_AXE=axe.min.js axe-core judges, too.
 """
 import json
 import os
@@ -63,6 +63,8 @@ class Stage:
 
     def accessible(self, what):
         complaints = accessibility.complaints(self.page)
+        if axe := os.environ.get("NLB_AXE"):
+            complaints += accessibility.by_axe(self.page, axe)
         need(not complaints, f"{what}: {complaints}")
 
 
@@ -71,12 +73,12 @@ def log_in(stage):
     with stage.run.case("login: a wrong token is said to be wrong, the right one opens the cluster's page"):
         page.open(stage.url)
         page.wait("document.querySelector('.login input')")
+        page.click(".login input")
         page.type("wrong")
         page.key("Enter")
         page.wait_text("it is in the file", ".login")
         stage.accessible("login")
         page.run("document.querySelector('.login input').value = ''")
-        page.click(".login input")
         page.type(stage.token.read_text().strip())
         page.key("Enter")
         page.wait_text("3 of 3 hosts converged")
