@@ -233,7 +233,7 @@ class OptionTree {
         ->add_option("--config", result_.config,
                      "the configuration to look at (the daemon's; else the only one in /etc/opennlb)");
     command("version", "version of nlb, and of the daemon when it runs");
-    // main hands `lab` on before this tree is asked; it stands here for --help.
+    // main hands these two on before this tree is asked; they stand here for --help.
     command("console", "clusters and switches in a browser (nlb-console)");
     command("lab", "a cluster in network namespaces of this machine: lab up|down|status|exec|fault")
         ->prefix_command();

@@ -3,8 +3,8 @@
 """The console's pages in Chromium against the live lab: each page, a drain, a host that dies, a guest that
 breaks a rule, the property set while a machine is stopped; by keyboard, narrow, light and dark.
 
-Usage: [NLB_PICTURES=docs/images] pages.py --nlb build/bin/nlb
-With NLB_PICTURES it writes screenshots there.
+Usage: [NLB_PICTURES=docs/images] [NLB_AXE=FILE] pages.py --nlb build/bin/nlb
+With NLB_PICTURES it writes screenshots there; with NLB_AXE=axe.min.js axe-core judges, too.
 """
 import json
 import os
@@ -71,12 +71,12 @@ def log_in(stage):
     with stage.run.case("login: a wrong token is said to be wrong, the right one opens the cluster's page"):
         page.open(stage.url)
         page.wait("document.querySelector('.login input')")
+        page.click(".login input")
         page.type("wrong")
         page.key("Enter")
         page.wait_text("it is in the file", ".login")
         stage.accessible("login")
         page.run("document.querySelector('.login input').value = ''")
-        page.click(".login input")
         page.type(stage.token.read_text().strip())
         page.key("Enter")
         page.wait_text("3 of 3 hosts converged")
@@ -231,8 +231,8 @@ def looks(stage):
         before = page.run("getComputedStyle(document.body).backgroundColor")
         page.click("button[aria-label^='switch to']")
         page.wait(f"getComputedStyle(document.body).backgroundColor !== '{before}'")
-        page.run("location.reload()")
-        page.wait_text("converged")
+        page.run("window.isOld = true; location.reload()")
+        page.wait("!window.isOld && document.querySelector('.legend li')", what="the page again")
         need(page.run("getComputedStyle(document.body).backgroundColor") != before, "the choice is forgotten")
     with stage.run.case("no script failed, nothing was blocked or missing"):
         need(not page.said, page.said)

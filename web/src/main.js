@@ -32,6 +32,8 @@ const logo = () => h("svg", { viewBox: "0 0 32 32", class: "logo", "aria-hidden"
   h("rect", { x: 12, y: 19, width: 8, height: 9, rx: 2, class: "two" }),
   h("rect", { x: 22, y: 19, width: 8, height: 9, rx: 2, class: "three" }));
 
+const focus = (element) => element?.focus();  // one function: called when the field comes, not with every drawing
+
 function loginPage() {
   const submit = (event) => {
     event.preventDefault();
@@ -40,7 +42,7 @@ function loginPage() {
   return h("main", { class: "login", key: "login" }, h("form", { onSubmit: submit },
     logo(), h("h1", {}, "OpenNLB console"),
     h("label", {}, "Token", h("input", { type: "password", name: "token", required: true,
-        autocomplete: "current-password", autofocus: true })),
+        autocomplete: "current-password", ref: focus })),
     store.loginTrouble ? h("p", { class: "trouble", role: "alert" }, store.loginTrouble) :
       h("p", { class: "note" },
           "It is in a file on the console's host; the program says where when it starts."),
