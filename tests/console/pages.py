@@ -3,8 +3,8 @@
 """The console's pages in Chromium against the live lab: each page, a drain, a host that dies, a guest that
 breaks a rule, the property set while a machine is stopped; by keyboard, narrow, light and dark.
 
-Usage: [NLB_PICTURES=docs/images] [NLB_AXE=FILE] pages.py --nlb build/bin/nlb
-With NLB_PICTURES it writes screenshots there; with NLB_AXE=axe.min.js axe-core judges, too.
+Usage: [NLB_PICTURES=docs/images] pages.py --nlb build/bin/nlb
+With NLB_PICTURES it writes screenshots there.
 """
 import json
 import os
@@ -163,7 +163,7 @@ def switch(stage):
         card = page.text("#card-web1-net0")
         need("Enable spoofing of MAC address" in card and "Changes only while the VM is stopped" in card,
              card)
-        need(page.run("document.querySelector('#card-web1-net0 input[value=on]').disabled"), "not greyed")
+        need(page.run("document.querySelector('#card-web1-net0 .option:last-child input').disabled"), "not greyed")
         stage.accessible("switch")
     with stage.run.case("a guest that claims the cluster's address: its port lights up, with what it did"):
         lab.lab("exec", "client1", "--", sys.executable, "-c", FORGED)

@@ -72,7 +72,7 @@ function make(place, shown) {
   const axis = { stroke: quiet, font, grid: line, ticks: { show: false } };
   return new uPlot({
     width: place.clientWidth, height: place.clientHeight, legend: { show: false }, cursor: { show: false },
-    padding: [18, 6, shown.lanes.length * LANE + (shown.lanes.length ? 6 : 0), 0],
+    padding: [18, 18, shown.lanes.length * LANE + (shown.lanes.length ? 6 : 0), 0],
     scales: { x: { time: false, range: () => [(shown.now - shown.span) / 1000, shown.now / 1000] },
       y: { range: (_, __, most) => [0, Math.max(1, most * 1.1)] } },
     axes: [{ ...axis, grid: { show: false }, size: 22,
