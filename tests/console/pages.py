@@ -163,7 +163,8 @@ def switch(stage):
         card = page.text("#card-web1-net0")
         need("Enable spoofing of MAC address" in card and "Changes only while the VM is stopped" in card,
              card)
-        need(page.run("document.querySelector('#card-web1-net0 .option:last-child input').disabled"), "not greyed")
+        on = "#card-web1-net0 .option:last-child input"
+        need(page.run(f"document.querySelector('{on}').disabled"), "not greyed")
         stage.accessible("switch")
     with stage.run.case("a guest that claims the cluster's address: its port lights up, with what it did"):
         lab.lab("exec", "client1", "--", sys.executable, "-c", FORGED)
