@@ -131,7 +131,7 @@ def main():
     title("The lab is still up. Try:")
     nlb, at_host1 = os.path.relpath(demo.nlb), f"--socket {demo.socket(1)}"
     for command, what in ((f"{nlb} lab status", "what runs and how it is"),
-                          (f"{nlb} console --runtime-root {demo.root}", "hosts and switch, live in a browser"),
+                          (f"{nlb} console --runtime-root {demo.root}", "all of it in a browser"),
                           (f"{nlb} {at_host1} query", "the cluster as host 1 sees it"),
                           (f"{nlb} {at_host1} display", "adapter, MACs, rules"),
                           (f"{nlb} lab exec client1 -- curl -s http://{VIP}/", "ask, several times"),

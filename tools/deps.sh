@@ -10,6 +10,9 @@ for package in "${wanted[@]}"; do
   status=$(dpkg-query -W -f '${Status}' "$package" 2>/dev/null || true)
   [ "$status" = "install ok installed" ] || missing+=("$package")
 done
+# For the console's pages. Not in the list: other builds of nodejs bring npm along, beside which Debian's
+# cannot be installed.
+command -v npm >/dev/null || missing+=(nodejs npm)
 if ! command -v apt-get >/dev/null; then
   echo "deps: this is not Debian or Ubuntu; please install the counterparts of: ${wanted[*]}" >&2
   exit 1

@@ -135,7 +135,7 @@ Answer Console::answer_api(const Request& request) {
   }
   if (fleet_ == nullptr) return problem(503, "Starting", "try again in a moment");
   if (path == "/targets" && reads) return targets();
-  if (path == "/live" && reads) return live(request);
+  if (path == "/live" && reads) return live();
   if (path.starts_with("/targets/")) return of_target(request, path.substr(9));
   return problem(404, "Not found", "the API has no " + path);
 }
@@ -161,13 +161,15 @@ Answer Console::session_answer(const Session& session) const {
   return json_answer({{"open", true}, {"csrf", session.csrf}, {"version", NLB_VERSION}});
 }
 
-Answer Console::live(const Request&) {
-  if (!live_.admit())
-    return problem(503, "Too many look on", "at most " + std::to_string(Live::kMost) + " at once");
+Answer Console::live() {
+  auto place = live_.admit();
+  if (!place) return problem(503, "Too many look on", "at most " + std::to_string(Live::kMost) + " at once");
   Answer answer;
   answer.type = "text/event-stream";
   answer.headers = {{"Cache-Control", "no-store"}};
-  answer.stream = [this](std::shared_ptr<http::Stream> stream) { live_.join(std::move(stream)); };
+  answer.stream = [this, place](std::shared_ptr<http::Stream> stream) {
+    live_.join(std::move(stream), place);
+  };
   return answer;
 }
 

@@ -39,7 +39,7 @@ class Console {
   [[nodiscard]] http::Answer answer_api(const http::Request& request);
   [[nodiscard]] http::Answer login(const http::Request& request);
   [[nodiscard]] http::Answer session_answer(const Session& session) const;
-  [[nodiscard]] http::Answer live(const http::Request& request);
+  [[nodiscard]] http::Answer live();
   [[nodiscard]] http::Answer targets() const;
   [[nodiscard]] http::Answer of_target(const http::Request& request, const std::string& rest);
   [[nodiscard]] http::Answer ask(Target& target, const http::Request& request, const std::string& what);

@@ -11,18 +11,24 @@ std::shared_ptr<const std::string> frame(const char* event, const nlohmann::json
 
 }  // namespace
 
-bool Live::admit() {
-  const std::lock_guard lock(mutex_);
-  std::erase_if(streams_, [](const auto& stream) { return stream->closed(); });
-  return streams_.size() < kMost;
+void Live::sweep() {
+  std::erase_if(onlookers_, [](const Onlooker& one) { return one.stream->closed(); });
 }
 
-void Live::join(std::shared_ptr<http::Stream> stream) {
+Live::Place Live::admit() {
+  const std::lock_guard lock(mutex_);
+  sweep();
+  if (*taken_ >= kMost) return nullptr;
+  ++*taken_;
+  return {taken_.get(), [taken = taken_](void*) { --*taken; }};
+}
+
+void Live::join(std::shared_ptr<http::Stream> stream, Place place) {
   const std::lock_guard lock(mutex_);
   static const auto opening = std::make_shared<const std::string>("retry: 2000\n\n");
   stream->push(opening);
   for (const auto& [target, bytes] : states_) stream->push(bytes);
-  streams_.push_back(std::move(stream));
+  onlookers_.push_back({std::move(stream), std::move(place)});
 }
 
 void Live::state(const std::string& target, const nlohmann::json& message) {
@@ -39,8 +45,8 @@ void Live::pass(const char* event, const nlohmann::json& message) {
 }
 
 void Live::send(const Bytes& bytes) {
-  std::erase_if(streams_, [](const auto& stream) { return stream->closed(); });
-  for (const auto& stream : streams_) stream->push(bytes);
+  sweep();
+  for (const auto& one : onlookers_) one.stream->push(bytes);
 }
 
 }  // namespace nlb::console

@@ -79,11 +79,14 @@ Json Watch::answers_of_all(Json request, std::string& trouble) {
 }
 
 void Watch::look_at_all() {
+  const int64_t begun_ms = now_ms();
   const bool at_length = round_++ % 5 == 0;
   std::string trouble, ignored;
   const auto asked = [&](const char* command, std::string& reason) {
     return std::async(std::launch::async, [this, command, &reason] {
-      return std::pair(answers_of_all({{"command", command}}, reason), steady_s());
+      // Hosts read their counters when they are asked; one that is silent only holds up the answer.
+      const double asked_at = steady_s();
+      return std::pair(answers_of_all({{"command", command}}, reason), asked_at);
     });
   };
   std::array<std::string, 4> troubles;
@@ -101,7 +104,7 @@ void Watch::look_at_all() {
   Json sample;
   {
     const std::lock_guard lock(mutex_);
-    sample = rates_.add(now_ms(), at, counted);
+    sample = rates_.add(begun_ms, at, counted);
     for (const char* kept : {"displays", "history"})
       if (!rest.contains(kept)) rest[kept] = rest_.value(kept, Json::array());
     rest_ = std::move(rest);

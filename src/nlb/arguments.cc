@@ -293,7 +293,8 @@ class OptionTree {
         ->required()
         ->check(CLI::IsMember({"bash", "zsh", "fish"}));
     command("version", "version of nlb, and of the daemon when it runs");
-    // main hands `lab` on before this tree is asked; it stands here for --help.
+    // main hands these two on before this tree is asked; they stand here for --help.
+    command("console", "clusters and switches in a browser (nlb-console)");
     command("lab", "a cluster in network namespaces of this machine: lab up|down|status|exec|fault")
         ->prefix_command();
   }

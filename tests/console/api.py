@@ -97,7 +97,7 @@ def who_gets_in(run, console):
         need(console.get("/session")[1] == {"open": False}, "a session that nobody opened")
         forged = console.ask("GET", "/api/v1/targets", headers={"Cookie": "nlb_session=" + "0" * 64})
         need(forged[0] == 401, f"a forged cookie: {forged[0]}")
-    with run.case("a wrong token is answered later each time; the right one at once") as notes:
+    with run.case("a wrong token is answered later each time") as notes:
         waits = []
         for _ in range(2):
             begin = time.monotonic()
@@ -105,10 +105,11 @@ def who_gets_in(run, console):
             need(status == 401, f"a wrong token: {status}")
             waits.append(time.monotonic() - begin)
         need(waits[0] >= 0.5 and waits[1] >= 1.0, f"a wrong token waits {waits}")
+        notes.append(f"{waits[0]:.2f} s, {waits[1]:.2f} s")
+    with run.case("the right token does not wait, and opens a session"):
         begin = time.monotonic()
         cookie = console.login()
-        need(time.monotonic() - begin < 0.4, "the right token waits, too")
-        notes.append(f"{waits[0]:.2f} s, {waits[1]:.2f} s")
+        need(time.monotonic() - begin < 1.5, "the right token waits, too")  # 2 s, a third wrong one
         need("HttpOnly" in cookie and "SameSite=Strict" in cookie and "Secure" not in cookie, cookie)
         need(console.get("/session")[1]["open"], "no session after the login")
 
@@ -310,8 +311,9 @@ def live(run, console):
             thread.join(15)
         need(len(told) == 50, f"{len(told)} of 50 were told")
         need(console.get("/targets")[0] == 200, "nobody else is answered")
-        refused = [stream().status for _ in range(20)]
-        need(refused[-1] == 503, f"how many may look on? {refused}")
+        streams += [stream() for _ in range(20)]  # the one of the case before still looks on
+        statuses = [one.status for one in streams]
+        need(statuses == [200] * 63 + [503] * 7, f"how many may look on? {statuses}")
         notes.append(f"{(memory(console) - before) / 1024:.1f} MiB more")
         need(memory(console) - before < 65536, f"{memory(console) - before} KiB more")
 

@@ -106,7 +106,7 @@ class Browser:
         end = time.monotonic() + seconds
         while not self.run(f"Boolean({script})"):
             if time.monotonic() > end:
-                text = self.run("document.body.innerText")[-1500:]
+                text = self.run("document.body.innerText")[-400:].replace("\n", " ")
                 raise Failure(f"not within {seconds} s: {what or script}; said {self.said}; page: {text}")
             time.sleep(0.05)
 

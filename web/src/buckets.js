@@ -8,7 +8,8 @@ const COLUMNS = 128, ROWS = BUCKETS / COLUMNS;
 const OWNED = 1, GLOW_MS = 1500;
 const NOBODY = 0, SEVERAL = -1;
 
-export const buckets = { target: "", slot: 0, owners: null, changed: new Float64Array(BUCKETS), rule: "", at: 0,
+export const buckets = { target: "", slot: 0, owners: null, changed: new Float64Array(BUCKETS), rule: "",
+    at: 0,
   counts: new Map(), moved: 0, trouble: "", silent: [] };
 
 function ownersOf(answers) {
@@ -68,7 +69,8 @@ const colours = new Map();
 
 function colour(owner) {
   if (!colours.has(owner)) {
-    const name = owner === NOBODY ? "--nobody" : owner === SEVERAL ? "--bad" : `--host-${((owner - 1) % 8) + 1}`;
+    const name = owner === NOBODY ? "--nobody" : owner === SEVERAL ?
+        "--bad" : `--host-${((owner - 1) % 8) + 1}`;
     colours.set(owner, getComputedStyle(document.documentElement).getPropertyValue(name).trim());
   }
   return colours.get(owner);

@@ -1,128 +1,105 @@
 // SPDX-License-Identifier: Apache-2.0
 // New connections a second, one area a host upon the other, with the changes of membership as marks; below it,
 // when each host was in the view. One axis of time for both.
-import { changesOf, staysOf, windowOf } from "./model.js";
-import { rate } from "./words.js";
+import uPlot from "uplot";
+import "uplot/dist/uPlot.min.css";
 
-const LEFT = 44, TOP = 18, AXIS = 18, LANE = 14, RIGHT = 6;
+import { changesOf, staysOf, windowOf } from "./model.js";
+import { HOST_COLOURS, rate } from "./words.js";
+
+const HEIGHT = 176, LANE = 14, MOST_LANES = 16;
 
 const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+const hostColour = (id) => css(`--host-${((id - 1) % HOST_COLOURS) + 1}`);
 
-export function niceTop(value) {
-  if (value <= 1) return 1;
-  const step = 10 ** Math.floor(Math.log10(value));
-  return [1, 1.5, 2, 3, 4, 5, 6, 8, 10].map((one) => one * step).find((one) => one >= value);
-}
-
-function stackOf(samples, ids, from) {
-  return samples.filter((sample) => sample.time_ms >= from - 2000).map((sample) => {
+/** Columns for uPlot: times, then the sums up to each host, the whole first so that the others cover it. */
+export function columnsOf(samples, ids) {
+  const sums = samples.map((sample) => {
     let sum = 0;
-    const tops = ids.map((id) => (sum += sample.hosts[id]?.opens || 0));
-    return { time: sample.time_ms, tops, sum };
+    return ids.map((id) => (sum += sample.hosts[id]?.opens || 0));
   });
+  return [samples.map((sample) => sample.time_ms / 1000),
+    ...ids.map((_, index) => sums.map((row) => row[ids.length - 1 - index]))];
 }
 
-function plot(canvas, lanes) {
-  const ratio = window.devicePixelRatio || 1;
-  const width = canvas.clientWidth, height = canvas.clientHeight;
-  if (canvas.width !== Math.round(width * ratio)) canvas.width = Math.round(width * ratio);
-  if (canvas.height !== Math.round(height * ratio)) canvas.height = Math.round(height * ratio);
-  const pen = canvas.getContext("2d");
-  pen.setTransform(ratio, 0, 0, ratio, 0, 0);
-  pen.clearRect(0, 0, width, height);
-  pen.font = `11px ${css("--font")}`;
-  return { pen, width, height, bottom: height - AXIS - lanes * LANE - (lanes ? 6 : 0) };
-}
-
-function drawGrid({ pen, width, bottom }, top, x, now, span) {
-  pen.fillStyle = css("--quiet");
-  pen.strokeStyle = css("--line");
-  pen.lineWidth = 1;
-  pen.textAlign = "right";
-  for (const part of [0, 0.5, 1]) {
-    const y = Math.round(bottom - part * (bottom - TOP)) + 0.5;
-    pen.beginPath();
-    pen.moveTo(LEFT, y);
-    pen.lineTo(width - RIGHT, y);
-    pen.stroke();
-    pen.fillText(rate(part * top), LEFT - 6, y + 4);
-  }
-  pen.textAlign = "center";
-  for (let part = 1; part <= 3; ++part) {
-    const seconds = (part * span) / 4000;
-    pen.fillText(seconds % 60 ? `−${seconds} s` : `−${seconds / 60} min`, x(now - seconds * 1000), bottom + 13);
-  }
-  pen.textAlign = "right";
-  pen.fillText("now", width - RIGHT, bottom + 13);
-}
-
-function drawAreas({ pen, bottom }, stack, ids, x, y) {
-  for (let index = ids.length - 1; index >= 0; --index) {
-    pen.beginPath();
-    pen.moveTo(x(stack[0].time), bottom);
-    for (const point of stack) pen.lineTo(x(point.time), y(point.tops[index]));
-    pen.lineTo(x(stack.at(-1).time), bottom);
-    pen.closePath();
-    pen.fillStyle = css(`--host-${((ids[index] - 1) % 8) + 1}`);
-    pen.fill();
-  }
-}
-
-function drawMarks({ pen, bottom }, marks, x) {
-  pen.textAlign = "left";
+function drawMarks(plot, { history, now, span }) {
+  const { ctx: pen, bbox } = plot, ratio = devicePixelRatio;
   let free = -Infinity;
-  for (const mark of marks) {
-    const at = Math.round(x(mark.time)) + 0.5;
-    if (at < LEFT) continue;
-    pen.strokeStyle = css("--text");
-    pen.setLineDash([3, 3]);
+  pen.save();
+  pen.strokeStyle = pen.fillStyle = css("--text");
+  pen.font = `${11 * ratio}px ${css("--font")}`;
+  pen.textAlign = "left";
+  for (const mark of changesOf(history, now, span)) {
+    const at = Math.round(plot.valToPos(mark.time / 1000, "x", true));
+    if (at < bbox.left) continue;
+    pen.setLineDash([3 * ratio, 3 * ratio]);
     pen.beginPath();
-    pen.moveTo(at, TOP - 4);
-    pen.lineTo(at, bottom);
+    pen.moveTo(at, bbox.top);
+    pen.lineTo(at, bbox.top + bbox.height);
     pen.stroke();
-    pen.setLineDash([]);
     if (at < free) continue;
-    pen.fillStyle = css("--text");
-    pen.fillText(mark.text, at + 3, TOP - 6);
-    free = at + pen.measureText(mark.text).width + 10;
+    pen.fillText(mark.text, at + 3 * ratio, bbox.top - 4 * ratio);
+    free = at + pen.measureText(mark.text).width + 10 * ratio;
   }
+  pen.restore();
 }
 
-function drawLanes({ pen, width, bottom }, ids, history, x, now, span) {
-  ids.forEach((id, index) => {
-    const y = bottom + AXIS + index * LANE;
+function drawLanes(plot, { history, now, span, lanes }) {
+  const { ctx: pen, bbox } = plot, ratio = devicePixelRatio;
+  const bottom = plot.ctx.canvas.height - lanes.length * LANE * ratio;
+  pen.save();
+  pen.font = `${11 * ratio}px ${css("--font")}`;
+  pen.textAlign = "right";
+  lanes.forEach((id, index) => {
+    const y = bottom + index * LANE * ratio;
     pen.fillStyle = css("--quiet");
-    pen.textAlign = "right";
-    pen.fillText(String(id), LEFT - 6, y + 9);
+    pen.fillText(String(id), bbox.left - 6 * ratio, y + 9 * ratio);
     pen.fillStyle = css("--line");
-    pen.fillRect(LEFT, y + 4, width - LEFT - RIGHT, 2);
-    pen.fillStyle = css(`--host-${((id - 1) % 8) + 1}`);
+    pen.fillRect(bbox.left, y + 4 * ratio, bbox.width, 2 * ratio);
+    pen.fillStyle = hostColour(id);
     for (const stay of staysOf(history, id, now, span)) {
-      const begin = Math.max(LEFT, x(stay.from));
-      pen.fillRect(begin, y, Math.max(1, x(stay.to) - begin), 10);
+      const begin = Math.max(bbox.left, plot.valToPos(stay.from / 1000, "x", true));
+      pen.fillRect(begin, y, Math.max(1, plot.valToPos(stay.to / 1000, "x", true) - begin), 10 * ratio);
     }
   });
+  pen.restore();
 }
 
-export function drawChart(canvas, samples, cluster) {
-  const now = samples.at(-1)?.time_ms || Date.now();
+const before = (seconds) => (seconds < 1 ? "now" : seconds % 60 ? `−${seconds} s` : `−${seconds / 60} min`);
+
+function make(place, shown) {
+  const quiet = css("--quiet"), line = { stroke: css("--line"), width: 1 }, font = `11px ${css("--font")}`;
+  const axis = { stroke: quiet, font, grid: line, ticks: { show: false } };
+  return new uPlot({
+    width: place.clientWidth, height: place.clientHeight, legend: { show: false }, cursor: { show: false },
+    padding: [18, 18, shown.lanes.length * LANE + (shown.lanes.length ? 6 : 0), 0],
+    scales: { x: { time: false, range: () => [(shown.now - shown.span) / 1000, shown.now / 1000] },
+      y: { range: (_, __, most) => [0, Math.max(1, most * 1.1)] } },
+    axes: [{ ...axis, grid: { show: false }, size: 22,
+      splits: () => [0, 1, 2, 3].map((part) => (shown.now - (part * shown.span) / 4) / 1000),
+      values: (_, splits) => splits.map((at) => before(Math.round(shown.now / 1000 - at))) },
+    { ...axis, size: 44, values: (_, splits) => splits.map(rate) }],
+    series: [{}, ...shown.ids.toReversed().map((id) =>
+      ({ fill: hostColour(id), width: 0, points: { show: false } }))],
+    hooks: { draw: [(plot) => drawMarks(plot, shown), (plot) => drawLanes(plot, shown)] },
+  }, columnsOf(shown.samples, shown.ids), place);
+}
+
+const plots = new WeakMap(); // by the element that they are in
+
+export function drawChart(place, samples, cluster) {
   const ids = cluster.hosts.map((host) => host.id);
-  const span = windowOf(samples);
-  const lanes = ids.length <= 16 ? ids : [];
-  const area = plot(canvas, lanes.length);
-  const stack = stackOf(samples, ids, now - span);
-  const top = niceTop(Math.max(1, ...stack.map((point) => point.sum)));
-  const x = (time) => LEFT + ((time - now + span) / span) * (area.width - LEFT - RIGHT);
-  const y = (value) => area.bottom - (value / top) * (area.bottom - TOP);
-  area.pen.save();
-  area.pen.beginPath();
-  area.pen.rect(LEFT, 0, area.width - LEFT - RIGHT, area.bottom);
-  area.pen.clip();
-  if (stack.length > 1) drawAreas(area, stack, ids, x, y);
-  area.pen.restore();
-  drawGrid(area, top, x, now, span);
-  drawMarks(area, changesOf(cluster.history, now, span), x);
-  drawLanes(area, lanes, cluster.history, x, now, span);
+  const lanes = ids.length <= MOST_LANES ? ids : [];
+  place.style.height = `${HEIGHT + lanes.length * LANE}px`;
+  const look = [ids, place.clientWidth, devicePixelRatio, css("--text")].join(" ");
+  let known = plots.get(place);
+  if (known?.look !== look) {
+    known?.plot.destroy();
+    known = { look, shown: { ids, lanes } };
+    plots.set(place, known);
+  }
+  Object.assign(known.shown, { samples, history: cluster.history, span: windowOf(samples),
+    now: samples.at(-1)?.time_ms || Date.now() });
+  if (known.plot) known.plot.setData(columnsOf(samples, ids));
+  else known.plot = make(place, known.shown);
 }
-
-export const chartHeight = (hosts) => 176 + (hosts <= 16 ? hosts * LANE : 0);

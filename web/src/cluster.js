@@ -2,12 +2,12 @@
 // The page of a cluster, after NLB Manager: hosts, port rules, the log; and what NLB Manager never had, pictures
 // of what happens now.
 import { BUCKETS, buckets, drawBuckets, showSlot } from "./buckets.js";
-import { chartHeight, drawChart } from "./chart.js";
+import { drawChart } from "./chart.js";
 import { askHost, askRule } from "./dialog.js";
 import { clusterOf, shareOf, verdictsOf } from "./model.js";
 import { badge, dot, eventRow, mark, nothing, panel, table } from "./parts.js";
 import { changed, store } from "./store.js";
-import { h } from "./view.js";
+import { h } from "preact";
 import { UNEXPECTED, VERDICTS, age, colourOf, count, hostName, percent, plural, rate } from "./words.js";
 
 export const currentCluster = (id) => clusterOf(store.targets.get(id), store.samples.get(id));
@@ -41,21 +41,26 @@ function shareBar(cluster, rule) {
 
 function bucketPanel(cluster) {
   const owners = [...buckets.counts].sort((one, other) => one[0] - other[0]);
-  const note = buckets.trouble || (buckets.at ? `each host's kernel was read ${age(Date.now() - buckets.at)}` : "reading …");
+  const note = buckets.trouble || (buckets.at ?
+      `each host's kernel was read ${age(Date.now() - buckets.at)}` : "reading …");
   const said = owners.map(([owner, number]) =>
     `${owner > 0 ? `host ${owner}` : owner === 0 ? "nobody" : "several hosts"}: ${number}`).join(", ");
   const choice = h("label", { class: "choice" }, "Rule ",
     h("select", { onChange: (event) => { showSlot(Number(event.target.value)); changed(); } },
-      cluster.rules.map((rule) => h("option", { key: rule.slot, value: rule.slot, selected: rule.slot === buckets.slot },
+      cluster.rules.map((rule) => h("option", { key: rule.slot, value: rule.slot,
+          selected: rule.slot === buckets.slot },
         rule.rule))));
   return panel("Buckets by owner", note,
     h("div", { class: "above" }, choice,
-      h("span", { class: "note" }, buckets.moved ? `last change moved ${plural(buckets.moved, "bucket")}` : "")),
-    cluster.rules.length ? shareBar(cluster, cluster.rules.find((rule) => rule.slot === buckets.slot) || cluster.rules[0]) : null,
-    h("canvas", { class: "buckets", ref: drawBuckets, role: "img",
+      h("span", { class: "note" }, buckets.moved ?
+          `last change moved ${plural(buckets.moved, "bucket")}` : "")),
+    cluster.rules.length ? shareBar(cluster, cluster.rules.find((rule) => rule.slot === buckets.slot) ||
+        cluster.rules[0]) : null,
+    h("canvas", { class: "buckets", ref: (canvas) => canvas && drawBuckets(canvas), role: "img",
       "aria-label": `${BUCKETS} buckets by owner: ${said}` }),
     h("ul", { class: "legend" }, owners.map(([owner, number]) =>
-      h("li", { key: owner }, owner > 0 ? dot(owner) : h("span", { class: owner === 0 ? "dot nobody" : "dot several" }),
+      h("li", { key: owner }, owner > 0 ? dot(owner) : h("span",
+          { class: owner === 0 ? "dot nobody" : "dot several" }),
         owner > 0 ? ` Host ${owner} ` : owner === 0 ? " Nobody " : " Several at once ",
         h("b", {}, count(number)), ` · ${percent(number / BUCKETS)}`))));
 }
@@ -65,18 +70,21 @@ function trafficPanel(cluster, samples) {
   const total = Object.values(last?.hosts || {}).reduce((sum, host) => sum + (host.opens || 0), 0);
   return panel("New connections", "counted by each host's TCP; marks: who left, who joined",
     h("p", { class: "figure" }, h("b", {}, rate(total)), " connections/s"),
-    h("canvas", { class: "chart", style: { height: `${chartHeight(cluster.hosts.length)}px` }, role: "img",
-      ref: (canvas) => drawChart(canvas, samples, cluster),
+    h("div", { class: "chart", role: "img", ref: (place) => place && drawChart(place, samples, cluster),
       "aria-label": `New connections of the last five minutes, now ${rate(total)} a second` }));
 }
 
 function hostButtons(cluster, host) {
-  const refused = cluster.role === "read" ? "The console's user may only read here" : host.answered ? "" : "The host does not answer";
-  const again = { stopped: ["start"], suspended: ["resume"], draining: ["start", "stop"], refused: ["start", "stop"] };
+  const refused = cluster.role === "read" ? "The console's user may only read here" : host.answered ?
+      "" : "The host does not answer";
+  const again = { stopped: ["start"], suspended: ["resume"], draining: ["start", "stop"], refused: ["start",
+      "stop"] };
   const list = again[host.state] || ["drainstop", "stop", "suspend"];
-  return list.map((name) => h("button", { key: name, type: "button", disabled: Boolean(refused), title: refused || null,
+  return list.map((name) => h("button", { key: name, type: "button", disabled: Boolean(refused),
+      title: refused || null,
     class: "small", "aria-label": `${name} host ${host.id}`,
-    onClick: () => askHost(() => currentCluster(cluster.id), host.id, name) }, name[0].toUpperCase() + name.slice(1)));
+    onClick: () => askHost(() => currentCluster(cluster.id), host.id, name) },
+        name[0].toUpperCase() + name.slice(1)));
 }
 
 function heard(host) {
@@ -90,20 +98,26 @@ function hostRow(cluster, host) {
   const draining = host.drain ? ` · ${plural(host.drain.connections, "connection")} left` : "";
   return h("tr", { key: host.id, class: host.answered ? "" : "faint" },
     h("th", { scope: "row" }, dot(host.id), " ",
-      h("a", { href: `#/cluster/${encodeURIComponent(cluster.id)}/${host.id}` }, hostName(host.id, host.name, names(cluster))),
+      h("a", { href: `#/cluster/${encodeURIComponent(cluster.id)}/${host.id}` }, hostName(host.id, host.name,
+          names(cluster))),
       h("small", {}, host.address)),
     h("td", {}, badge(host.state, host.isDefault), draining,
       host.unhealthy.length ? mark("bad", `unhealthy: ${host.unhealthy.join(", ")}`) : null),
-    cell("Share", percent(host.share)), cell("Connections", count(host.connections)), cell("New/s", rate(host.rates?.opens)),
-    cell("Accepted/s", rate(host.rates?.accepted)), cell("Dropped/s", h("span", { class: "quiet" }, rate(host.rates?.dropped))),
+    cell("Share", percent(host.share)), cell("Connections", count(host.connections)), cell("New/s",
+        rate(host.rates?.opens)),
+    cell("Accepted/s", rate(host.rates?.accepted)), cell("Dropped/s",
+        h("span", { class: "quiet" }, rate(host.rates?.dropped))),
     cell("Heartbeat", heard(host)),
     h("td", { class: "actions" }, hostButtons(cluster, host)));
 }
 
 function hostsPanel(cluster) {
   const number = (text) => ({ text, number: true });
-  return panel("Hosts", cluster.view.host ? `connections a second, frames a second; heartbeats as host ${cluster.view.host} hears them` : "", table("Hosts", ["Host", "State", number("Share"),
-    number("Connections"), number("New/s"), number("Accepted/s"), number("Dropped/s"), number("Heartbeat"), "Control"], cluster.hosts.map((host) => hostRow(cluster, host))));
+  return panel("Hosts", cluster.view.host ?
+      `connections a second, frames a second; heartbeats as host ${cluster.view.host} hears them` : "",
+      table("Hosts", ["Host", "State", number("Share"),
+    number("Connections"), number("New/s"), number("Accepted/s"), number("Dropped/s"), number("Heartbeat"),
+        "Control"], cluster.hosts.map((host) => hostRow(cluster, host))));
 }
 
 function ruleRow(cluster, rule) {
@@ -113,19 +127,25 @@ function ruleRow(cluster, rule) {
   const mood = { enabled: "good", draining: "busy", unhealthy: "bad" }[rule.state] || "off";
   return h("tr", { key: rule.slot },
     h("th", { scope: "row" }, rule.vip === "all" ? "All" : rule.vip),
-    h("td", { "data-head": "Ports" }, rule.ports), h("td", { "data-head": "Protocol" }, rule.protocol.toUpperCase()),
-    h("td", { "data-head": "Filtering mode" }, { multiple: "Multiple", single: "Single", disabled: "Disabled" }[rule.mode]),
-    h("td", { "data-head": "Affinity" }, rule.affinity ? rule.affinity[0].toUpperCase() + rule.affinity.slice(1) : "–"),
+    h("td", { "data-head": "Ports" }, rule.ports), h("td", { "data-head": "Protocol" },
+        rule.protocol.toUpperCase()),
+    h("td", { "data-head": "Filtering mode" }, { multiple: "Multiple", single: "Single",
+        disabled: "Disabled" }[rule.mode]),
+    h("td", { "data-head": "Affinity" }, rule.affinity ?
+        rule.affinity[0].toUpperCase() + rule.affinity.slice(1) : "–"),
     h("td", {}, mark(mood, rule.state[0].toUpperCase() + rule.state.slice(1))),
     cell("Connections", count(open)),
     h("td", { class: "wide" }, shareBar(cluster, rule)),
     h("td", { class: "actions" }, ["enable", "drain", "disable"].map((name) =>
-      h("button", { key: name, type: "button", class: "small", disabled, "aria-label": `${name} rule ${rule.rule}`,
-        onClick: () => askRule(() => currentCluster(cluster.id), rule, name) }, name[0].toUpperCase() + name.slice(1)))));
+      h("button", { key: name, type: "button", class: "small", disabled,
+          "aria-label": `${name} rule ${rule.rule}`,
+        onClick: () => askRule(() => currentCluster(cluster.id), rule, name) },
+            name[0].toUpperCase() + name.slice(1)))));
 }
 
 function rulesPanel(cluster) {
-  return panel("Port rules", cluster.view.host ? `states as on host ${cluster.view.host}` : "", table("Port rules", ["Cluster IP", "Ports", "Protocol", "Filtering mode",
+  return panel("Port rules", cluster.view.host ? `states as on host ${cluster.view.host}` : "",
+      table("Port rules", ["Cluster IP", "Ports", "Protocol", "Filtering mode",
     "Affinity", "State", { text: "Connections", number: true }, "Share of the hosts", "Control"],
     cluster.rules.map((rule) => ruleRow(cluster, rule))));
 }
@@ -147,14 +167,17 @@ function verdictPanel(cluster, samples) {
 function eventPanel(cluster) {
   const wanted = store.form.severity || "info";
   const order = { info: 0, warning: 1, error: 2 };
-  const events = (store.events.get(cluster.id) || []).filter((event) => order[event.severity] >= order[wanted]);
+  const events = (store.events.get(cluster.id) || []).filter((event) =>
+      order[event.severity] >= order[wanted]);
   return panel("Event log", "newest first, of all hosts",
     h("div", { class: "above" }, h("label", { class: "choice" }, "Show ",
       h("select", { onChange: (event) => { store.form.severity = event.target.value; changed(); } },
-        h("option", { value: "info" }, "everything"), h("option", { value: "warning" }, "warnings and errors"),
+        h("option", { value: "info" }, "everything"), h("option", { value: "warning" },
+            "warnings and errors"),
         h("option", { value: "error" }, "errors")))),
     events.length === 0 ? nothing("No such event.") :
-      h("ol", { class: "events", tabindex: 0, "aria-label": "Events" }, events.slice(-200).reverse().map(eventRow)));
+      h("ol", { class: "events", tabindex: 0, "aria-label": "Events" },
+          events.slice(-200).reverse().map(eventRow)));
 }
 
 function hostDetail(cluster, id) {
@@ -163,15 +186,20 @@ function hostDetail(cluster, id) {
   const adapter = host.display?.adapter || {};
   const wrong = adapter.mac_current && adapter.mac_current !== adapter.mac_expected;
   const facts = [["State", badge(host.state, host.isDefault)], ["Dedicated IP address", host.address || "–"],
-    ["Adapter", `${adapter.interface || "–"} (${adapter.driver || "?"})`], ["Filter", adapter.datapath || "–"],
-    ["Bind", adapter.bind === "bound" ? mark("good", "bound") : mark("bad", `${adapter.bind || "?"}: ${adapter.reason || ""}`)],
-    ["MAC address, permanent", adapter.mac_permanent], ["MAC address, current", wrong ? mark("bad", adapter.mac_current) : adapter.mac_current],
-    ["MAC address, expected", adapter.mac_expected], ["Cluster MAC address", `${adapter.mac_cluster} in ${adapter.cluster_mac_in}`],
+    ["Adapter", `${adapter.interface || "–"} (${adapter.driver || "?"})`], ["Filter",
+        adapter.datapath || "–"],
+    ["Bind", adapter.bind === "bound" ? mark("good", "bound") : mark("bad",
+        `${adapter.bind || "?"}: ${adapter.reason || ""}`)],
+    ["MAC address, permanent", adapter.mac_permanent], ["MAC address, current",
+        wrong ? mark("bad", adapter.mac_current) : adapter.mac_current],
+    ["MAC address, expected", adapter.mac_expected], ["Cluster MAC address",
+        `${adapter.mac_cluster} in ${adapter.cluster_mac_in}`],
     ["Switch says", adapter.switch ? adapter.switch.text : "nothing (no guarded port, or not told)"],
     ["Version", host.display?.version], ["Configuration", host.display?.file]];
   return panel(`Host ${id}`, host.trouble,
     adapter.evidence ? h("p", { class: "trouble" }, adapter.evidence, " ", adapter.remedy) : null,
-    h("dl", { class: "detail" }, facts.map(([name, value]) => [h("dt", {}, name), h("dd", {}, value ?? "–")])));
+    h("dl", { class: "detail" }, facts.map(([name, value]) => [h("dt", {}, name), h("dd", {},
+        value ?? "–")])));
 }
 
 export function clusterPage(id, detail) {

@@ -2,7 +2,7 @@
 // Nothing is changed without a question that says what will happen to whom.
 import { command } from "./api.js";
 import { changed, store, tell } from "./store.js";
-import { h } from "./view.js";
+import { h } from "preact";
 import { count, percent, plural } from "./words.js";
 
 export function close() {
@@ -36,7 +36,8 @@ export function showDialog() {
   const dialog = store.dialog;
   if (!dialog) return null;
   const open = (element) => {
-    if (!element.open) requestAnimationFrame(() => element.isConnected && !element.open && element.showModal());
+    if (element && !element.open) requestAnimationFrame(() => element.isConnected && !element.open &&
+        element.showModal());
   };
   return h("dialog", { key: "dialog", ref: open, onCancel: close, "aria-labelledby": "dialog-title" },
     h("form", { onSubmit: act },
@@ -51,27 +52,38 @@ export function showDialog() {
 }
 
 const openConnections = (host) =>
-  host.connections === undefined ? "how many connections it has is not known" : plural(host.connections, "open connection");
+  host.connections === undefined ? "an unknown number of connections" : plural(host.connections, "open connection");
 
 function othersOf(cluster, host) {
-  const ids = cluster.taking.filter((one) => one.id !== host.id && one.state === "converged").map((one) => one.id);
+  const serving = cluster.taking.filter((one) => one.id !== host.id && one.state === "converged");
+  const ids = serving.map((one) => one.id);
   if (ids.length === 0) return "No other host serves: the virtual IP addresses will be without service.";
   const names = ids.length === 1 ? `host ${ids[0]}` : `hosts ${ids.slice(0, -1).join(", ")} and ${ids.at(-1)}`;
   return `Its share of new connections (${percent(host.share)}) goes to ${names}.`;
 }
 
+function stays(cluster) {
+  const open = cluster.hosts.reduce((sum, one) => sum + (one.connections || 0), 0);
+  return `${plural(open, "open connection")} of the cluster stay where they are.`;
+}
+
+const breaks = (host) => `${openConnections(host)} of clients with it will break.`;
+
 const ACTIONS = {
-  start: ["Start", (cluster, host) => [`Host ${host.id} joins the cluster and takes its share of new connections.`,
-    `The ${count(cluster.hosts.reduce((sum, one) => sum + (one.connections || 0), 0))} open connections stay where they are.`]],
-  stop: ["Stop", (cluster, host) => [`Host ${host.id} leaves at once: ${openConnections(host)} of clients with it will break.`,
-    othersOf(cluster, host), "Drainstop lets them end by themselves."]],
+  start: ["Start", (cluster, host) => [
+    `Host ${host.id} joins the cluster and takes its share of new connections.`, stays(cluster)]],
+  stop: ["Stop", (cluster, host) => [
+    `Host ${host.id} leaves at once: ${breaks(host)}`, othersOf(cluster, host),
+    "Drainstop lets them end by themselves."]],
   drainstop: ["Drainstop", (cluster, host) => [
-    `Host ${host.id} takes no new connections. ${openConnections(host)} of clients with it may go on; when the last one has ended, the host stops.`,
+    `Host ${host.id} takes no new connections. Its clients may go on with ${openConnections(host)};` +
+      " when the last one has ended, the host stops.",
     othersOf(cluster, host)]],
   suspend: ["Suspend", (cluster, host) => [
-    `Host ${host.id} stops at once: ${openConnections(host)} of clients with it will break. It does nothing until it is resumed, also after a restart.`,
+    `Host ${host.id} stops at once: ${breaks(host)} It does nothing until it is resumed, also after a restart.`,
     othersOf(cluster, host)]],
-  resume: ["Resume", (cluster, host) => [`Host ${host.id} obeys cluster commands again. It stays stopped until it is started.`]],
+  resume: ["Resume", (cluster, host) => [
+    `Host ${host.id} obeys cluster commands again. It stays stopped until it is started.`]],
 };
 
 export function askHost(currentCluster, id, name) {
@@ -109,7 +121,8 @@ export function askRule(currentCluster, rule, name) {
   const choose = () => h("label", {}, "On ",
     h("select", { onChange: (event) => { form.host = Number(event.target.value); changed(); } },
       h("option", { value: 0 }, "all hosts"),
-      currentCluster().hosts.map((host) => h("option", { key: host.id, value: host.id }, `host ${host.id}`))));
+      currentCluster().hosts.map((host) => h("option", { key: host.id, value: host.id },
+          `host ${host.id}`))));
   const concerned = () => currentCluster().hosts.filter((host) => form.host === 0 || host.id === form.host);
   ask({
     title: `${label} rule ${rule.rule}?`,
@@ -126,7 +139,8 @@ export function askRule(currentCluster, rule, name) {
       const body = { host: form.host, port, vip: rule.vip };
       const done = await command(currentCluster().id, name, body);
       const refused = (done.answers || []).filter((one) => one.answer.error);
-      if (refused.length) throw new Error(refused.map((one) => `Host ${one.host}: ${one.answer.error.message}`).join(" · "));
+      if (refused.length) throw new Error(refused.map((one) =>
+          `Host ${one.host}: ${one.answer.error.message}`).join(" · "));
       return `Rule ${rule.rule}: ${name} done.`;
     },
   });

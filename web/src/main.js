@@ -6,15 +6,17 @@ import { showDialog } from "./dialog.js";
 import { doctorPage, watchDoctor } from "./doctor.js";
 import { explainPage } from "./explain.js";
 import { dot, nothing } from "./parts.js";
-import { begin, changed, clusters, login, logout, onChange, placeOf, readPlace, store, switches } from "./store.js";
+import { begin, changed, clusters, login, logout, onChange, placeOf, readPlace, store,
+    switches } from "./store.js";
 import { switchPage } from "./switch.js";
-import { h, render } from "./view.js";
+import { h, render } from "preact";
 import { stateWords } from "./words.js";
 
 const GLOW_MS = 1600;
 
 function theme() {
-  return document.documentElement.dataset.theme || (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light");
+  return document.documentElement.dataset.theme || (matchMedia("(prefers-color-scheme: dark)").matches ?
+      "dark" : "light");
 }
 
 function switchTheme() {
@@ -30,6 +32,8 @@ const logo = () => h("svg", { viewBox: "0 0 32 32", class: "logo", "aria-hidden"
   h("rect", { x: 12, y: 19, width: 8, height: 9, rx: 2, class: "two" }),
   h("rect", { x: 22, y: 19, width: 8, height: 9, rx: 2, class: "three" }));
 
+const focus = (element) => element?.focus();  // one function: called when the field comes, not with every drawing
+
 function loginPage() {
   const submit = (event) => {
     event.preventDefault();
@@ -37,9 +41,11 @@ function loginPage() {
   };
   return h("main", { class: "login", key: "login" }, h("form", { onSubmit: submit },
     logo(), h("h1", {}, "OpenNLB console"),
-    h("label", {}, "Token", h("input", { type: "password", name: "token", required: true, autocomplete: "current-password", autofocus: true })),
+    h("label", {}, "Token", h("input", { type: "password", name: "token", required: true,
+        autocomplete: "current-password", ref: focus })),
     store.loginTrouble ? h("p", { class: "trouble", role: "alert" }, store.loginTrouble) :
-      h("p", { class: "note" }, "It is in a file on the console's host; the program says where when it starts."),
+      h("p", { class: "note" },
+          "It is in a file on the console's host; the program says where when it starts."),
     h("button", { type: "submit", class: "primary" }, "Log in")));
 }
 
@@ -53,22 +59,27 @@ function treeOfCluster(one) {
     h("ul", {}, cluster.hosts.map((host) => h("li", { key: host.id },
       h("a", { href: placeOf("cluster", one.id, String(host.id)) }, dot(host.id), ` Host ${host.id}`,
         h("span", { class: `tiny ${stateWords(host.state).mood}` }, stateWords(host.state).text))))),
-    h("a", { href: placeOf("explain", one.id), class: "sub", "aria-current": here("explain", one.id) }, "Explain"),
-    h("a", { href: placeOf("doctor", one.id), class: "sub", "aria-current": here("doctor", one.id) }, "Doctor"));
+    h("a", { href: placeOf("explain", one.id), class: "sub", "aria-current": here("explain", one.id) },
+        "Explain"),
+    h("a", { href: placeOf("doctor", one.id), class: "sub", "aria-current": here("doctor", one.id) },
+        "Doctor"));
 }
 
 function tree() {
   return h("nav", { class: "tree", "aria-label": "Clusters and switches" }, h("ul", {},
     clusters().map(treeOfCluster),
     switches().map((one) => h("li", { key: one.id },
-      h("a", { href: placeOf("switch", one.id), "aria-current": here("switch", one.id) }, h("span", { class: "kind" }, "Switch"), ` ${one.name}`)))),
-  store.silent.map((one) => h("p", { key: one.socket, class: "silent" }, h("b", {}, one.socket), ` ${one.error}`)));
+      h("a", { href: placeOf("switch", one.id), "aria-current": here("switch", one.id) }, h("span",
+          { class: "kind" }, "Switch"), ` ${one.name}`)))),
+  store.silent.map((one) => h("p", { key: one.socket, class: "silent" }, h("b", {}, one.socket),
+      ` ${one.error}`)));
 }
 
 function content() {
   const { page, id, detail } = store.place;
   if (store.targets.size === 0)
-    return nothing(store.silent.length ? "No daemon answers behind the control sockets of this console." : "Looking for clusters and switches …");
+    return nothing(store.silent.length ?
+        "No daemon answers behind the control sockets of this console." : "Looking for clusters and switches …");
   if (!store.targets.has(id)) {
     const first = clusters()[0] || switches()[0];
     if (!id) location.replace(placeOf(first.kind, first.id));
@@ -83,15 +94,19 @@ function application() {
   if (store.session === "unknown") return h("p", { key: "wait", class: "nothing" }, "…");
   if (store.session === "none") return loginPage();
   return h("div", { class: "frame", key: "frame" },
-    h("a", { href: "#main", class: "skip", onClick: (event) => { event.preventDefault(); document.getElementById("main").focus(); } }, "To the content"),
+    h("a", { href: "#main", class: "skip", onClick: (event) =>
+        { event.preventDefault(); document.getElementById("main").focus(); } }, "To the content"),
     h("header", { class: "top" }, logo(), h("span", { class: "brand" }, "OpenNLB"),
-      h("span", { class: store.connected ? "live" : "live lost", role: "status" }, store.connected ? "live" : "not connected: what is shown is old"),
-      h("button", { type: "button", class: "small", onClick: switchTheme, "aria-label": `switch to ${theme() === "dark" ? "light" : "dark"} colours` },
+      h("span", { class: store.connected ? "live" : "live lost", role: "status" },
+          store.connected ? "live" : "not connected: what is shown is old"),
+      h("button", { type: "button", class: "small", onClick: switchTheme,
+          "aria-label": `switch to ${theme() === "dark" ? "light" : "dark"} colours` },
         theme() === "dark" ? "Light" : "Dark"),
       h("button", { type: "button", class: "small", onClick: logout }, "Log out")),
     tree(),
     h("main", { id: "main", tabindex: -1 }, content()),
-    store.notice ? h("p", { class: `notice ${store.notice.bad ? "bad" : ""}`, role: "status", key: "notice" }, store.notice.text) : null,
+    store.notice ? h("p", { class: `notice ${store.notice.bad ? "bad" : ""}`, role: "status", key: "notice" },
+        store.notice.text) : null,
     showDialog());
 }
 

@@ -19,7 +19,8 @@ export function shareOf(rule, host) {
 
 export function clusterOf(state, samples) {
   const view = state.view || {}, all = state.all || {};
-  const queries = answers(all.queries), connections = answers(all.connections), displays = answers(all.displays);
+  const queries = answers(all.queries), connections = answers(all.connections),
+      displays = answers(all.displays);
   const last = (samples || []).at(-1);
   const rules = view.rules || [];
   const hosts = idsOf(view, all).map((id) => {
@@ -68,7 +69,8 @@ export function changesOf(history, now, span) {
     const left = before ? before.filter((id) => !entry.members.includes(id)) : [];
     const what = [...left.map((id) => `−${id}`), ...joined.map((id) => `+${id}`)].join(" ");
     if (now - entry.time_ms < span)
-      marks.push({ time: entry.time_ms, view: entry.view, text: what || "·", cause: entry.cause, ms: entry.duration_ms });
+      marks.push({ time: entry.time_ms, view: entry.view, text: what, cause: entry.cause,
+          ms: entry.duration_ms });
     before = entry.members;
   }
   return marks;
@@ -94,6 +96,7 @@ export function verdictsOf(samples) {
   const last = (samples || []).at(-1);
   const sums = new Map();
   for (const host of Object.values(last?.hosts || {}))
-    for (const [name, value] of Object.entries(host.verdicts || {})) sums.set(name, (sums.get(name) || 0) + value);
+    for (const [name, value] of Object.entries(host.verdicts || {})) sums.set(name,
+        (sums.get(name) || 0) + value);
   return [...sums].sort((one, other) => other[1] - one[1]);
 }

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Small things that several pages show.
-import { h } from "./view.js";
+import { h } from "preact";
 import { clock, colourOf, stateWords } from "./words.js";
 
-export const dot = (host) => h("span", { class: "dot", style: { background: colourOf(host) }, "aria-hidden": "true" });
+export const dot = (host) => h("span", { class: "dot", style: { background: colourOf(host) },
+    "aria-hidden": "true" });
 
 export function badge(state, isDefault) {
   const { text, mood } = stateWords(state, isDefault);
