@@ -23,7 +23,7 @@ inline constexpr uint8_t kVersionMajor = 1;  // another major is refused; anothe
 #ifndef NLB_WIRE_MINOR
 #define NLB_WIRE_MINOR 0  // a test build raises it to prove that mixed minors work
 #endif
-inline constexpr uint8_t kVersionMinor = NLB_WIRE_MINOR;
+constexpr uint8_t kVersionMinor = NLB_WIRE_MINOR;  // not inline: one program links parts of both
 inline constexpr std::size_t kMaxPayloadBytes = 1500;
 
 // What a sender knows of one peer. 64 of them fit a frame beside the rest.

@@ -24,7 +24,7 @@ inline constexpr std::size_t kLengthOffset = 8;
 
 // Bytes that a minor version appends to the end of a body, after all lists. Minor 1 exists in test builds
 // only.
-inline constexpr std::size_t kAppendedBytes = kVersionMinor >= 1 ? 4 : 0;
+constexpr std::size_t kAppendedBytes = kVersionMinor >= 1 ? 4 : 0;
 inline constexpr uint32_t kAppendedProbe = 0x70726f62;
 
 // Flags 2, state 1, phase 1, view 4, members 8, digest 8, mode 1, peer count 1, period 2, tolerance 2, hold
