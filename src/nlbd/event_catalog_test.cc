@@ -34,7 +34,8 @@ TEST(EventCatalog, IsMadeOfTheList) {
 }
 
 TEST(EventCatalog, TheRunbookHasAnEntryForEachEvent) {
-  const std::string mark = "<!-- events: written by NLB_WRITE_CATALOG=1 build/tests/event_catalog_test -->\n\n";
+  const std::string mark =
+      "<!-- events: written by NLB_WRITE_CATALOG=1 build/tests/event_catalog_test -->\n\n";
   const std::string text = text_of(NLB_RUNBOOK_FILE);
   const auto at = text.find(mark);
   ASSERT_NE(at, std::string::npos);

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""The OCF resource agent as Pacemaker would call it, on a machine with the packages: ocf-tester's own list first,
-then what a cluster manager has to be able to tell apart."""
+"""The OCF resource agent as Pacemaker would call it, on a machine with the packages: ocf-tester's own list
+first, then what a cluster manager has to be able to tell apart."""
 import shutil
 import sys
 
@@ -19,10 +19,12 @@ def scenario(run):
     machine.inside("dpkg -i *.deb")
 
     def call(action, code, **parameters):
-        given = " ".join(f"OCF_RESKEY_{key}={value}" for key, value in {"cluster": "web", **parameters}.items())
+        all_given = {"cluster": "web", **parameters}.items()
+        given = " ".join(f"OCF_RESKEY_{key}={value}" for key, value in all_given)
         done = machine.inside(f"OCF_ROOT=/usr/lib/ocf OCF_RESOURCE_INSTANCE=web {given} {AGENT} {action}",
                               check=False)
-        need(done.returncode == code, f"{action}: exit {done.returncode}, wanted {code}: {done.stdout}{done.stderr}")
+        need(done.returncode == code,
+             f"{action}: exit {done.returncode}, wanted {code}: {done.stdout}{done.stderr}")
         return done
 
     with run.case("without a configuration: a probe says not running, validation says not installed"):

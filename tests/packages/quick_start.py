@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""A newcomer's path: the commands of docs/operating/quick-start.md, taken from its text, on three machines that have
-the packages and nothing else; then the cluster serves. Fresh roots of debootstrap's with NLB_PACKAGE_ROOT."""
+"""A newcomer's path: the commands of docs/operating/quick-start.md, taken from its text, on three machines
+that have the packages and nothing else; then the cluster serves. Fresh roots of debootstrap's with
+NLB_PACKAGE_ROOT."""
 import re
 import subprocess
 import sys
@@ -70,8 +71,8 @@ def carry_over(machines, name, line):
     here, there = line.split(" | ssh ", 1)
     target, command = there.split(" ", 1)
     said = machines[name].inside(here)
-    done = subprocess.run(machines[target].command(command), input=said.stdout, capture_output=True, text=True,
-                          check=False)
+    done = subprocess.run(machines[target].command(command), input=said.stdout, capture_output=True,
+                          text=True, check=False)
     need(done.returncode == 0, done.stdout + done.stderr)
 
 
@@ -79,8 +80,8 @@ def answers(seconds):
     """Who answers, one connection after the other."""
     seen, end = {}, time.monotonic() + seconds
     while time.monotonic() < end:
-        done = subprocess.run(["curl", "-s", "-m", "2", "http://192.0.2.100/"], capture_output=True, text=True,
-                              check=False)
+        done = subprocess.run(["curl", "-s", "-m", "2", "http://192.0.2.100/"], capture_output=True,
+                              text=True, check=False)
         seen[done.stdout.strip()] = seen.get(done.stdout.strip(), 0) + 1
     return seen
 
@@ -89,7 +90,8 @@ def scenario(run):
     machines = machines_with_packages(NAMES, ["opennlb", "opennlb-tools"])
     follow(run, machines, "/tmp/nlb-quick-start.log")
     with run.case("all three serve, and nothing else answers") as notes:
-        wait_for("three members", lambda: machines["web1"].inside("nlb query").stdout.count("192.0.2.1") == 3, 10)
+        wait_for("three members",
+                 lambda: machines["web1"].inside("nlb query").stdout.count("192.0.2.1") == 3, 10)
         seen = answers(2)
         need(set(seen) == set(NAMES), f"{seen}")
         notes.append(seen)
