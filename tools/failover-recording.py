@@ -36,10 +36,11 @@ def record(nlb):
         subprocess.run([nlb, "lab", "down"], check=True)
         subprocess.run([nlb, "lab", "up", "--hosts", "3"], check=True, stdout=subprocess.DEVNULL)
         try:
-            subprocess.run([nlb, "lab", "exec", "client1", "--", nlb, "lab", "gap", "--to", "10.77.0.100:80",
+            subprocess.run([nlb, "lab", "exec", "client1", "--", nlb, "lab", "gap", "--to",
+                            "10.77.0.100:80",
                             "--source", "all", "--seconds", str(BEFORE_S + AFTER_S),
-                            "--patient-every-ms", "0", "--fault-at-ms", str(int(1000 * BEFORE_S)), "--log", str(log),
-                            "--fault-cmd", f"{nlb} lab fault kill host2 host"],
+                            "--patient-every-ms", "0", "--fault-at-ms", str(int(1000 * BEFORE_S)),
+                            "--log", str(log), "--fault-cmd", f"{nlb} lab fault kill host2 host"],
                            check=True, stdout=subprocess.DEVNULL)
         finally:
             subprocess.run([nlb, "lab", "down"], check=True)
@@ -142,7 +143,8 @@ def main():
     attempts = record(nlb)
     failed = sum(1 for _, host in attempts if host == 0)
     note = (f"{len(attempts)} connections in {BEFORE_S + AFTER_S} s, each given 100 ms; "
-            f"{failed} without answer, the last {outage_ms(attempts):.0f} ms after the fault. Linux {platform.release().split('-')[0]}, "
+            f"{failed} without answer, the last {outage_ms(attempts):.0f} ms after the fault. "
+            f"Linux {platform.release().split('-')[0]}, "
             f"{os.cpu_count()} CPUs, network namespaces.")
     IMAGES.mkdir(exist_ok=True)
     title = "Three hosts, one address: one dies, the others take its share"
