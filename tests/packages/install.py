@@ -96,6 +96,10 @@ def configured(run, machine):
         machine.inside("nlb rule add 443 --protocol tcp")
         need('"443"' in machine.inside("cat /etc/opennlb/web.toml").stdout, "rule 443 is not in the file")
         machine.inside("nlb query --wait-converged --timeout 20")
+    with run.case("the unit's reload, as the daemon's user"):
+        unit = machine.inside("cat /lib/systemd/system/nlbd@.service").stdout
+        reload = re.search(r"^ExecReload=(.*)$", unit, re.M)[1].replace("%i", "web")
+        machine.inside(f"runuser -u opennlb -- {reload}")
     with run.case("a guarded bridge"):
         machine.inside("ip link add br0 type bridge; ip link set br0 up")
         machine.write("etc/opennlb/vmswitch.toml", '[[switch]]\nbridge = "br0"\n', 0o644)
