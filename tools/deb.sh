@@ -11,7 +11,11 @@ place="$PWD/build/deb"
 rm -rf "$place"
 mkdir -p "$place/opennlb-$version"
 # dpkg-buildpackage writes into the tree and beside it: a copy of what belongs to the project.
-git ls-files -z --cached --others --exclude-standard | tar --null -cf - --files-from=- | tar -xf - -C "$place/opennlb-$version"
+files() {  # a release tarball has no git
+  git ls-files -z --cached --others --exclude-standard 2>/dev/null ||
+    find . -path ./build -prune -o -type f -print0
+}
+files | tar --null -cf - --files-from=- | tar -xf - -C "$place/opennlb-$version"
 SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(dpkg-parsechangelog -S Timestamp)}
 export SOURCE_DATE_EPOCH
 options=(--build=binary --no-sign --no-check-builddeps)

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# The tests of the packages on a fresh Debian 12. Its root is made once, in build/root; machines are layers over it.
-# They have no network but their own, so what the packages depend on is in that root beforehand.
+# The tests of the packages on a fresh Debian 12. Its root is made once, in build/root; machines are layers
+# over it. They have no network but their own, so what the packages depend on is in that root beforehand.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 for program in debootstrap lintian; do
@@ -15,12 +15,12 @@ echo "lintian: nothing"
 root="$PWD/build/root/bookworm"
 if [ ! -e "$root/.complete" ]; then
   rm -rf "$root"
-  mapfile -t libraries < <(for deb in build/*.deb; do dpkg-deb -f "$deb" Depends; done | tr ',|' '\n\n' |
-    sed 's/(.*//; s/ //g' | grep -Ev '^(opennlb.*|systemd-.*|)$' | sort -u)
+  mapfile -t libraries < <(for deb in build/*.deb; do dpkg-deb -f "$deb" Depends; done | tr ',|' '\n' |
+    sed 's/(.*//; s/ //g; s/-fmt[0-9]*$//' | grep -Ev '^(opennlb.*|systemd-.*|)$' | sort -u)
   include=$(IFS=,; echo "${libraries[*]},iproute2,nftables,busybox-static")
   mkdir -p build/root
-  debootstrap --variant=minbase --include="$include" bookworm "$root" "${DEBIAN_MIRROR:-http://deb.debian.org/debian}" \
-    >build/root/debootstrap.log
+  debootstrap --variant=minbase --include="$include" bookworm "$root" \
+    "${DEBIAN_MIRROR:-http://deb.debian.org/debian}" >build/root/debootstrap.log
   touch "$root/.complete"
 fi
 export NLB_PACKAGE_ROOT="$root"

@@ -33,6 +33,18 @@ TEST(EventCatalog, IsMadeOfTheList) {
       << "write it anew: NLB_WRITE_CATALOG=1 build/tests/event_catalog_test";
 }
 
+TEST(EventCatalog, TheRunbookHasAnEntryForEachEvent) {
+  const std::string mark =
+      "<!-- events: written by NLB_WRITE_CATALOG=1 build/tests/event_catalog_test -->\n\n";
+  const std::string text = text_of(NLB_RUNBOOK_FILE);
+  const auto at = text.find(mark);
+  ASSERT_NE(at, std::string::npos);
+  const std::string own = text.substr(0, at + mark.size());
+  if (std::getenv("NLB_WRITE_CATALOG") != nullptr) std::ofstream(NLB_RUNBOOK_FILE) << own << runbook_text();
+  EXPECT_EQ(text_of(NLB_RUNBOOK_FILE), own + runbook_text())
+      << "write it anew: NLB_WRITE_CATALOG=1 build/tests/event_catalog_test";
+}
+
 TEST(EventCatalog, IsUnderstoodBySystemd) {
   if (std::system("command -v journalctl >/dev/null") != 0) GTEST_SKIP() << "journalctl is not installed";
   const auto root = std::filesystem::temp_directory_path() / ("nlb-catalog-" + std::to_string(getpid()));

@@ -72,4 +72,13 @@ std::string catalog_text() {
   return text;
 }
 
+std::string runbook_text() {
+  std::string text;
+  for (const EventKind& kind : kKinds)
+    text += fmt::format("### {} {}\n\n*{}.* {}\n\n{}{}\n\n", kind.number, kind.name, name_of(kind.severity),
+                        kind.cause, *kind.remedy ? "**Remedy:** " : "No action is needed",
+                        *kind.remedy ? std::string(kind.remedy) + "." : ".");
+  return text;
+}
+
 }  // namespace nlb

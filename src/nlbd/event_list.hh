@@ -198,5 +198,7 @@ struct EventKind {
 [[nodiscard]] std::string message_id_of(int number);
 // What `journalctl -x` shows: the text of packaging/journal/opennlb.catalog.
 [[nodiscard]] std::string catalog_text();
+// The entries of docs/operating/runbook.md, one an event.
+[[nodiscard]] std::string runbook_text();
 
 }  // namespace nlb

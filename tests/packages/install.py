@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""The packages' life on one machine: install, configure, upgrade under a connection, remove, purge. Another system than
-this one's with NLB_PACKAGE_ROOT. What deb-systemd-invoke would have systemd do, a stand-in does: the machine has none."""
+"""The packages' life on one machine: install, configure, upgrade under a connection, remove, purge. Another
+system than this one's with NLB_PACKAGE_ROOT. What deb-systemd-invoke would have systemd do, a stand-in does:
+the machine has none."""
 import os
 import re
 import socket
@@ -21,8 +22,9 @@ VIP = "192.0.2.100"
 LOG = "/tmp/nlb-package-install.log"
 START = "setsid nlbd --config /etc/opennlb/web.toml --user opennlb >>/run/nlbd.log 2>&1 </dev/null &"
 # What dpkg, apt and systemd write for themselves, whatever package comes and goes.
-OTHERS = re.compile(r"var/(lib/dpkg|lib/apt|cache|log)/|var/lib/systemd/catalog/database$|etc/\.pwd\.lock$|root/|usr/local/|"
-                    r"etc/(passwd|group|shadow|gshadow|subuid|subgid)-$|etc/dpkg/dpkg.cfg.d/test$|etc/ld\.so\.cache$")
+OTHERS = re.compile(r"var/(lib/dpkg|lib/apt|cache|log)/|var/lib/systemd/catalog/database$|etc/\.pwd\.lock$|"
+                    r"root/|usr/local/|etc/(passwd|group|shadow|gshadow|subuid|subgid)-$|"
+                    r"etc/dpkg/dpkg.cfg.d/test$|etc/ld\.so\.cache$")
 STAND_IN = f"""#!/bin/sh
 echo "$@" >>/run/asked-of-systemd
 case "$*" in
@@ -73,11 +75,13 @@ def installed(run, machine):
                               "/lib/systemd/system/nlb-vmswitch.service")
         need(not done.stdout + done.stderr, done.stdout + done.stderr)
     with run.case("each program finds its libraries and has a manual, in its package"):
+        files = machine.inside("dpkg -L opennlb opennlb-tools opennlb-vmswitch").stdout
         for program in ("nlb", "nlbd", "nlb-vmswitch", "nlb-sim"):
             machine.inside(f"{program} --help")
-            need(f"/{program}." in machine.inside("dpkg -L opennlb opennlb-tools opennlb-vmswitch").stdout, program)
+            need(f"/{program}." in files, program)
     with run.case("bash completes from the installed file"):
-        script = "source /usr/share/bash-completion/completions/nlb; COMP_WORDS=(nlb rule a); COMP_CWORD=2; _nlb; "
+        script = ("source /usr/share/bash-completion/completions/nlb; "
+                  "COMP_WORDS=(nlb rule a); COMP_CWORD=2; _nlb; ")
         need(machine.inside(f"bash -c '{script} echo \"${{COMPREPLY[*]}}\"'").stdout == "add\n", "rule a")
 
 
@@ -92,10 +96,15 @@ def configured(run, machine):
         machine.inside("nlb rule add 443 --protocol tcp")
         need('"443"' in machine.inside("cat /etc/opennlb/web.toml").stdout, "rule 443 is not in the file")
         machine.inside("nlb query --wait-converged --timeout 20")
+    with run.case("the unit's reload, as the daemon's user"):
+        unit = machine.inside("cat /lib/systemd/system/nlbd@.service").stdout
+        reload = re.search(r"^ExecReload=(.*)$", unit, re.M)[1].replace("%i", "web")
+        machine.inside(f"runuser -u opennlb -- {reload}")
     with run.case("a guarded bridge"):
         machine.inside("ip link add br0 type bridge; ip link set br0 up")
         machine.write("etc/opennlb/vmswitch.toml", '[[switch]]\nbridge = "br0"\n', 0o644)
-        machine.inside("setsid nlb-vmswitch --config /etc/opennlb/vmswitch.toml >>/run/nlbd.log 2>&1 </dev/null &")
+        machine.inside("setsid nlb-vmswitch --config /etc/opennlb/vmswitch.toml >>/run/nlbd.log 2>&1 "
+                       "</dev/null &")
         wait_for("the guard", lambda: machine.inside("nlb vmswitch show", check=False).returncode == 0, 10)
 
 
@@ -109,7 +118,8 @@ def upgraded(run, machine):
         machine.inside("mkdir -p /run/systemd/system")
         machine.bring(newer(package_files(PACKAGES)))
         machine.inside("dpkg -i *.deb")
-        need("try-restart nlbd@*.service" in machine.inside("cat /run/asked-of-systemd").stdout, "no restart was asked for")
+        asked = machine.inside("cat /run/asked-of-systemd").stdout
+        need("try-restart nlbd@*.service" in asked, "no restart was asked for")
         need(machine.inside("pidof nlbd").stdout != daemon, "the daemon is the old one")
         need(echo.works(b"while it starts"), "during the restart")
         machine.inside("nlb query --wait-converged --timeout 20")
@@ -119,11 +129,11 @@ def upgraded(run, machine):
 
 
 def removed(run, machine):
-    with run.case("removed: the host has left, and nothing of it is in force; configuration and key are kept"):
+    with run.case("removed: the host has left, nothing of it is in force; configuration and key are kept"):
         machine.inside(f"dpkg -r {' '.join(PACKAGES)}")
         need(machine.inside("pidof nlbd nlb-vmswitch", check=False).returncode != 0, "a daemon runs")
-        left = machine.inside("ip -br address; tc qdisc show dev eth0; bridge fdb show dev eth0; nft list ruleset; "
-                              "ip -d link show eth0; ls /sys/fs/bpf")
+        left = machine.inside("ip -br address; tc qdisc show dev eth0; bridge fdb show dev eth0; "
+                              "nft list ruleset; ip -d link show eth0; ls /sys/fs/bpf")
         for trace in (VIP, "clsact", "02:bf:", "nlb", "prog/xdp", "opennlb"):
             need(trace not in left.stdout, f"{trace}:\n{left.stdout}")
         need("web.key" in machine.inside("ls /etc/opennlb").stdout, "the key is gone")
@@ -139,7 +149,8 @@ def what_is_left(machine):
             status = path.lstat()
             ours = not stat.S_ISDIR(status.st_mode) or "nlb" in name
             below = lowest_layer() / inside
-            same = stat.S_ISREG(status.st_mode) and below.is_file() and below.read_bytes() == path.read_bytes()
+            same = (stat.S_ISREG(status.st_mode) and below.is_file()
+                    and below.read_bytes() == path.read_bytes())
             gone = stat.S_ISCHR(status.st_mode) and not below.exists()
             if ours and not same and not gone and not OTHERS.match(inside):
                 found.append(inside)
@@ -149,8 +160,10 @@ def what_is_left(machine):
 def purged(run, machine):
     with run.case("purged: no file, no directory, no user is left"):
         machine.inside(f"dpkg --purge {' '.join(PACKAGES)}")
-        need(machine.inside("getent passwd opennlb; getent group opennlb", check=False).stdout == "", "the user is left")
-        need(machine.inside("ls -A /run | grep nlb", check=False).stdout in ("", "nlbd.log\n"), "something in /run")
+        accounts = machine.inside("getent passwd opennlb; getent group opennlb", check=False).stdout
+        need(accounts == "", f"the user is left: {accounts}")
+        run_time = machine.inside("ls -A /run | grep nlb", check=False).stdout
+        need(run_time in ("", "nlbd.log\n"), f"in /run: {run_time}")
         machine.end()
         left = what_is_left(machine)
         need(not left, ", ".join(left))

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Machines to install packages on: each a root of its own (an overlay, so that nothing of the real one is changed),
-with processes, network and mounts of its own, all on one segment. They end with the process that made them."""
+"""Machines to install packages on: each a root of its own (an overlay, so that nothing of the real one is
+changed), with processes, network and mounts of its own, all on one segment. They end with the process that
+made them."""
 import argparse
 import ctypes
 import os
@@ -57,9 +58,11 @@ class Machine:
         self.name = name
         self.place = Path(place) / name
         self.place.mkdir()
-        command = ["unshare", "--mount", "--net", "--pid", "--uts", "--fork", "--kill-child", "--propagation", "private",
-                   "sh", "-c", HOLDER, "holder", str(self.place), ":".join(map(str, layers)), name]
-        self.outer = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, preexec_fn=die_with_parent)
+        command = ["unshare", "--mount", "--net", "--pid", "--uts", "--fork", "--kill-child",
+                   "--propagation", "private", "sh", "-c", HOLDER, "holder", str(self.place),
+                   ":".join(map(str, layers)), name]
+        self.outer = subprocess.Popen(command, stdout=subprocess.PIPE, text=True,
+                                      preexec_fn=die_with_parent)
         if self.outer.stdout.readline().strip() != "ready":
             raise RuntimeError(f"the machine {name} did not come up")
         children = Path(f"/proc/{self.outer.pid}/task/{self.outer.pid}/children").read_text().split()
@@ -72,18 +75,20 @@ class Machine:
 
     def connect(self, address):
         port = f"pkg-{self.name}"
-        sh(f"ip link add {port} type veth peer name eth0 netns {self.pid}; ip link set {port} master {SEGMENT} up")
-        sh(f"nsenter --net --target {self.pid} sh -c 'ip addr add {address}/24 dev eth0; ip link set eth0 up;"
-           f"ip route add default via {GATEWAY}'")
+        sh(f"ip link add {port} type veth peer name eth0 netns {self.pid};"
+           f"ip link set {port} master {SEGMENT} up")
+        sh(f"nsenter --net --target {self.pid} sh -c 'ip addr add {address}/24 dev eth0;"
+           f"ip link set eth0 up; ip route add default via {GATEWAY}'")
 
     def command(self, text):
-        return ["nsenter", "--target", str(self.pid), "--mount", "--net", "--pid", "--uts", "--root", "--wd", "--",
-                "env", "-i", "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root",
-                "DEBIAN_FRONTEND=noninteractive", "sh", "-c", f"cd /root; {text}"]
+        path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+        return ["nsenter", "--target", str(self.pid), "--mount", "--net", "--pid", "--uts", "--root", "--wd",
+                "--", "env", "-i", f"PATH={path}", "HOME=/root", "DEBIAN_FRONTEND=noninteractive",
+                "sh", "-c", f"cd /root; {text}"]
 
-    def inside(self, text, check=True, **options):
-        done = subprocess.run(self.command(text), capture_output=True, text=True, stdin=options.pop("stdin", subprocess.DEVNULL),
-                              check=False, timeout=120, **options)
+    def inside(self, text, check=True):
+        done = subprocess.run(self.command(text), capture_output=True, text=True, stdin=subprocess.DEVNULL,
+                              check=False, timeout=120)
         if check and done.returncode != 0:
             raise RuntimeError(f"on {self.name}: {text}: exit {done.returncode}\n{done.stdout}{done.stderr}")
         return done
@@ -91,7 +96,8 @@ class Machine:
     def start(self, text, log):
         """A command that stays; it ends with the machine."""
         with open(log, "a", encoding="utf-8") as output:
-            return subprocess.Popen(self.command(text), stdin=subprocess.DEVNULL, stdout=output, stderr=output)
+            return subprocess.Popen(self.command(text), stdin=subprocess.DEVNULL, stdout=output,
+                                    stderr=output)
 
     def write(self, path, text, mode=0o755):
         target = Path(f"/proc/{self.pid}/root/{path}")
@@ -117,7 +123,8 @@ def lowest_layer():
 def package_files(names):
     files = [file for name in names for file in (ROOT / "build").glob(f"{name}_*.deb")]
     if len(files) != len(names):
-        raise RuntimeError(f"build/ has {[file.name for file in files]}, wanted one of each of {names}; run make deb")
+        raise RuntimeError(f"build/ has {[file.name for file in files]}, wanted one of each of {names}: "
+                           "run make deb")
     return files
 
 
@@ -146,8 +153,9 @@ def run_apart(name, scenario):
         print("skipped: machines of their own need root")
         sys.exit(SKIPPED)
     if not options.apart:
-        os.execvp("unshare", ["unshare", "--mount", "--net", "--pid", "--fork", "--kill-child", "--mount-proc",
-                              "--propagation", "private", sys.executable, *sys.argv, "--apart"])
+        os.execvp("unshare", ["unshare", "--mount", "--net", "--pid", "--fork", "--kill-child",
+                              "--mount-proc", "--propagation", "private", sys.executable,
+                              *sys.argv, "--apart"])
     run = Run(options.name, None, False)
     with run.case("the scenario runs to its end"):
         scenario(run)

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""A newcomer's path: the commands of docs/operating/quick-start.md, taken from its text, on three machines that have
-the packages and nothing else; then the cluster serves. Fresh roots of debootstrap's with NLB_PACKAGE_ROOT."""
+"""A newcomer's path: the commands of docs/operating/quick-start.md, taken from its text, on three machines
+that have the packages and nothing else; then the cluster serves. Fresh roots of debootstrap's with
+NLB_PACKAGE_ROOT."""
 import re
 import subprocess
 import sys
@@ -70,17 +71,17 @@ def carry_over(machines, name, line):
     here, there = line.split(" | ssh ", 1)
     target, command = there.split(" ", 1)
     said = machines[name].inside(here)
-    done = subprocess.run(machines[target].command(command), input=said.stdout, capture_output=True, text=True,
-                          check=False)
+    done = subprocess.run(machines[target].command(command), input=said.stdout, capture_output=True,
+                          text=True, check=False)
     need(done.returncode == 0, done.stdout + done.stderr)
 
 
-def answers(seconds):
-    """Who answers, one connection after the other."""
+def answers(names, seconds):
+    """Who answers, one connection after the other, until each of these has; 30 at least."""
     seen, end = {}, time.monotonic() + seconds
-    while time.monotonic() < end:
-        done = subprocess.run(["curl", "-s", "-m", "2", "http://192.0.2.100/"], capture_output=True, text=True,
-                              check=False)
+    while time.monotonic() < end and not (set(names) <= set(seen) and sum(seen.values()) >= 30):
+        done = subprocess.run(["curl", "-s", "-m", "2", "http://192.0.2.100/"], capture_output=True,
+                              text=True, check=False)
         seen[done.stdout.strip()] = seen.get(done.stdout.strip(), 0) + 1
     return seen
 
@@ -89,8 +90,9 @@ def scenario(run):
     machines = machines_with_packages(NAMES, ["opennlb", "opennlb-tools"])
     follow(run, machines, "/tmp/nlb-quick-start.log")
     with run.case("all three serve, and nothing else answers") as notes:
-        wait_for("three members", lambda: machines["web1"].inside("nlb query").stdout.count("192.0.2.1") == 3, 10)
-        seen = answers(2)
+        wait_for("three members",
+                 lambda: machines["web1"].inside("nlb query").stdout.count("192.0.2.1") == 3, 10)
+        seen = answers(NAMES, 20)
         need(set(seen) == set(NAMES), f"{seen}")
         notes.append(seen)
     with run.case("a change for the whole cluster was written by the daemons, which are not root"):
