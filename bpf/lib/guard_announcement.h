@@ -12,7 +12,7 @@
 struct {
   __uint(type, BPF_MAP_TYPE_RINGBUF);
   __uint(max_entries, NLB_STEERING_RING_BYTES);
-} guard_announcements SEC(".maps");
+} guard_parts SEC(".maps");
 
 /* Of a member of an NLB cluster, in the plain: no tag, no SNAP, to the nearest bridge and nobody else. */
 static nlb_inline int nlb_guard_may_announce(const struct nlb_guard_frame* frame) {
@@ -28,19 +28,20 @@ static nlb_inline int nlb_guard_is_steering_header(const struct nlb_steering_hea
          header->magic[3] == 'O' && header->major == NLB_STEERING_MAJOR;
 }
 
+/* The header was read: the frame has it. */
 static nlb_inline void nlb_guard_hand_over(const struct nlb_guard_frame* frame) {
-  struct nlb_steering_part* part = bpf_ringbuf_reserve(&guard_announcements, sizeof(*part), 0);
-  __u32 bytes = frame->skb->len - sizeof(struct ethhdr);
+  struct nlb_steering_part* part = bpf_ringbuf_reserve(&guard_parts, sizeof(*part), 0);
+  __u32 last = frame->skb->len - sizeof(struct ethhdr) - 1;
 
   if (!part) return; /* it is repeated until it is acknowledged */
-  if (bytes > NLB_STEERING_MAX_BYTES) bytes = NLB_STEERING_MAX_BYTES;
-  asm volatile("" : "+r"(bytes)); /* the verifier of Linux 6.1 follows a mask that it sees */
-  bytes &= 2047;
   part->ifindex = frame->ifindex;
   part->bytes = 0;
-  if (bytes >= sizeof(struct nlb_steering_header) && bytes <= NLB_STEERING_MAX_BYTES &&
-      !bpf_skb_load_bytes(frame->skb, sizeof(struct ethhdr), part->payload, bytes))
-    part->bytes = bytes;
+  if (last >= NLB_STEERING_MAX_BYTES) last = NLB_STEERING_MAX_BYTES - 1; /* what follows is padding */
+  asm volatile("" : "+r"(last)); /* the verifier of Linux 6.1 does not follow the comparison, but the mask */
+  last &= 2047;
+  if (last < NLB_STEERING_MAX_BYTES &&
+      !bpf_skb_load_bytes(frame->skb, sizeof(struct ethhdr), part->payload, last + 1))
+    part->bytes = last + 1;
   bpf_ringbuf_submit(part, 0);
 }
 

@@ -108,12 +108,14 @@ static nlb_inline __u32 nlb_guard_look_up_row(const struct nlb_guard_frame* fram
   const __u32* number = bpf_map_lookup_elem(&guard_vips, &packet->vip);
   struct nlb_steering_row_key key = {.ifindex = frame->ifindex};
   const struct nlb_steering_row* row;
-  __u32 vip, kind, slot, affinity, bucket;
+  __u32 vip, port, kind, slot, affinity, bucket;
 
   if (!config || !number) return NLB_GUARD_REASON(flooded);
   vip = *number - 1;
   if (vip >= NLB_MAX_VIPS) return NLB_GUARD_REASON(flooded);
-  kind = config->classes[packet->table & 1][bpf_ntohs(packet->ports[1])];
+  port = bpf_ntohs(packet->ports[1]);
+  asm volatile("" : "+r"(port)); /* to the verifier of Linux 6.1, swapped octets are any number */
+  kind = config->classes[packet->table & 1][port & 0xffff];
   if (kind >= NLB_STEERING_MAX_CLASSES) return NLB_GUARD_REASON(flooded);
   slot = config->slots[packet->table & 1][vip][kind];
   asm volatile("" : "+r"(slot)); /* or the verifier meets the copy in the key, which it does not follow */

@@ -91,7 +91,7 @@ Result<GuardMaps> GuardMaps::over(const MapSet& maps) {
         std::pair{"guard_addresses", &result.addresses_}, std::pair{"guard_states", &result.states_},
         std::pair{"guard_learned", &result.learned_}, std::pair{"guard_counters", &result.counters_},
         std::pair{"guard_reports", &result.reports_}, std::pair{"guard_events", &result.events_},
-        std::pair{"guard_announcements", &result.announcements_}})
+        std::pair{"guard_parts", &result.announcements_}})
     if ((*fd = fd_of(name)) < 0) return fail(std::string("map ") + name + " is missing");
   result.control_[0].abi_version = NLB_GUARD_ABI_VERSION;
   result.control_[0].report_interval_ns = kReportIntervalNs;

@@ -119,7 +119,7 @@ GuardHarness::GuardHarness() {
                       BPF_ANY);
   ring_ = ring_buffer__new(map("guard_events"), on_event, this, nullptr);
   must(ring_ != nullptr, "open the ring of events");
-  parts_ = ring_buffer__new(map("guard_announcements"), on_part, this, nullptr);
+  parts_ = ring_buffer__new(map("guard_parts"), on_part, this, nullptr);
   must(parts_ != nullptr, "open the ring of announcements");
   counters_ = map("guard_counters");
   states_ = map("guard_states");

@@ -4,6 +4,7 @@
 
 What is counted at the members is what their own filters have refused as another host's (`foreign`); what the
 switch says of itself is compared with it."""
+import contextlib
 import json
 import os
 import re
@@ -117,19 +118,32 @@ def changes(run):
         need(own > 1000 and others < 0.01 * (own + others), f"{own} own, {others} foreign frames")
 
 
+@contextlib.contextmanager
+def standing_still(lab):
+    guard = int((Path(lab.root) / "switch/nlb-vmswitch.pid").read_text().split()[0])
+    os.kill(guard, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(guard, signal.SIGCONT)
+
+
 def without_daemon(run):
     lab = run.lab
     with run.case("nlb-vmswitch stands still: what members announce anew counts without it"):
-        guard = int((Path(lab.root) / "switch/nlb-vmswitch.pid").read_text().split()[0])
-        os.kill(guard, signal.SIGSTOP)
-        try:
+        with standing_still(lab):
             lab.host(1, "drainstop")  # others take its buckets; nobody reads that they said so
             lab.wait_members([2, 3, 4])
             need_no_failure(lab.load(300))
-        finally:
-            os.kill(guard, signal.SIGCONT)
         lab.host(1, "start")
         lab.wait_members(HOSTS)
+        in_force(lab, HOSTS)
+    with run.case("members that hear nothing of the switch any more get everything at once"):
+        with standing_still(lab):
+            wait_for("members are silent", lambda: not any(said(lab, host) for host in HOSTS), 8)
+            before = foreign(lab, HOSTS)
+            need_no_failure(lab.load(100))
+            need(foreign(lab, HOSTS) - before > 100, "what was announced still counts")
         in_force(lab, HOSTS)
     with run.case("it is switched off again: members see each other's frames"):
         steer(lab, False)
