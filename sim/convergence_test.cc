@@ -136,6 +136,19 @@ TEST_F(Convergence, ADaemonThatIsBackWhileItsLeaseRunsGoesOnInItsView) {
   full_cover();
 }
 
+TEST_F(Convergence, ADaemonThatIsBackAsksForAnEchoAndHasItAtOnce) {
+  three_hosts();
+  world.run_for(kSecond);
+  world.kill_daemon(2);
+  world.run_for(250 * kMillisecond);
+  world.restart_daemon(2);
+  const Nanos before = world.host(2).lease();
+  ASSERT_GT(before, 0);
+  world.perform(2, world.host(2).ask_members(world.node(2).clock.local(world.now())));
+  world.run_for(5 * kMillisecond);  // the others' next heartbeats are up to 50 ms away
+  EXPECT_GT(world.host(2).lease(), before);
+}
+
 TEST_F(Convergence, AllDaemonsMayDieAndGoOnAtOnce) {
   three_hosts();
   world.run_for(kSecond);  // until every held list is there

@@ -21,6 +21,18 @@ TEST_F(Ghosts, AMachineThatTakesTheIdOfADeadDaemonDoesNotSpeakForItsConnections)
   world.run_for(15 * kSecond);
 }
 
+// An adapter without a MAC address: a tunnel.
+TEST_F(Ghosts, OfAdaptersWithoutAnAddressAreTwo) {
+  hosts_with_clients(4);
+  for (const Port port : {Port{2}, Port{3}})
+    world.perform(port, world.host(port).on_adapter_mac({}, world.node(port).clock.local(world.now())));
+  world.run_for(200 * kMillisecond);
+  plan("crash@0+3000:2.3");
+  world.run_for(800 * kMillisecond);
+  EXPECT_EQ(world.host(1).ghosts().size(), 2U);
+  world.run_for(4 * kSecond);
+}
+
 TEST_F(Ghosts, AreNotForgottenWithANewConfiguration) {
   hosts_with_clients(2);
   plan("crash@0+3000:2,config@1600+800:1");

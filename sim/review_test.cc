@@ -89,6 +89,35 @@ TEST_F(Serving, AloneBesideAHeldDownHostThatIsHeardServes) {
   EXPECT_EQ(share_served(6 * kSecond), 1);
 }
 
+// The better one of two that hear each other too late for a view is asked by nobody whether it can serve.
+struct LateAndCutOff : Serving {};
+
+TEST_F(LateAndCutOff, WhoeverMayServeServes) {
+  world.add_gateway();
+  plan("late@0+60000:1.2:1.2:300000,no-gateway@0+60000:1");
+  for (HostId id = 1; id <= 2; ++id) world.add(id);
+  world.run_for(4 * kSecond);
+  EXPECT_EQ(share_served(5 * kSecond), 1);
+}
+
+// It may be able again at the very moment at which the other one begins.
+TEST(LateAndCutOffUntil, TheyDoNotBothBegin) {
+  for (int late_ms = 190; late_ms <= 310; late_ms += 30)
+    for (int begins_ms = 900; begins_ms < 3000; begins_ms += 30) {
+      World world(7, 50, 10);
+      world.add_gateway();
+      world.plan(*parse_faults("late@0+60000:1.2:1.2:" + std::to_string(late_ms) + "000,no-gateway@0+" +
+                               std::to_string(begins_ms) + ":1"));
+      for (HostId id = 1; id <= 2; ++id) world.add(id);
+      world.run_for(5 * kSecond);
+      int both = 0;
+      for (const auto& violation : world.violations()) ADD_FAILURE() << begins_ms << ' ' << violation.text();
+      for (const Nanos end = world.now() + kSecond; world.now() < end; world.run_for(50 * kMillisecond))
+        both += world.acceptors(0, 0).size() == 2 ? 1 : 0;
+      EXPECT_EQ(both, 0) << late_ms << " ms late, a gateway from " << begins_ms << " ms on";
+    }
+}
+
 // Starved, and with losses, each is shown the other at a different time.
 TEST(Namesakes, OneOfTwoGoesOn) {
   struct Case {
@@ -130,6 +159,50 @@ TEST(Namesakes, WhoServesOutsideOurViewIsWaitedFor) {
   world.plan(*parse_faults("starve@2000+9823:1:-:558,duplicate-id@4000+7924:1"));
   world.run_for(6 * kSecond);
   for (const auto& violation : world.violations()) ADD_FAILURE() << violation.text();
+}
+
+// It is not refused for the namesake, which gives way, but for its configuration, and says so.
+TEST(Namesakes, OneThatGivesWayIsNotBlamedForADifference) {
+  World world(7, 50, 10);
+  std::map<core::Notice::Kind, int> said;
+  world.on_notice = [&](HostId id, const core::Notice& notice) {
+    if (id == 1 && notice.text.find("differs from that of host") != std::string::npos) ++said[notice.kind];
+  };
+  for (HostId id = 1; id <= 3; ++id) world.add(id);
+  world.run_for(2 * kSecond);
+  world.plan(*parse_faults("duplicate-id@0+60000:1,config@2000+60000:1"));
+  world.run_for(4 * kSecond);
+  EXPECT_EQ(said[core::Notice::Kind::duplicate_id], 0);
+  EXPECT_EQ(said[core::Notice::Kind::config_mismatch], 1);
+}
+
+// Each hears another part of two groups of different configurations: who is refused is none of a group, and
+// whoever was refused for it is so no more. Not at the rate of frames (churn), and not for long.
+TEST_F(Serving, GroupsThatRefuseEachOtherInTurnComeToAnEnd) {
+  hosts(5);
+  plan("bad-pair@0+60000:1:2,bad-pair@0+60000:1:4,config@2000+60000:2.3.4");
+  world.run_for(4 * kSecond);
+  EXPECT_EQ(share_served(4 * kSecond), 1);
+}
+
+// Shortly after a machine's boot, "never" is no long time ago.
+TEST(LateTurn, OfThisHostMakesNobodyPromptWhoNeverWas) {
+  core::Settings one, two;
+  one.id = 1;
+  two.id = 2;
+  one.incarnation = 101;
+  two.incarnation = 102;
+  core::Host host(one, 0), peer(two, 0);
+  for (core::Host* each : {&host, &peer}) {
+    (void)each->on_bind(true, "", 0);
+    (void)each->command(core::HostEvent::start, 0);
+  }
+  for (const auto& send : host.on_tick(0).sends) (void)peer.on_frame(send.frame, kMillisecond);
+  for (const auto& send : peer.on_tick(50 * kMillisecond).sends)
+    (void)host.on_frame(send.frame, 400 * kMillisecond);  // its echo is older than a lease lasts
+  ASSERT_TRUE(host.peers()[2].believed);
+  (void)host.on_tick(450 * kMillisecond);
+  EXPECT_EQ(host.peers()[2].prompt_at, 0);
 }
 
 // Two boot and form a view before they believe a third, which serves and hears of them as late.

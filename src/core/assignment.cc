@@ -12,6 +12,7 @@
 #include <bit>
 #include <limits>
 #include <memory>
+#include <mutex>
 #include <queue>
 
 #include "core/planted.hh"
@@ -43,19 +44,19 @@ uint32_t negated_log2(uint32_t value) {
   return ((static_cast<uint32_t>(leading) + 1) << 16) - log2_of_mantissa;
 }
 
-// Distances do not depend on weights: computed once (1 MiB), read by every table.
-struct DistanceTable {
-  std::array<std::array<uint32_t, kMaxHosts + 1>, kBucketCount> value;
-  DistanceTable() {
-    for (uint32_t bucket = 0; bucket < kBucketCount; ++bucket)
-      for (uint32_t id = 0; id <= kMaxHosts; ++id)
-        value[bucket][id] = negated_log2(mix(bucket, static_cast<HostId>(id)));
-  }
-};
+// Of one host, by bucket. They do not depend on weights: computed once, read by every table. Those of all 64
+// hosts would take longer than the rest of a daemon's start.
+using Distances = std::array<uint32_t, kBucketCount>;
 
-const DistanceTable& distances() {
-  static const auto table = std::make_unique<const DistanceTable>();
-  return *table;
+const Distances& distances_of(HostId id) {
+  static std::array<std::once_flag, kMaxHosts + 1> computed;
+  static std::array<std::unique_ptr<Distances>, kMaxHosts + 1> known;
+  std::call_once(computed[id], [&] {
+    known[id] = std::make_unique<Distances>();
+    for (uint32_t bucket = 0; bucket < kBucketCount; ++bucket)
+      (*known[id])[bucket] = negated_log2(mix(bucket, id));
+  });
+  return *known[id];
 }
 
 struct Proposal {
@@ -93,13 +94,13 @@ class Matching {
     return costs_[bucket * shares_.size() + index];
   }
   void compute_costs() {  // each is looked at several times, and a division is dear
-    const DistanceTable& table = distances();
     costs_.resize(kBucketCount * shares_.size());
-    for (uint32_t bucket = 0; bucket < kBucketCount; ++bucket)
-      for (std::size_t i = 0; i < shares_.size(); ++i)
-        if (shares_[i].weight != 0)
-          costs_[bucket * shares_.size() + i] =
-              (uint64_t{table.value[bucket][shares_[i].id]} << 24) / shares_[i].weight;
+    for (std::size_t i = 0; i < shares_.size(); ++i) {
+      if (shares_[i].weight == 0) continue;
+      const Distances& distances = distances_of(shares_[i].id);
+      for (uint32_t bucket = 0; bucket < kBucketCount; ++bucket)
+        costs_[bucket * shares_.size() + i] = (uint64_t{distances[bucket]} << 24) / shares_[i].weight;
+    }
   }
 
   // The next host in this bucket's order after the one that refused it last.
@@ -173,7 +174,7 @@ class KnownTables {
 }  // namespace
 
 uint32_t distance(uint32_t bucket, HostId id) {
-  return distances().value[bucket][id];
+  return distances_of(id)[bucket];
 }
 
 std::vector<uint32_t> quotas(std::span<const Share> shares) {

@@ -158,7 +158,8 @@ Actions Host::on_tick(Nanos now) {
     for (Peer& peer : peers_) {
       if (!peer.believed || next_tick_ - peer.heard_at >= silence_limit()) continue;
       peer.heard_at = std::max(peer.heard_at, now);
-      if (next_tick_ - peer.prompt_at < silence_limit()) peer.prompt_at = std::max(peer.prompt_at, now);
+      const bool prompt = peer.prompt_at != 0 && next_tick_ - peer.prompt_at < silence_limit();
+      if (prompt) peer.prompt_at = std::max(peer.prompt_at, now);
     }
   }
   if (now >= next_tick_) {
@@ -374,18 +375,25 @@ void Host::judge_refusal(Nanos now, const Circle& circle) {
     namesake_judged_ = namesake_wins_ = false;
   }
   std::string reason;
-  if (namesake_ && namesake_judged_ && namesake_wins_) {
+  // Who is refused leaves its id to a namesake in earshot, and others list that one instead.
+  const bool is_listed_no_more = state_ == HostState::refused && namesake_;
+  const HostSet others = is_listed_no_more ? circle.heard : circle.answering;
+  const bool gives_way = namesake_ && namesake_judged_ && namesake_wins_;
+  if (gives_way) {
     reason = "host id " + std::to_string(settings_.id) + " is in use by another host";
-  } else if (const HostId other = better_group_than_ours(self(), peers_, circle); other != 0) {
+  } else if (const HostId other = better_group_than_ours(self(), peers_, others); other != 0) {
     const char* item = differing_item(settings_.digests, peers_[other].heartbeat.digests);
     reason = std::string(item) + " differs from that of host " + std::to_string(other);
     if (awaits_the_others_configuration(now, other)) return;
   } else {
     differs_since_ = 0;
   }
-  const bool refused_here = state_ == HostState::refused && bound_;
+  // Groups of which each hears another part may refuse each other in turn: not at the rate of frames.
+  const bool refused_here = state_ == HostState::refused && bound_ && now >= stays_refused_until_;
   if (!reason.empty() && is_active(state_)) {
-    note(namesake_ ? Notice::Kind::duplicate_id : Notice::Kind::config_mismatch, 0, reason);
+    if (refused_at_ != 0 && now - refused_at_ < silence_limit()) stays_refused_until_ = now + period();
+    refused_at_ = now;
+    note(gives_way ? Notice::Kind::duplicate_id : Notice::Kind::config_mismatch, 0, reason);
     refuse_to_take_part(reason);
   } else if (reason.empty() && refused_here) {
     refused_because_.clear();

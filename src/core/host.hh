@@ -163,6 +163,8 @@ class Host {
   // For a host that has just been made: takes up the view of its predecessor, whose lease, as it stands in
   // the filter, must still run. False: nothing has changed, and it starts as any other.
   [[nodiscard]] bool resume(const ResumePoint& point, Nanos lease, Nanos now);
+  // So that the lease need not wait for their next heartbeats: they answer at once, and echo this.
+  Actions ask_members(Nanos now);
   // Planned restart: everything released, peers keep our connections for restart_hold_s.
   Actions leave_for_restart(Nanos now);
 
@@ -240,7 +242,8 @@ class Host {
   [[nodiscard]] bool view_is_stuck(Nanos now, const Circle& circle) const;
   [[nodiscard]] bool shut_out_by_a_peer(const Circle& circle) const;
   [[nodiscard]] bool is_better_than_ours(HostSet members) const;
-  [[nodiscard]] bool waits_for_a_late_view(const Circle& circle) const;
+  [[nodiscard]] HostSet late_and_better(const Circle& circle) const;
+  [[nodiscard]] bool waits_for_a_late_view(Nanos now, const Circle& circle) const;
   [[nodiscard]] bool yields_to_a_better_view(const Circle& circle) const;
   [[nodiscard]] bool may_serve_alone(Nanos now, const Circle& circle) const;
   void ask_gateway(Nanos now, const Circle& circle);
@@ -337,7 +340,7 @@ class Host {
   uint64_t digest_ = 0;
   bool release_begun_ = false;  // in this view: what is lost is closed, the socket table is being read
   SlotTables next_tables_;      // of the view that is being formed
-  std::map<MacAddress, Ghost> ghosts_;  // by adapter: an id may have been taken by another machine
+  std::map<MacAddress, Ghost> ghosts_;  // by adapter (key_of)
   std::map<MacAddress, Ghost> gone_;    // those whose kernels have ceased to answer, for a while
   HostSet outsiders_ = 0;               // may hold connections, and are not in our view
 
@@ -380,6 +383,7 @@ class Host {
   HostSet mismatch_named_ = 0;
   bool aside_ = false;
   Nanos change_expected_until_ = 0, differs_since_ = 0;
+  Nanos refused_at_ = 0, stays_refused_until_ = 0;
   Actions out_;
 };
 

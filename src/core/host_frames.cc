@@ -115,6 +115,8 @@ void Host::hear(const wire::Heartbeat& heartbeat, Nanos now) {
   peer.sequence = heartbeat.header.sequence;
   peer.heard_at = now;
   peer.heartbeat = heartbeat;
+  if (heartbeat.phase != 0) peer.in_no_view_since = 0;
+  if (heartbeat.phase == 0 && peer.in_no_view_since == 0) peer.in_no_view_since = now;
   if (known) yield_to_the_unaware(heartbeat, now);
   not_heard_since_evicted_ &= ~bit_of(sender);
   take_echo(peer, heartbeat, now);

@@ -13,6 +13,12 @@ constexpr Nanos kGoneAskedEvery = kSecond;
 constexpr Nanos kGoneAskedFor = 15 * 60 * kSecond;  // as long as a TCP sends again to who does not answer
 constexpr Nanos kUnprobedHold = 10 * kSecond;  // a ghost without an address: as long as a planned restart
 
+// By its adapter: an id may have been taken by another machine. Some have no address, and nobody has this
+// one.
+MacAddress key_of(const Ghost& ghost) {
+  return ghost.mac.is_zero() ? MacAddress{{0, 0, 0, 0, 0, ghost.id}} : ghost.mac;
+}
+
 }  // namespace
 
 // Whoever is heard but not in our view may have connections anywhere: check until it is in, or gone. If it
@@ -56,11 +62,13 @@ void Host::remember_ghost(HostId id, bool of_our_view, Nanos now) {
       if (tables_[slot][bucket] == id || next_tables_[slot][bucket] == id) ghost.buckets[slot].set(bucket);
   ghost.address = peer.heartbeat.dedicated_ip;
   ghost.mac = peer.heartbeat.adapter_mac;
-  ghost.probed = !restarting && !ghost.address.is_unspecified();
+  const bool can_be_asked = !ghost.address.is_unspecified() && !ghost.mac.is_zero();
+  ghost.probed = !restarting && can_be_asked;
   ghost.next_probe = ghost.answered_at = now;
   if (!ghost.probed) ghost.until = now + (restarting ? peer.heartbeat.hold_s * kSecond : kUnprobedHold);
-  gone_.erase(ghost.mac);
-  ghosts_[ghost.mac] = std::move(ghost);
+  const MacAddress key = key_of(ghost);
+  gone_.erase(key);
+  ghosts_[key] = std::move(ghost);
 }
 
 void Host::tend_ghosts(Nanos now) {
@@ -81,7 +89,7 @@ void Host::tend_ghosts(Nanos now) {
       if (silent && !back) {
         ghost.next_probe = now + kGoneAskedEvery;
         if (ghost.until == 0) ghost.until = now + kGoneAskedFor;
-        gone_[ghost.mac] = std::move(ghost);
+        gone_[it->first] = std::move(ghost);
       }
       it = ghosts_.erase(it);
       out_.states_changed = true;

@@ -45,6 +45,12 @@ bool Host::resume(const ResumePoint& point, Nanos lease, Nanos now) {
   return true;
 }
 
+Actions Host::ask_members(Nanos now) {
+  for_each_host(view_.members & ~bit_of(settings_.id),
+                [&](HostId id) { say(Send::To::peer, peers_[id].heartbeat.adapter_mac, wire::kAsk, now); });
+  return finish(now);
+}
+
 bool Host::take_up(const ResumePoint& point, Nanos lease, Nanos now) {
   settings_.incarnation = point.incarnation;
   sequence_ = (point.mark.sequence_block + kBlocksAhead) << kBlockBits;

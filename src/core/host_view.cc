@@ -135,18 +135,28 @@ bool Host::yields_to_a_better_view(const Circle& circle) const {
 }
 
 // Frames of its members come, but later than a lease lasts: both can be one view only when that is over.
-// Until then the better one serves, and ours is given up, so that the other sees that it is alone. This holds
-// of views that are yet to be formed as well: two that wait for each other would both begin when it is too
-// late to hear of it.
-bool Host::waits_for_a_late_view(const Circle& circle) const {
-  bool waits = false;
+HostSet Host::late_and_better(const Circle& circle) const {
+  HostSet better = 0;
   for_each_host(circle.heard & circle.compatible & ~circle.mutual & ~view_.members, [&](HostId id) {
     const auto& heartbeat = peers_[id].heartbeat;
     if (report_of_hearing(heartbeat, settings_.id) == nullptr) return;
     const HostSet without_us = (heartbeat.view_members & bit_of(settings_.id)) != 0
                                    ? heartbeat.view_members & ~view_.members
                                    : heartbeat.view_members;
-    waits = waits || is_better_than_ours(without_us);
+    if (is_better_than_ours(without_us)) better |= bit_of(id);
+  });
+  return better;
+}
+
+// Until then the better one serves, and ours is given up, so that the other sees that it is alone. This holds
+// of views that are yet to be formed as well: two that wait for each other would both begin when it is too
+// late to hear of it. But whoever is in no view for longer than it has to listen, and than its word may be
+// under way, cannot serve (its gateway does not answer): it is not waited for.
+bool Host::waits_for_a_late_view(Nanos now, const Circle& circle) const {
+  bool waits = false;
+  for_each_host(late_and_better(circle), [&](HostId id) {
+    const Nanos since = peers_[id].in_no_view_since;
+    waits = waits || since == 0 || now - since < 2 * silence_limit();
   });
   return waits;
 }
@@ -210,7 +220,7 @@ void Host::settle_view(Nanos now, const Circle& circle) {
     return fall_out("the others share a view with another machine that has this host's id", now);
   if (gateway_missed_ && std::popcount(view_.members) == 1 && phase_ != Phase::none)
     return go_alone("nobody is heard, and the gateway does not answer");
-  if (waits_for_a_late_view(circle))
+  if (waits_for_a_late_view(now, circle))
     return fall_out("a better view is heard, but its frames come too late", now);
   if (yields_to_a_better_view(circle) && ownership_.owns_anything()) {
     note(Notice::Kind::view_changed, 0, "owns nothing until it has joined the larger view in earshot");
@@ -459,6 +469,8 @@ void Host::advance_phase(Nanos now, const Circle& circle) {
   const bool released = all_members_at(Phase::released, circle) || planted(Bug::skip_release);
   if (phase_ == Phase::released && released) {
     if (std::popcount(view_.members) == 1 && !may_serve_alone(now, circle)) return;
+    // A better one that was not waited for may have begun as well; it is heard of by then, and ours given up.
+    if (late_and_better(circle) != 0 && now - view_started_at_ < silence_limit()) return;
     if (yields_to_a_better_view(circle) || somebody_left_behind_owns(now, circle) || a_rival_serves(now))
       return;
     if (!kept_lists_complete() || waits_for_owners(circle)) return;

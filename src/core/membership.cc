@@ -235,7 +235,7 @@ HostSet wanted_members(const Self& self, const PeerTable& peers, const Circle& c
   return wanted;
 }
 
-HostId better_group_than_ours(const Self& self, const PeerTable& peers, const Circle& circle) {
+HostId better_group_than_ours(const Self& self, const PeerTable& peers, HostSet others) {
   struct Group {
     wire::ConfigDigests digests;
     HostSet members = 0;  // of whom it is heard, and whom these have in their views without being heard here
@@ -247,14 +247,14 @@ HostId better_group_than_ours(const Self& self, const PeerTable& peers, const Ci
     return digests;
   };
   bool alike = true;  // as nearly always
-  for_each_host(circle.answering, [&](HostId id) {
+  for_each_host(others, [&](HostId id) {
     alike = alike && differing_item(self.digests, peers[id].heartbeat.digests) == nullptr;
   });
   if (alike) return 0;
-  const HostSet speakers = circle.answering | bit_of(self.id);
+  const HostSet speakers = others | bit_of(self.id);
   std::vector<Group> groups = {{content(self.digests), bit_of(self.id) | (self.view_members & ~speakers),
                                 self.digests.generation, self.id}};
-  for_each_host(circle.answering, [&](HostId id) {
+  for_each_host(others, [&](HostId id) {
     const auto& heartbeat = peers[id].heartbeat;
     if (!is_active(heartbeat.state)) return;
     const auto digests = content(heartbeat.digests);

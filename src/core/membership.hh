@@ -48,8 +48,8 @@ struct PeerTable : std::array<Peer, kMaxHosts + 1> {
 
 // Hosts whose configuration differs form groups; the best one goes on: more members, then higher generation,
 // then lowest host id. A member that its group alone hears counts as well: else a host that hears a part of a
-// larger group would go on beside it. Returns a host of a better group than ours that is heard, or 0.
-[[nodiscard]] HostId better_group_than_ours(const Self& self, const PeerTable& peers, const Circle& circle);
+// larger group would go on beside it. Returns a host of a better group than ours among `others`, or 0.
+[[nodiscard]] HostId better_group_than_ours(const Self& self, const PeerTable& peers, HostSet others);
 
 // The first item of two configurations that differs, in a person's words; nullptr = none.
 [[nodiscard]] const char* differing_item(const wire::ConfigDigests& ours, const wire::ConfigDigests& theirs);

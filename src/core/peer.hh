@@ -34,12 +34,13 @@ struct Peer {
   bool believed = false;  // its incarnation has echoed a recent frame of ours
   bool resumed = false;   // ... or of the daemon before this one: has not echoed this one yet
   uint64_t incarnation = 0;
-  uint64_t sequence = 0;      // highest accepted
-  Nanos heard_at = 0;         // newest accepted frame
-  Nanos mutual_since = 0;     // since when we hear each other; 0 = not now
-  Nanos prompt_at = 0;        // newest frame with an echo of ours that was young enough to give a lease
-  Nanos echoed_send = 0;      // send time of our newest frame that it echoed without accusing us
-  wire::Heartbeat heartbeat;  // newest accepted
+  uint64_t sequence = 0;       // highest accepted
+  Nanos heard_at = 0;          // newest accepted frame
+  Nanos mutual_since = 0;      // since when we hear each other; 0 = not now
+  Nanos prompt_at = 0;         // newest frame with an echo of ours that was young enough to give a lease
+  Nanos in_no_view_since = 0;  // as it says; 0 = it is in one
+  Nanos echoed_send = 0;       // send time of our newest frame that it echoed without accusing us
+  wire::Heartbeat heartbeat;   // newest accepted
   bool accused = false;  // silent for D; a promise not to extend its lease until a later view readmits it
   uint32_t accused_in_view = 0;
   Nanos admitted_at = 0, removed_at = 0;  // to our view, and from it

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Attach, adopt, configure, read back. The order in attach() is the point of this file:
-//   same ABI version found   its maps go on (buckets, lease, configuration); fresh programs replace the old
-//   ones other ABI version found  new maps, every bucket foreign_checked, lease 0. The old programs stay
-//   until the first
-//                            configure() has filled the new bank: an empty bank would let every frame pass
+//   the same programs found  they go on with their maps (buckets, lease, configuration); nothing is loaded
+//   same ABI version found   its maps go on; fresh programs replace the old ones
+//   other ABI version found  new maps, every bucket foreign_checked, lease 0. The old programs stay until the
+//                            first configure() has filled the new bank: an empty one would let all frames
+//                            pass
 //   nothing found            new maps and programs, attached at once
 #include "datapath/datapath.hh"
 
@@ -83,10 +84,11 @@ class KernelDatapath final : public Datapath {
   [[nodiscard]] bool yields_xdp() const override { return hooks_.has_foreign_xdp(); }
   [[nodiscard]] Result<std::vector<std::string>> repair() override;
 
-  [[nodiscard]] Result<void> start(FoundMaps found);
+  [[nodiscard]] Result<void> start(FoundMaps found, bool taken_over);
 
  private:
   [[nodiscard]] Result<void> put_in_force();
+  [[nodiscard]] bool is_in_force() const;
 
   DatapathOptions options_;
   Hooks hooks_;
@@ -97,7 +99,8 @@ class KernelDatapath final : public Datapath {
   std::mutex walking_;
   std::atomic<uint64_t> configured_{0};  // how often
   bool adopted_ = false;
-  bool in_force_ = false;  // false: an older version's programs still do the work
+  bool taken_over_ = false;  // the programs too
+  bool in_force_ = false;    // false: an older version's programs still do the work
 };
 
 template <typename T>
@@ -109,8 +112,9 @@ T load(T& place) {
   return std::atomic_ref<T>(place).load(std::memory_order_acquire);
 }
 
-Result<void> KernelDatapath::start(FoundMaps found) {
+Result<void> KernelDatapath::start(FoundMaps found, bool taken_over) {
   adopted_ = found == FoundMaps::same_abi;
+  taken_over_ = taken_over;
   nlb_control& control = state_.control.all()[0];
   if (!adopted_) {
     store(control.abi_version, uint32_t{NLB_ABI_VERSION});
@@ -123,17 +127,27 @@ Result<void> KernelDatapath::start(FoundMaps found) {
 }
 
 Result<void> KernelDatapath::put_in_force() {
-  const std::array programs = {programs_->ingress(), programs_->egress(), programs_->xdp()};
-  for (const int program : programs) hooks_.know(program);
-  pin_programs(options_.pin_directory, programs);
-  if (auto set = hooks_.set_tc(programs_->ingress(), programs_->egress()); !set) return set;
-  hooks_.set_xdp(programs_->xdp(), options_.at_most);
-  pin_maps(options_.pin_directory, programs_->maps());
-  auto pinned = hooks_.our_programs();
-  for (const int program : programs) pinned.push_back(program_id(program));
-  unpin_programs_but(options_.pin_directory, pinned);
+  const auto pins = programs_->pins();
+  for (const ProgramPin& pin : pins) hooks_.know(pin.program);
+  if (!is_in_force()) {
+    pin_programs(options_.pin_directory, pins);
+    if (auto set = hooks_.set_tc(programs_->ingress(), programs_->egress()); !set) return set;
+    hooks_.set_xdp(programs_->xdp(), options_.at_most);
+    pin_maps(options_.pin_directory, programs_->maps());
+  }
+  auto in_use = hooks_.our_programs();
+  for (const ProgramPin& pin : pins) in_use.push_back(program_id(pin.program));
+  unpin_programs_but(options_.pin_directory, in_use);
   in_force_ = true;
   return {};
+}
+
+// An earlier daemon's, which this one has taken over as they are. Where that one died with a lease, XDP is
+// left as it was; otherwise a better kind is tried, for the driver may allow it now.
+bool KernelDatapath::is_in_force() const {
+  if (!taken_over_ || !hooks_.hold(programs_->ingress(), programs_->egress(), programs_->xdp())) return false;
+  const DatapathKind kind = hooks_.kind();
+  return kind == options_.at_most || (kind < options_.at_most && lease() != 0);
 }
 
 Result<void> KernelDatapath::configure(const FilterConfig& config) {
@@ -234,20 +248,23 @@ Result<std::vector<std::string>> KernelDatapath::repair() {
 struct Found {
   FoundMaps kind = FoundMaps::none;
   MapSet maps;
+  std::unique_ptr<Programs> programs;  // of these maps; nullptr = they are to be loaded
 };
 
 // Pins first; where they are missing or of no use, through the attached programs. What is attached decides
 // whether an older version is at work: pins alone, left over from a reboot of the interface, are not.
-Found find_maps(const DatapathOptions& options, const Hooks& hooks) {
-  const auto expected = Programs::expected_maps();
+Found find_earlier(const DatapathOptions& options, const Hooks& hooks) {
   const auto attached = hooks.our_programs();
   if (attached.empty()) return {};
+  if (auto same = Programs::pinned(options.pin_directory, pinned_maps(options.pin_directory)))
+    return {FoundMaps::same_abi, {}, std::move(same)};
+  const auto expected = Programs::expected_maps();
   MapSet maps = pinned_maps(options.pin_directory);
   if (judge_maps(maps, expected, Programs::abi_version()) != FoundMaps::same_abi)
     maps = maps_of_programs(attached);
   const FoundMaps kind = judge_maps(maps, expected, Programs::abi_version());
   if (kind != FoundMaps::same_abi) maps.clear();
-  return {kind == FoundMaps::none ? FoundMaps::other_abi : kind, std::move(maps)};
+  return {kind == FoundMaps::none ? FoundMaps::other_abi : kind, std::move(maps), nullptr};
 }
 
 }  // namespace
@@ -277,16 +294,21 @@ Result<std::unique_ptr<Datapath>> Datapath::attach(const DatapathOptions& option
   const bool can_pin = make_pin_directory(options.pin_directory);
   auto hooks = Hooks::of(options.interface, OwnPrograms(options.pin_directory));
   if (!hooks) return tl::unexpected(hooks.error());
-  const Found found = find_maps(options, *hooks);
-  auto programs = Programs::load(found.maps);
-  if (!programs) return tl::unexpected(programs.error().within(options.interface));
-  auto state = SharedState::map((*programs)->maps());
+  Found found = find_earlier(options, *hooks);
+  const bool taken_over = found.programs != nullptr;
+  if (!taken_over) {
+    auto loaded = Programs::load(found.maps);
+    if (!loaded) return tl::unexpected(loaded.error().within(options.interface));
+    found.programs = std::move(*loaded);
+  }
+  auto state = SharedState::map(found.programs->maps());
   if (!state) return tl::unexpected(state.error().within(options.interface));
   DatapathOptions own = options;
   if (!can_pin) own.pin_directory.clear();
   auto datapath =
-      std::make_unique<KernelDatapath>(own, std::move(*hooks), std::move(*programs), std::move(*state));
-  if (auto started = datapath->start(found.kind); !started) return tl::unexpected(started.error());
+      std::make_unique<KernelDatapath>(own, std::move(*hooks), std::move(found.programs), std::move(*state));
+  if (auto started = datapath->start(found.kind, taken_over); !started)
+    return tl::unexpected(started.error());
   return datapath;
 }
 

@@ -10,6 +10,7 @@
 #include <cstring>
 
 #include "datapath/file_descriptor.hh"
+#include "datapath/program_pins.hh"
 #include "datapath/qdisc.hh"
 #include "datapath/tc_filter.hh"
 
@@ -114,6 +115,15 @@ DatapathKind Hooks::kind() const {
   if (own_.has(now.native)) return DatapathKind::xdp_native;
   if (own_.has(now.generic)) return DatapathKind::xdp_generic;
   return DatapathKind::tc;
+}
+
+bool Hooks::hold(int ingress_program, int egress_program, int xdp_program) const {
+  const XdpState now = xdp_state(index_);
+  const uint32_t xdp = program_id(xdp_program);
+  const auto fits = [&](uint32_t id) { return !own_.has(id) || id == xdp; };
+  return tc_program(index_, TcDirection::ingress) == program_id(ingress_program) &&
+         tc_program(index_, TcDirection::egress) == program_id(egress_program) && fits(now.native) &&
+         fits(now.generic);
 }
 
 bool Hooks::has_ingress() const {

@@ -30,6 +30,8 @@ class Hooks {
   void remove() const;  // ours only; clsact too when nothing else uses it
 
   [[nodiscard]] DatapathKind kind() const;  // asked of the kernel
+  // Just these are attached; no XDP program of ours will do as well.
+  [[nodiscard]] bool hold(int ingress_program, int egress_program, int xdp_program) const;
   [[nodiscard]] bool has_ingress() const;
   [[nodiscard]] bool has_egress() const;
   [[nodiscard]] bool has_foreign_xdp() const;

@@ -12,8 +12,16 @@ namespace {
 namespace fs = std::filesystem;
 constexpr std::string_view kPrefix = "program_";
 
-std::string pin_name(uint32_t id) {
-  return std::string(kPrefix) + std::to_string(id);
+std::string pin_name(uint32_t id, std::string_view identity) {
+  return std::string(kPrefix) + std::to_string(id) + "_" + std::string(identity);
+}
+
+std::vector<fs::path> program_pins_in(const std::string& directory) {
+  std::vector<fs::path> pins;
+  std::error_code error;
+  for (fs::directory_iterator at(directory, error), end; !error && at != end; at.increment(error))
+    if (is_program_pin(at->path().filename().string())) pins.push_back(at->path());
+  return pins;
 }
 
 }  // namespace
@@ -28,22 +36,34 @@ uint32_t program_id(int program) {
   return bpf_obj_get_info_by_fd(program, &info, &bytes) == 0 ? info.id : 0;
 }
 
-void pin_programs(const std::string& directory, std::span<const int> programs) {
+void pin_programs(const std::string& directory, std::span<const ProgramPin> pins) {
   if (directory.empty()) return;
-  for (const int program : programs)
-    static_cast<void>(bpf_obj_pin(program, (fs::path(directory) / pin_name(program_id(program))).c_str()));
+  for (const ProgramPin& pin : pins) {
+    const fs::path place = fs::path(directory) / pin_name(program_id(pin.program), pin.identity);
+    static_cast<void>(bpf_obj_pin(pin.program, place.c_str()));
+  }
 }
 
-void unpin_programs_but(const std::string& directory, const std::vector<uint32_t>& attached) {
-  std::error_code error;
-  std::vector<fs::path> stale;
-  for (fs::directory_iterator at(directory, error), end; !error && at != end; at.increment(error)) {
-    const std::string name = at->path().filename();
-    const auto is = [&](uint32_t id) { return pin_name(id) == name; };
-    if (is_program_pin(name) && std::none_of(attached.begin(), attached.end(), is))
-      stale.push_back(at->path());
+FileDescriptor pinned_program(const std::string& directory, const std::string& identity) {
+  if (directory.empty() || identity.empty()) return {};
+  for (const fs::path& path : program_pins_in(directory)) {
+    if (!path.filename().string().ends_with("_" + identity)) continue;
+    FileDescriptor program(bpf_obj_get(path.c_str()));
+    if (program && pin_name(program_id(program.get()), identity) == path.filename()) return program;
   }
-  for (const fs::path& path : stale) fs::remove(path, error);
+  return {};
+}
+
+void unpin_programs_but(const std::string& directory, const std::vector<uint32_t>& in_use) {
+  std::error_code ignored;
+  for (const fs::path& path : program_pins_in(directory)) {
+    const std::string name = path.filename();
+    const auto is = [&](uint32_t id) {
+      const std::string former = std::string(kPrefix) + std::to_string(id);  // as versions before named it
+      return name == former || name.starts_with(former + "_");
+    };
+    if (std::none_of(in_use.begin(), in_use.end(), is)) fs::remove(path, ignored);
+  }
 }
 
 }  // namespace nlb

@@ -9,19 +9,27 @@
 
 namespace nlb {
 
-std::vector<std::string> become_realtime(int priority) {
-  std::vector<std::string> not_had;
+std::string become_realtime(int priority) {
   sched_param parameters{};
   parameters.sched_priority = priority;
-  if (sched_setscheduler(0, SCHED_FIFO | SCHED_RESET_ON_FORK, &parameters) != 0)
-    not_had.push_back(std::string("no real-time scheduling (SCHED_FIFO): ") + std::strerror(errno) +
-                      "; grant CAP_SYS_NICE or LimitRTPRIO=" + std::to_string(priority));
-  // What is there now is locked and present; what comes later is locked as it is touched, so that the stacks
-  // of new threads do not take their full size in memory.
-  if (mlockall(MCL_CURRENT) != 0 || mlockall(MCL_FUTURE | MCL_ONFAULT) != 0)
-    not_had.push_back(std::string("memory is not locked: ") + std::strerror(errno) +
-                      "; grant CAP_IPC_LOCK or LimitMEMLOCK=infinity");
-  return not_had;
+  if (sched_setscheduler(0, SCHED_FIFO | SCHED_RESET_ON_FORK, &parameters) == 0) return {};
+  return std::string("no real-time scheduling (SCHED_FIFO): ") + std::strerror(errno) +
+         "; grant CAP_SYS_NICE or LimitRTPRIO=" + std::to_string(priority);
+}
+
+// Without CAP_SYS_NICE the flag cannot be taken back; it means nothing then.
+void become_ordinary() {
+  const sched_param none{};
+  if (sched_setscheduler(0, SCHED_OTHER, &none) != 0)
+    (void)sched_setscheduler(0, SCHED_OTHER | SCHED_RESET_ON_FORK, &none);
+}
+
+// What is there now is locked and present; what comes later is locked as it is touched, so that the stacks of
+// new threads do not take their full size in memory.
+std::string lock_memory() {
+  if (mlockall(MCL_CURRENT) == 0 && mlockall(MCL_FUTURE | MCL_ONFAULT) == 0) return {};
+  return std::string("memory is not locked: ") + std::strerror(errno) +
+         "; grant CAP_IPC_LOCK or LimitMEMLOCK=infinity";
 }
 
 }  // namespace nlb

@@ -4,14 +4,18 @@
 #pragma once
 
 #include <string>
-#include <vector>
 
 namespace nlb {
 
 inline constexpr int kProtocolPriority = 50;  // that of the kernel's interrupt threads
+inline constexpr int kUrgentStartPriority = 1;
 
-// SCHED_FIFO for the calling thread (its children do not inherit it) and locked memory for the process.
-// Returns what could not be had, one sentence each with the remedy; the daemon goes on without.
-[[nodiscard]] std::vector<std::string> become_realtime(int priority = kProtocolPriority);
+// What could not be had, in a sentence with the remedy; the daemon goes on without. "" = nothing.
+// SCHED_FIFO for the calling thread; its children do not inherit it.
+[[nodiscard]] std::string become_realtime(int priority = kProtocolPriority);
+void become_ordinary();  // the calling thread; as it is unless it was real-time
+// The process's memory. Takes tens of milliseconds, as all of it is made present: not for a thread that is
+// waited for.
+[[nodiscard]] std::string lock_memory();
 
 }  // namespace nlb

@@ -16,8 +16,10 @@
 #include "datapath/pins.hh"
 #include "linux/clock.hh"
 #include "linux/neighbour.hh"
+#include "linux/realtime.hh"
 #include "nlbd/administration.hh"
 #include "nlbd/local_config.hh"
+#include "nlbd/resume_file.hh"
 #include "wire/codec.hh"
 
 namespace nlb {
@@ -184,7 +186,7 @@ Result<void> Daemon::start() {
       filter_of(config_).cluster_mac,
       macs.heartbeat_group,
       dedicated_ip6_,
-      state_to_start_in() == InitialState::started ? paths_.runtime_directory + "/resume" : ""};
+      state_to_start_in() == InitialState::started ? resume_path_in(paths_.runtime_directory) : ""};
   auto speaker = SteeringSpeaker::start(config_.interface, own_mac_);
   if (!speaker) return tl::unexpected(speaker.error());
   speaker_ = std::move(*speaker);
@@ -195,6 +197,7 @@ Result<void> Daemon::start() {
   protocol_ = std::move(*protocol);
   remember_signing_key(keys);
   protocol_->call([&](core::Host& host, Nanos now) { return host.on_carrier(carrier_, now); });
+  become_ordinary();  // the first heartbeats are out
 
   auto monitor = LinkMonitor::open(config_.interface);
   if (!monitor) return tl::unexpected(monitor.error());
@@ -214,6 +217,8 @@ Result<void> Daemon::start() {
   const InitialState initial = state_to_start_in();
   if (initial == InitialState::started) apply_command(core::HostEvent::start, 0);
   if (initial == InitialState::suspended) apply_command(core::HostEvent::suspend, 0);
+  for (const std::string& not_had : {protocol_->not_realtime_because(), lock_memory()})
+    if (!not_had.empty()) spdlog::warn("{}", not_had);
   administration_->start(*protocol_);
   follow_metrics();
   return {};

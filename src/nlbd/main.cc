@@ -20,9 +20,11 @@
 #include "datapath/pins.hh"
 #include "linux/capabilities.hh"
 #include "linux/instance_lock.hh"
+#include "linux/realtime.hh"
 #include "nlbd/administration.hh"
 #include "nlbd/daemon.hh"
 #include "nlbd/local_config.hh"
+#include "nlbd/resume_file.hh"
 #include "nlbd/user_change.hh"
 #include "nlbd/withdrawal.hh"
 
@@ -196,6 +198,11 @@ int main(int argc, char** argv) {
     options.paths.state_directory = "/var/lib/opennlb/" + config->name;
 
   if (options.release) return release(*config, options.paths);
+  // A daemon that died in its view is waited for no longer than its lease runs, however busy the machine is.
+  // Daemon::start() ends this, with the first heartbeats.
+  if (nlb::is_view_left_at(nlb::resume_path_in(options.paths.runtime_directory)))
+    (void)nlb::become_realtime(nlb::kUrgentStartPriority);
+
   if (account)
     if (auto changed = nlb::change_user(*account, options.paths); !changed) return complain(changed.error());
   nlb::hide_memory();  // a change of user shows it again

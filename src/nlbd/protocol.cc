@@ -56,6 +56,7 @@ class AsioProtocol final : public Protocol {
         resume_file_(setup.resume_path),
         host_(setup.settings, boottime_now()),
         resumed_(take_up_former_view()),
+        begun_(resumed_ || !datapath.adopted() || setup.resume_path.empty()),
         exchange_(setup.settings.id, host_.settings().incarnation,
                   [this](HostId id) { return line_to(id); }) {}
 
@@ -169,7 +170,7 @@ class AsioProtocol final : public Protocol {
 
   Nanos translated_seen_at() const override { return connections_.translated_seen_at(); }
 
-  std::vector<std::string> not_realtime_because() const override { return not_realtime_; }
+  std::string not_realtime_because() const override { return not_realtime_; }
   bool resumed() const override { return resumed_; }
 
  private:
@@ -180,6 +181,7 @@ class AsioProtocol final : public Protocol {
     wait_for_arp();
     wait_for_timer();
     perform(host_.on_tick(boottime_now()));
+    if (resumed_) perform(host_.ask_members(boottime_now()));
     auto guard = asio::make_work_guard(io_);
     io_.run();
   }
@@ -446,12 +448,22 @@ class AsioProtocol final : public Protocol {
     const MacAddress& to = send.to == core::Send::To::group         ? setup_.group
                            : send.to == core::Send::To::cluster_mac ? setup_.cluster_mac
                                                                     : send.mac;
-    auto bytes = codec_.encode(send.frame);
+    auto bytes = begun_ ? codec_.encode(send.frame) : codec_.encode(before_it_begins(send.frame));
     wire::append_tag(tag_keys_.front(), bytes);
     const bool carried = send.to == core::Send::To::cluster_mac && carried_;
     const IpAddress& from = setup_.primary_vip.is_v4() ? host_.settings().dedicated_ip : setup_.dedicated_ip6;
     if (carried) bytes = wire::carry(bytes, from, setup_.primary_vip);
     if ((carried ? carried_ : frames_)->send(setup_.source_mac, to, bytes)) ++counters_.sent;
+  }
+
+  // Until this host takes part, it speaks as one that restarts: there may be connections of the daemon before
+  // this one, and a host that has merely left has none for others to mind.
+  wire::Frame before_it_begins(wire::Frame frame) {
+    if (auto* heartbeat = std::get_if<wire::Heartbeat>(&frame)) {
+      begun_ = heartbeat->state != core::HostState::stopped;
+      if (!begun_) heartbeat->flags |= wire::kRestarting;
+    }
+    return frame;
   }
 
   void scan(uint32_t token) {
@@ -488,6 +500,7 @@ class AsioProtocol final : public Protocol {
   core::ResumeMark left_;
   core::Host host_;
   bool resumed_ = false;
+  bool begun_ = true;  // false: made beside an earlier daemon's maps, and to be started at once
   core::Exchange exchange_;
   uint64_t token_ = 0;
   std::map<uint64_t, Answered> asked_;
@@ -505,7 +518,7 @@ class AsioProtocol final : public Protocol {
   ProtocolCounters counters_;
   std::mutex scan_mutex_;
   LiveConnections last_scan_;
-  std::vector<std::string> not_realtime_;
+  std::string not_realtime_;
   std::thread thread_, scanner_;
 };
 

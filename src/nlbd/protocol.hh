@@ -70,7 +70,8 @@ class Protocol {
   [[nodiscard]] virtual LiveConnections translated_connections() = 0;
   // When a translated connection with a VIP was last seen; 0 = never.
   [[nodiscard]] virtual Nanos translated_seen_at() const = 0;
-  [[nodiscard]] virtual std::vector<std::string> not_realtime_because() const = 0;
+  // Known when the first call() has returned.
+  [[nodiscard]] virtual std::string not_realtime_because() const = 0;
 };
 
 }  // namespace nlb

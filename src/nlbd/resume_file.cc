@@ -42,6 +42,19 @@ std::optional<core::ResumePoint> point_of(const Json& text, const wire::Codec& c
 
 }  // namespace
 
+std::string resume_path_in(const std::string& runtime_directory) {
+  return runtime_directory + "/resume";
+}
+
+bool is_view_left_at(const std::string& path) {
+  const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+  if (fd < 0) return false;
+  uint8_t first = kNothing;
+  const bool counts = ::read(fd, &first, 1) == 1 && first == kCounts;
+  close(fd);
+  return counts;
+}
+
 ResumeFile::ResumeFile(std::string path) {
   if (!path.empty()) fd_ = open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 }

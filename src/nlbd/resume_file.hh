@@ -13,6 +13,10 @@
 
 namespace nlb {
 
+[[nodiscard]] std::string resume_path_in(const std::string& runtime_directory);
+// Something that counts lies there; whether it can be taken up is not looked at.
+[[nodiscard]] bool is_view_left_at(const std::string& path);
+
 class ResumeFile {
  public:
   explicit ResumeFile(std::string path);  // "" = none: nothing is found and nothing kept

@@ -16,6 +16,7 @@
 
 #include "datapath/file_descriptor.hh"
 #include "datapath/filter_model.hh"
+#include "datapath/hooks.hh"
 #include "harness.hh"
 
 namespace nlb::test {
@@ -59,6 +60,10 @@ class Attach : public testing::Test {
     auto made = Datapath::attach(options(at_most));
     EXPECT_TRUE(made) << (made ? "" : made.error().message);
     return made ? std::move(*made) : nullptr;
+  }
+  static std::vector<uint32_t> programs_of_the_interface() {
+    const auto hooks = Hooks::of("nlbt0", OwnPrograms("/sys/fs/bpf/nlb-attach-test"));
+    return hooks ? hooks->our_programs() : std::vector<uint32_t>{};
   }
   static void open(Datapath& datapath, BucketState state = BucketState::owned) {
     ASSERT_TRUE(datapath.configure(cluster()));
@@ -140,6 +145,53 @@ TEST_F(Attach, programs_stay_and_the_next_daemon_adopts_what_it_finds) {
   EXPECT_EQ(second->buckets(0), states);
   EXPECT_EQ(second->lease(), lease);
   EXPECT_EQ(second->attached_kind(), DatapathKind::xdp_native);
+}
+
+// Programs of the same object files with the same maps are the same: nothing is loaded.
+TEST_F(Attach, the_same_programs_are_taken_over_as_they_are) {
+  auto first = attached();
+  open(*first);
+  const auto before = programs_of_the_interface();
+  ASSERT_EQ(before.size(), 3U);
+  first.reset();
+  auto second = attached();
+  EXPECT_EQ(programs_of_the_interface(), before);
+  EXPECT_TRUE(peer_connects());
+  EXPECT_TRUE(second->live_connections()) << "the socket iterator too";
+  ASSERT_TRUE(shell("tc qdisc del dev nlbt0 clsact; ip link set dev nlbt0 xdp off"));
+  EXPECT_EQ(second->repair()->size(), 3U);
+  EXPECT_EQ(programs_of_the_interface(), before);
+}
+
+TEST_F(Attach, programs_of_another_build_are_replaced) {
+  auto first = attached();
+  open(*first);
+  const auto before = programs_of_the_interface();
+  first.reset();
+  ASSERT_TRUE(
+      shell("cd /sys/fs/bpf/nlb-attach-test && set -- program_* && [ $# = 4 ] && "
+            "mv $1 ${1%_*}_0123456789abcdef"));
+  auto second = attached();
+  EXPECT_TRUE(second->adopted());
+  for (const uint32_t id : programs_of_the_interface())
+    EXPECT_EQ(std::count(before.begin(), before.end(), id), 0) << "the former program " << id << " goes on";
+  EXPECT_TRUE(peer_connects());
+  EXPECT_TRUE(shell("set -- /sys/fs/bpf/nlb-attach-test/program_*; [ $# = 4 ]")) << "former pins are gone";
+}
+
+// The same code on other maps would judge by other buckets.
+TEST_F(Attach, an_identity_is_of_the_code_and_its_maps) {
+  const auto first = Programs::load({});
+  ASSERT_TRUE(first);
+  const auto again = Programs::load((*first)->maps()), others = Programs::load({});
+  ASSERT_TRUE(again && others);
+  const auto pins = (*first)->pins(), same = (*again)->pins(), different = (*others)->pins();
+  for (std::size_t i = 0; i < pins.size(); ++i) {
+    EXPECT_EQ(pins[i].identity.size(), 16U);
+    EXPECT_EQ(pins[i].identity, same[i].identity);
+    EXPECT_NE(pins[i].identity, different[i].identity);
+    EXPECT_NE(pins[i].identity, pins[(i + 1) % pins.size()].identity);
+  }
 }
 
 TEST_F(Attach, a_killed_daemon_leaves_a_filter_that_serves) {

@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "datapath/program_identity.hh"
+
+#include <openssl/evp.h>
+
+#include <array>
+#include <memory>
+
+namespace nlb {
+
+std::string program_identity(std::span<const std::byte> object, const MapSet& maps) {
+  std::string given;
+  for (const auto& [name, fd] : maps) given += name + '=' + std::to_string(map_id(fd.get())) + '\n';
+  const std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> hash(EVP_MD_CTX_new(), EVP_MD_CTX_free);
+  std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
+  const bool done = hash != nullptr && EVP_DigestInit_ex(hash.get(), EVP_sha256(), nullptr) == 1 &&
+                    EVP_DigestUpdate(hash.get(), given.data(), given.size()) == 1 &&
+                    EVP_DigestUpdate(hash.get(), object.data(), object.size()) == 1 &&
+                    EVP_DigestFinal_ex(hash.get(), digest.data(), nullptr) == 1;
+  if (!done) return {};
+  std::string text;
+  for (std::size_t i = 0; i < 8; ++i)
+    for (const int shift : {4, 0}) text += "0123456789abcdef"[digest[i] >> shift & 15];
+  return text;
+}
+
+}  // namespace nlb
