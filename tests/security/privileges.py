@@ -211,7 +211,7 @@ def adopts(run, host):
         after = host.programs()
         pinned = {int(pin.name.split("_")[1]) for pin in host.pins.glob("program_*")}
         need(after == before, f"{before} -> {after}")
-        need(pinned > after and len(pinned) == 4, f"pinned {pinned}, attached {after}: and the socket iterator")
+        need(pinned > after and len(pinned) == 4, f"pinned {pinned}, attached {after}, and the iterator")
         need(all(pin.stat().st_uid == USER for pin in host.pins.iterdir()), "a pin is not the daemon's")
     with run.case("the maps go on: SIGTERM, and a daemon that was never root adopts them"):
         control = host.control_map()
