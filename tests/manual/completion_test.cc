@@ -30,11 +30,15 @@ bool installed(const std::string& program) {
 
 class Completion : public ::testing::Test {
  protected:
+  ~Completion() override { std::filesystem::remove(path_); }
   std::string script(const std::string& text) {
-    const auto path = std::filesystem::temp_directory_path() / ("nlb-completion-" + std::to_string(getpid()));
-    std::ofstream(path) << text;
-    return path.string();
+    std::ofstream(path_) << text;
+    return path_.string();
   }
+
+ private:
+  std::filesystem::path path_ =
+      std::filesystem::temp_directory_path() / ("nlb-completion-" + std::to_string(getpid()));
 };
 
 std::string bash(const std::string& script, const std::string& words) {

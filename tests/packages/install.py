@@ -9,7 +9,6 @@ import socket
 import stat
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
 from machine import ROOT, lowest_layer, machines_with_packages, package_files, run_apart
@@ -19,7 +18,6 @@ from live import need, wait_for  # pylint: disable=wrong-import-position
 
 PACKAGES = ["opennlb", "opennlb-tools", "opennlb-vmswitch", "opennlb-doc"]
 VIP = "192.0.2.100"
-LOG = "/tmp/nlb-package-install.log"
 START = "setsid nlbd --config /etc/opennlb/web.toml --user opennlb >>/run/nlbd.log 2>&1 </dev/null &"
 # What dpkg, apt and systemd write for themselves, whatever package comes and goes.
 OTHERS = re.compile(r"var/(lib/dpkg|lib/apt|cache|log)/|var/lib/systemd/catalog/database$|etc/\.pwd\.lock$|"
@@ -48,9 +46,9 @@ class Echo:
         return self.peer.recv(64) == text
 
 
-def newer(files):
+def newer(files, place):
     """The same packages with a higher version."""
-    place = Path(tempfile.mkdtemp(prefix="nlb-newer-"))
+    place.mkdir()
     result = []
     for file in files:
         tree = place / file.stem
@@ -109,14 +107,14 @@ def configured(run, machine):
 
 
 def upgraded(run, machine):
-    machine.start("busybox nc -l -p 80 -e /bin/cat", LOG)
+    machine.start("busybox nc -l -p 80 -e /bin/cat", machine.place / "service.log")
     wait_for("the service", lambda: "LISTEN" in machine.inside("ss -Htln sport = :80").stdout, 5)
     echo = Echo()
     with run.case("an upgrade: the connection goes on, and what is in force is taken over"):
         need(echo.works(b"before"), "before")
         daemon = machine.inside("pidof nlbd").stdout
         machine.inside("mkdir -p /run/systemd/system")
-        machine.bring(newer(package_files(PACKAGES)))
+        machine.bring(newer(package_files(PACKAGES), machine.place / "newer"))
         machine.inside("dpkg -i *.deb")
         asked = machine.inside("cat /run/asked-of-systemd").stdout
         need("try-restart nlbd@*.service" in asked, "no restart was asked for")

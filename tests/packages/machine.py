@@ -3,6 +3,7 @@
 changed), with processes, network and mounts of its own, all on one segment. They end with the process that
 made them."""
 import argparse
+import atexit
 import ctypes
 import os
 import shutil
@@ -132,6 +133,7 @@ def machines_with_packages(names, packages):
     """{name: Machine}, on one segment, with the packages' files in /root; nothing is installed."""
     place = Path(tempfile.mkdtemp(prefix="nlb-machines-"))
     sh(f"mount -t tmpfs machines {place}")
+    atexit.register(sh, f"umount -l {place}; rmdir {place}")
     make_segment()
     machines = {}
     for number, name in enumerate(names, 11):

@@ -88,7 +88,7 @@ def answers(names, seconds):
 
 def scenario(run):
     machines = machines_with_packages(NAMES, ["opennlb", "opennlb-tools"])
-    follow(run, machines, "/tmp/nlb-quick-start.log")
+    follow(run, machines, machines["web1"].place / "programs.log")
     with run.case("all three serve, and nothing else answers") as notes:
         wait_for("three members",
                  lambda: machines["web1"].inside("nlb query").stdout.count("192.0.2.1") == 3, 10)
