@@ -4,6 +4,7 @@
 #include "vmswitch/steering_table.hh"
 
 #include <algorithm>
+#include <iterator>
 #include <set>
 
 namespace nlb::vmswitch {
@@ -55,8 +56,7 @@ std::unique_ptr<nlb_steering_config> steering_config_of(const wire::SteeringRule
   config->seed[0] = little_endian(seed.first<8>());
   config->seed[1] = little_endian(seed.last<8>());
   std::copy(rules.affinities.begin(), rules.affinities.end(), config->affinities);
-  for (const std::size_t table : {NLB_STEERING_TABLE_TCP, NLB_STEERING_TABLE_UDP})
-    fill_table(rules, table, *config);
+  for (std::size_t table = 0; table < std::size(config->classes); ++table) fill_table(rules, table, *config);
   return config;
 }
 
