@@ -23,8 +23,11 @@ bool drops(const std::string& verdict) {
   return names.contains(verdict);
 }
 
+// When the host read them, by its own clock: an answer may have waited for hosts that are silent.
 Reading reading_of(const Json& answer, double at_s) {
-  Reading reading{at_s, {}};
+  const auto read_at = answer.find("at_ms");
+  const bool told = read_at != answer.end() && read_at->is_number();
+  Reading reading{told ? read_at->get<double>() / 1000 : at_s, {}};
   for (const auto& counter : answer.value("counters", Json::array()))
     reading.counts[counter.value("name", "")] = counter.value("packets", uint64_t{0});
   const auto tcp = answer.find("tcp");
