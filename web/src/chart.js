@@ -15,7 +15,8 @@ export function niceTop(value) {
 }
 
 function stackOf(samples, ids, from) {
-  return samples.filter((sample) => sample.time_ms >= from - 2000).map((sample) => {
+  return samples.filter((sample) => sample.time_ms >= from - 2000 &&
+      Object.keys(sample.hosts).length).map((sample) => {
     let sum = 0;
     const tops = ids.map((id) => (sum += sample.hosts[id]?.opens || 0));
     return { time: sample.time_ms, tops, sum };
