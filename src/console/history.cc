@@ -9,6 +9,9 @@ namespace {
 
 using Json = nlohmann::json;
 
+// Over a longer time a mean says nothing of a second.
+constexpr double kLongestS = 15;
+
 // The verdicts that accept a frame of a virtual IP address; by their names the rest is told apart.
 bool accepts(const std::string& verdict) {
   static const std::set<std::string> names = {"owned", "held", "cookie", "icmp_error", "fragment", "asked"};
@@ -23,8 +26,11 @@ bool drops(const std::string& verdict) {
   return names.contains(verdict);
 }
 
+// When the host read them, by its own clock: an answer may have waited for hosts that are silent.
 Reading reading_of(const Json& answer, double at_s) {
-  Reading reading{at_s, {}};
+  const auto read_at = answer.find("at_ms");
+  const bool told = read_at != answer.end() && read_at->is_number();
+  Reading reading{told ? read_at->get<double>() / 1000 : at_s, {}};
   for (const auto& counter : answer.value("counters", Json::array()))
     reading.counts[counter.value("name", "")] = counter.value("packets", uint64_t{0});
   const auto tcp = answer.find("tcp");
@@ -35,7 +41,7 @@ Reading reading_of(const Json& answer, double at_s) {
 
 std::optional<Json> rates_of(const Reading& before, const Reading& now) {
   const double seconds = now.at_s - before.at_s;
-  if (seconds <= 0) return std::nullopt;
+  if (seconds <= 0 || seconds > kLongestS) return std::nullopt;
   double accepted = 0, dropped = 0;
   Json rates = {{"verdicts", Json::object()}};
   for (const auto& [name, count] : now.counts) {
@@ -70,7 +76,7 @@ Json Rates::add(int64_t time_ms, double at_s, const Json& answers) {
       if (auto rates = rates_of(before->second, reading)) sample["hosts"][std::to_string(host)] = *rates;
     now[host] = std::move(reading);
   }
-  last_ = std::move(now);
+  for (auto& [host, reading] : now) last_[host] = std::move(reading);
   samples_.push_back(sample);
   if (samples_.size() > kMost) samples_.pop_front();
   return sample;

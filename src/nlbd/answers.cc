@@ -185,6 +185,7 @@ Json Daemon::counters() {
   Json refused = Json::object();
   for (std::size_t i = 0; i < wire::kRefusalCount; ++i)
     refused[std::string(wire::name_of(static_cast<wire::Refusal>(i)))] = protocol.refused[i];
+  answer["at_ms"] = boottime_now() / kMillisecond;
   if (auto tcp = tcp_json(); tcp.is_object()) answer["tcp"] = std::move(tcp);
   answer["heartbeat"] = {{"sent", protocol.sent}, {"received", protocol.received}, {"refused", refused}};
   return answer;

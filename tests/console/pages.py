@@ -236,7 +236,9 @@ def looks(stage):
         page.wait("!window.isOld && document.querySelector('.legend li')", what="the page again")
         need(page.run("getComputedStyle(document.body).backgroundColor") != before, "the choice is forgotten")
     with stage.run.case("no script failed, nothing was blocked or missing"):
-        need(not page.said, page.said)
+        # 503: while a host is given up, an answer of all may come too late.
+        said = [one for one in page.said if "status of 503" not in one]
+        need(not said, said)
 
 
 def scenario(run):

@@ -13,7 +13,8 @@ const css = (name) => getComputedStyle(document.documentElement).getPropertyValu
 const hostColour = (id) => css(`--host-${((id - 1) % HOST_COLOURS) + 1}`);
 
 /** Columns for uPlot: times, then the sums up to each host, the whole first so that the others cover it. */
-export function columnsOf(samples, ids) {
+export function columnsOf(all, ids) {
+  const samples = all.filter((sample) => Object.keys(sample.hosts).length);
   const sums = samples.map((sample) => {
     let sum = 0;
     return ids.map((id) => (sum += sample.hosts[id]?.opens || 0));
@@ -37,7 +38,7 @@ function drawMarks(plot, { history, now, span }) {
     pen.moveTo(at, bbox.top);
     pen.lineTo(at, bbox.top + bbox.height);
     pen.stroke();
-    if (at < free) continue;
+    if (at < free || !mark.text) continue;
     pen.fillText(mark.text, at + 3 * ratio, bbox.top - 4 * ratio);
     free = at + pen.measureText(mark.text).width + 10 * ratio;
   }
