@@ -16,7 +16,9 @@ from machine import ROOT, lowest_layer, machines_with_packages, package_files, r
 sys.path.insert(0, str(ROOT / "tests/live"))
 from live import need, wait_for  # pylint: disable=wrong-import-position
 
-PACKAGES = ["opennlb", "opennlb-tools", "opennlb-vmswitch", "opennlb-doc"]
+PIDS = "pidof nlbd nlb-vmswitch nlb-console"
+UNITS = " ".join(f"/lib/systemd/system/{unit}.service" for unit in ("nlbd@", "nlb-vmswitch", "nlb-console"))
+PACKAGES = ["opennlb", "opennlb-tools", "opennlb-vmswitch", "opennlb-console", "opennlb-doc"]
 VIP = "192.0.2.100"
 START = "setsid nlbd --config /etc/opennlb/web.toml --user opennlb >>/run/nlbd.log 2>&1 </dev/null &"
 # What dpkg, apt and systemd write for themselves, whatever package comes and goes.
@@ -64,17 +66,16 @@ def newer(files, place):
 def installed(run, machine):
     with run.case("installed: nothing runs, no interface is touched, the directory is the daemon's group's"):
         machine.inside("dpkg -i *.deb")
-        need(machine.inside("pidof nlbd nlb-vmswitch", check=False).returncode != 0, "a daemon runs")
+        need(machine.inside(PIDS, check=False).returncode != 0, "a daemon runs")
         need(VIP not in machine.inside("ip address; nft list ruleset").stdout, "something was configured")
         said = machine.inside("stat -c '%a %U:%G' /etc/opennlb").stdout.strip()
         need(said == "2775 root:opennlb", said)
     with run.case("systemd finds nothing to object to in the units"):
-        done = machine.inside("systemd-analyze verify --man=no /lib/systemd/system/nlbd@.service "
-                              "/lib/systemd/system/nlb-vmswitch.service")
+        done = machine.inside(f"systemd-analyze verify --man=no {UNITS}")
         need(not done.stdout + done.stderr, done.stdout + done.stderr)
     with run.case("each program finds its libraries and has a manual, in its package"):
-        files = machine.inside("dpkg -L opennlb opennlb-tools opennlb-vmswitch").stdout
-        for program in ("nlb", "nlbd", "nlb-vmswitch", "nlb-sim"):
+        files = machine.inside("dpkg -L opennlb opennlb-tools opennlb-vmswitch opennlb-console").stdout
+        for program in ("nlb", "nlbd", "nlb-vmswitch", "nlb-sim", "nlb-console"):
             machine.inside(f"{program} --help")
             need(f"/{program}." in files, program)
     with run.case("bash completes from the installed file"):
@@ -129,7 +130,7 @@ def upgraded(run, machine):
 def removed(run, machine):
     with run.case("removed: the host has left, nothing of it is in force; configuration and key are kept"):
         machine.inside(f"dpkg -r {' '.join(PACKAGES)}")
-        need(machine.inside("pidof nlbd nlb-vmswitch", check=False).returncode != 0, "a daemon runs")
+        need(machine.inside(PIDS, check=False).returncode != 0, "a daemon runs")
         left = machine.inside("ip -br address; tc qdisc show dev eth0; bridge fdb show dev eth0; "
                               "nft list ruleset; ip -d link show eth0; ls /sys/fs/bpf")
         for trace in (VIP, "clsact", "02:bf:", "nlb", "prog/xdp", "opennlb"):
