@@ -60,6 +60,13 @@ def counted(lab, what):
     return sum(one[what] for one in steering(lab).values())
 
 
+def seen_of_others(lab, connections):
+    """Frames of others' buckets that members saw, without asking the switch."""
+    before = foreign(lab, HOSTS)
+    need_no_failure(lab.load(connections))
+    return foreign(lab, HOSTS) - before
+
+
 def loaded(lab, hosts, connections=600):
     """(frames that the switch gave a member by its row, frames of others' buckets that members saw)"""
     before = foreign(lab, hosts), counted(lab, "steered")
@@ -71,9 +78,7 @@ def flooded_first(run):
     lab = run.lab
     lab.up("--mac-spoofing", "cluster", hosts=len(HOSTS))
     with run.case("steering is off unless it is asked for: members see each other's frames"):
-        before = foreign(lab, HOSTS)
-        need_no_failure(lab.load(100))
-        need(foreign(lab, HOSTS) - before > 100, "members saw nothing of each other's")
+        need(seen_of_others(lab, 100) > 100, "members saw nothing of each other's")
         need(not steering(lab), "ports are asked for announcements")
 
 
@@ -142,13 +147,11 @@ def without_daemon(run):
         with standing_still(lab):
             wait_for("members are silent", lambda: not any(said(lab, host) for host in HOSTS), 8)
             # What is shown goes by the clock; what is said, by the daemon's next tick.
-            wait_for("members get everything", lambda: loaded(lab, HOSTS, 50)[1] > 50, 4)
+            wait_for("members get everything", lambda: seen_of_others(lab, 50) > 50, 4)
         in_force(lab, HOSTS)
     with run.case("it is switched off again: members see each other's frames"):
         steer(lab, False)
-        before = foreign(lab, HOSTS)
-        need_no_failure(lab.load(100))
-        need(foreign(lab, HOSTS) - before > 100, "members saw nothing of each other's")
+        need(seen_of_others(lab, 100) > 100, "members saw nothing of each other's")
         text = json.loads(vmswitch(lab, "--json", "violations").stdout)["violations"]
         need(not text, f"violations: {text}")
 
