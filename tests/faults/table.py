@@ -36,8 +36,8 @@ KNOWN = {}  # requirements that are not met, and why
 
 EXPLAINED = {  # violations on record that are no longer one, or were the machine's
     "daemon-killed":
-        "with both processors busy all the time nlbd needed longer to start than its lease runs; since it "
-        "takes over the programs of the daemon before it (decision 0014) 10 of 12 went on at a load of 20",
+        "with both processors busy all the time nlbd needed longer to start than its lease runs (1 of 12 went "
+        "on); since it takes over the programs of the daemon before it (decision 0014), 12 of 12 do",
     "vm-pause-2":
         "a machine that takes part again repeats the SYN-ACK of a connection that was half open when it "
         "stood still, and that another host has answered meanwhile: seen once; since then such answers are "
