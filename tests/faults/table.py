@@ -32,12 +32,13 @@ COVERED = [
     Covered("55", "two faults at once", "convergence_test (RandomFaults)"),
 ]
 
-KNOWN = {}  # requirements that are not met, and why
+KNOWN = {  # requirements that are not met, and why
+    "join-storm":
+        "views are not put off for those who are about to come: sixteen daemons that come up within 0.8 s, a "
+        "few at a time, made up to 10 views in 2 of 14 repeats; all were settled within 1.3 s",
+}
 
 EXPLAINED = {  # violations on record that are no longer one, or were the machine's
-    "daemon-killed":
-        "with both processors busy all the time nlbd needed longer to start than its lease runs (1 of 12 went "
-        "on); since it takes over the programs of the daemon before it (decision 0014), 12 of 12 do",
     "vm-pause-2":
         "a machine that takes part again repeats the SYN-ACK of a connection that was half open when it "
         "stood still, and that another host has answered meanwhile: seen once; since then such answers are "
@@ -51,8 +52,6 @@ EXPLAINED = {  # violations on record that are no longer one, or were the machin
         "processors by one, and the kernel wrote counters beyond a buffer (bpf_counters)",
     "restart":
         "one attempt of some 600 took longer than its 100 ms, at a load of 20; no connection failed",
-    "join-storm":
-        "the sixteen hosts were started over 1.3 s, at a load of 20",
 }
 
 ABSENT = [
