@@ -57,11 +57,10 @@ def main():
             with run.case(f"{name}: the scenario runs to its end"):
                 scenario(run)
     finally:
-        failed = [title for title, _, failure in run.results if failure is not None]
-        if failed:
+        if run.failed:
             print_logs(run.lab)
         run.lab.lab("down", check=False)
-    print(f"{len(run.results) - len(failed)} of {len(run.results)} cases hold")
+    failed = run.conclusion()
     for line in left_out:
         print(line)
     return int(bool(failed) or len(left_out) == len(options.only))

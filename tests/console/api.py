@@ -391,9 +391,7 @@ def main():
         with run.case("the scenario runs to its end"):
             scenario(run, os.path.abspath(options.nlb), directory)
     run.write()
-    bad = [title for title, _, failure in run.results if failure is not None]
-    print(f"{len(run.results) - len(bad)} of {len(run.results)} cases hold")
-    sys.exit(1 if bad else 0)
+    sys.exit(run.conclusion())
 
 
 if __name__ == "__main__":

@@ -329,15 +329,13 @@ def main():
             host = Host(str(Path(options.nlb).resolve().parent), directory)
             scenario(run, host)
     finally:
-        failed = [title for title, _, failure in run.results if failure is not None]
-        if failed and Path(directory, "log").exists():
+        if run.failed and Path(directory, "log").exists():
             print("---- the end of the log\n" + "".join(
                 Path(directory, "log").read_text(errors="replace").splitlines(keepends=True)[-25:]))
         if host is not None:
             host.end()
         run.write()
-    print(f"{len(run.results) - len(failed)} of {len(run.results)} cases hold")
-    sys.exit(1 if failed else 0)
+    sys.exit(run.conclusion())
 
 
 if __name__ == "__main__":

@@ -237,6 +237,16 @@ class Run:
         if failure is not None:
             print("     " + failure.replace("\n", "\n     "), flush=True)
 
+    @property
+    def failed(self):
+        """Titles of the cases that do not hold."""
+        return [title for title, _, failure in self.results if failure is not None]
+
+    def conclusion(self):
+        """Says how many hold; the exit code."""
+        print(f"{len(self.results) - len(self.failed)} of {len(self.results)} cases hold")
+        return 1 if self.failed else 0
+
     def write(self):
         directory = os.environ.get("NLB_TEST_RESULTS")
         if not directory:
@@ -250,6 +260,17 @@ class Run:
         root = xml.Element("testsuites")
         root.append(suite)
         xml.ElementTree(root).write(Path(directory) / f"{self.name}.xml")
+
+
+def end_process(process):
+    """Asks it to end, and waits; after 10 s it is not asked."""
+    if process.poll() is None:
+        process.terminate()
+    try:
+        process.wait(10)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
 
 
 def main(scenario):
@@ -269,13 +290,11 @@ def main(scenario):
             scenario(run)
     finally:
         run.write()
-        failed = [title for title, _, failure in run.results if failure is not None]
-        if failed:
+        if run.failed:
             print_logs(lab)
         if not options.keep:
             lab.lab("down", check=False)
-    print(f"{len(run.results) - len(failed)} of {len(run.results)} cases hold")
-    sys.exit(1 if failed else 0)
+    sys.exit(run.conclusion())
 
 
 def print_logs(lab):

@@ -5,7 +5,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from live import need, wait_for
+from live import end_process, need, wait_for
 
 
 MARKER = "10.77.0.250"  # an address that tells that all before it was seen
@@ -55,13 +55,7 @@ class Place:
 
     def end(self):
         for process in reversed(self.processes):
-            if process.poll() is None:
-                process.terminate()
-                try:
-                    process.wait(10)
-                except subprocess.TimeoutExpired:
-                    process.kill()
-                    process.wait()
+            end_process(process)
         self.log.close()
 
 

@@ -162,6 +162,4 @@ def run_apart(name, scenario):
     with run.case("the scenario runs to its end"):
         scenario(run)
     run.write()
-    failed = [title for title, _, failure in run.results if failure is not None]
-    print(f"{len(run.results) - len(failed)} of {len(run.results)} cases hold")
-    sys.exit(1 if failed else 0)
+    sys.exit(run.conclusion())

@@ -304,13 +304,11 @@ def main():
                 part(run, host)
     finally:
         run.write()
-        failed = [title for title, _, failure in run.results if failure is not None]
-        if failed and host.log.exists():
+        if run.failed and host.log.exists():
             print(host.log.read_text()[-3000:])
         host.clear()
-    hold = len(run.results) - len(failed)
-    print(f"{hold} of {len(run.results)} cases hold in {time.monotonic() - began:.1f} s")
-    sys.exit(1 if failed else 0)
+    print(f"{time.monotonic() - began:.1f} s")
+    sys.exit(run.conclusion())
 
 
 if __name__ == "__main__":

@@ -58,9 +58,7 @@ def main():
     run = Run(options.get("--name", "security_units"), None, False)
     scenario(run)
     run.write()
-    failed = [title for title, _, failure in run.results if failure is not None]
-    print(f"{len(run.results) - len(failed)} of {len(run.results)} cases hold")
-    sys.exit(1 if failed else 0)
+    sys.exit(run.conclusion())
 
 
 if __name__ == "__main__":

@@ -23,7 +23,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "live"))
 
-from live import SKIPPED, VIP, Failure, Lab, Run, commit_id, need, print_logs, wait_for  # noqa: E402
+from live import (SKIPPED, VIP, Failure, Lab, Run, commit_id, end_process, need, print_logs,  # noqa: E402
+                  wait_for)
 from programs import ALL, IN_CI, missing_tools  # noqa: E402
 from report import write_report  # noqa: E402
 
@@ -64,7 +65,7 @@ def served(lab, programs):
                 log = stack.enter_context(open(directory / f"{program.name}{host}.log", "wb"))
                 process = subprocess.Popen(inside(lab, f"host{host}", program.server(directory, host)),
                                            stdout=log, stderr=log, stdin=subprocess.DEVNULL)
-                stack.callback(end, process)
+                stack.callback(end_process, process)
             for port, protocol, affinity in program.rules:
                 lab.host(1, "rule", "add", port, "--protocol", protocol, "--affinity", affinity)
                 for host in HOSTS:
@@ -82,15 +83,6 @@ def initialise_pgbench(lab, program, directory):
         place = str(directory / f"postgres{host}")
         words = [bench, "-h", place, "-U", "postgres", "-i", "-q", "-n", "postgres"]
         run_once(inside(lab, f"host{host}", words))
-
-
-def end(process):
-    process.terminate()
-    try:
-        process.wait(10)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
 
 
 def start_clients(lab, program, address, seconds, directory):
@@ -213,12 +205,10 @@ def main():
             ci(run) if options.subset else whole(run, options)
     finally:
         run.write()
-        failed = [title for title, _, failure in run.results if failure is not None]
-        if failed:
+        if run.failed:
             print_logs(run.lab)
         run.lab.lab("down", check=False)
-    print(f"{len(run.results) - len(failed)} of {len(run.results)} cases hold")
-    return int(bool(failed))
+    return run.conclusion()
 
 
 if __name__ == "__main__":

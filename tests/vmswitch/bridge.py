@@ -299,10 +299,8 @@ def main(scenario):
             scenario(run)
     finally:
         run.write()
-        failed = [title for title, _, failure in run.results if failure is not None]
-        if failed:
+        if run.failed:
             print("---- the end of the log")
             print("".join((bridge.directory / "log").read_text(errors="replace").splitlines(True)[-40:]))
         bridge.close()
-    print(f"{len(run.results) - len(failed)} of {len(run.results)} cases hold")
-    sys.exit(1 if failed else 0)
+    sys.exit(run.conclusion())
