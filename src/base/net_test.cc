@@ -4,6 +4,10 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
+
+#include "base/hex.hh"
+
 namespace nlb {
 namespace {
 
@@ -51,6 +55,11 @@ TEST(IpAddress, KnowsLinkLocalAddresses) {
   for (const char* local : {"fe80::1", "febf::1"}) EXPECT_TRUE(IpAddress::parse(local)->is_link_local());
   for (const char* other : {"fec0::1", "fe7f::1", "169.254.0.1", "2001:db8::1", "ff02::1"})
     EXPECT_FALSE(IpAddress::parse(other)->is_link_local()) << other;
+}
+
+TEST(Hex, HasTwoDigitsAnOctet) {
+  EXPECT_EQ(hex_of(std::array<uint8_t, 3>{0x00, 0x0f, 0xa5}), "000fa5");
+  EXPECT_EQ(hex_of({}), "");
 }
 
 }  // namespace

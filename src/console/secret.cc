@@ -9,6 +9,7 @@
 #include <array>
 #include <cstdlib>
 
+#include "base/hex.hh"
 #include "control/secret_file.hh"
 
 namespace nlb::console {
@@ -17,13 +18,7 @@ std::string random_word() {
   std::array<unsigned char, 32> octets;
   if (RAND_bytes(octets.data(), static_cast<int>(octets.size())) != 1)
     std::abort();  // no randomness, no secret
-  std::string word;
-  for (const unsigned char octet : octets) {
-    constexpr char digits[] = "0123456789abcdef";
-    word += digits[octet >> 4];
-    word += digits[octet & 15];
-  }
-  return word;
+  return hex_of(octets);
 }
 
 bool same_secret(const std::string& one, const std::string& other) {

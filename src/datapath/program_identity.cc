@@ -6,6 +6,8 @@
 #include <array>
 #include <memory>
 
+#include "base/hex.hh"
+
 namespace nlb {
 
 std::string program_identity(std::span<const std::byte> object, const MapSet& maps) {
@@ -18,10 +20,7 @@ std::string program_identity(std::span<const std::byte> object, const MapSet& ma
                     EVP_DigestUpdate(hash.get(), object.data(), object.size()) == 1 &&
                     EVP_DigestFinal_ex(hash.get(), digest.data(), nullptr) == 1;
   if (!done) return {};
-  std::string text;
-  for (std::size_t i = 0; i < 8; ++i)
-    for (const int shift : {4, 0}) text += "0123456789abcdef"[digest[i] >> shift & 15];
-  return text;
+  return hex_of({digest.data(), 8});
 }
 
 }  // namespace nlb

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <nlb/abi/mark.h>
 
+#include "base/hex.hh"
 #include "linux/nft.hh"
 
 namespace nlb::guard {
@@ -60,14 +61,10 @@ Chain foreign_arp(const GuardPlan& plan) {
 }
 
 std::string number_of(const IpAddress& address, std::size_t from) {
-  std::string text = "0x";
-  for (std::size_t i = from; i < address.octets.size(); ++i) text += fmt::format("{:02x}", address.octets[i]);
-  return text;
+  return "0x" + hex_of(std::span(address.octets).subspan(from));
 }
 std::string number_of(const MacAddress& mac) {
-  std::string text = "0x";
-  for (const uint8_t octet : mac.octets) text += fmt::format("{:02x}", octet);
-  return text;
+  return "0x" + hex_of(mac.octets);
 }
 
 // VIPs of one family as raw numbers, for fields that nft knows no name for; "" = there is none.

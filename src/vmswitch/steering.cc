@@ -76,13 +76,11 @@ Result<std::unique_ptr<Steering>> Steering::over(const MapSet& maps) {
 }
 
 void Steering::follow(const SteeredPorts& ports) {
-  for (auto& [ifindex, port] : ports_) {
-    const auto still = ports.find(ifindex);
-    if (still == ports.end() || still->second != port.cluster) forget(ifindex, port);
-  }
   std::erase_if(ports_, [&](const auto& entry) {
     const auto still = ports.find(entry.first);
-    return still == ports.end() || still->second != entry.second.cluster;
+    if (still != ports.end() && still->second == entry.second.cluster) return false;
+    forget(entry.first, entry.second);
+    return true;
   });
   for (const auto& [ifindex, cluster] : ports) ports_.try_emplace(ifindex, Port{cluster});
 }
@@ -201,7 +199,7 @@ void Steering::leave(std::size_t config) {
   configs_[config].used_at = ++uses_;
 }
 
-void Steering::forget(uint32_t ifindex, Port& port) {
+void Steering::forget(uint32_t ifindex, const Port& port) {
   bpf_map_delete_elem(steered_, &ifindex);
   for (const uint8_t slot : port.slots) {
     const nlb_steering_row_key key{ifindex, slot};

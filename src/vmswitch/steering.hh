@@ -68,7 +68,7 @@ class Steering {
   [[nodiscard]] Result<void> write_rows(uint32_t ifindex, Port& port, uint32_t generation,
                                         const wire::SteeringContent& content);
   void leave(std::size_t config);
-  void forget(uint32_t ifindex, Port& port);
+  void forget(uint32_t ifindex, const Port& port);
 
   std::map<uint32_t, Port> ports_;
   std::array<Rules, NLB_STEERING_MAX_CONFIGS> configs_;

@@ -9,6 +9,8 @@
 #include <iterator>
 #include <nlohmann/json.hpp>
 
+#include "base/hex.hh"
+
 namespace nlb::vmswitch {
 namespace {
 
@@ -34,13 +36,6 @@ std::string mac_text(const nlb_guard_event& event) {
   MacAddress mac;
   std::copy(event.mac, event.mac + 6, mac.octets.begin());
   return mac.text();
-}
-
-std::string hex(const nlb_guard_event& event) {
-  std::string text;
-  for (std::size_t i = 0; i < std::min<std::size_t>(event.head_bytes, NLB_GUARD_HEAD_BYTES); ++i)
-    text += fmt::format("{:02x}", event.head[i]);
-  return text;
 }
 
 std::string time_text(int64_t unix_ms) {
@@ -114,7 +109,7 @@ bool ViolationLog::on_event(const nlb_guard_event& event, const PortIdentity& wh
   const bool to_be_told = is_new || entry.frame.empty() || unix_ms - entry.last_ms >= kQuietMs;
   entry.address = fault_address(event);
   entry.mac = mac_text(event);
-  entry.frame = hex(event);
+  entry.frame = hex_of({event.head, std::min<std::size_t>(event.head_bytes, NLB_GUARD_HEAD_BYTES)});
   entry.direction = event.direction == NLB_GUARD_RECEIVE ? "receive" : "transmit";
   entry.vlan = event.vlan;
   entry.dropped = event.dropped != 0;
