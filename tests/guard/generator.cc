@@ -111,8 +111,10 @@ void GuardGenerator::steer() {
   content.rules.seed[0] = static_cast<uint8_t>(random_());
   for (const uint32_t address : ipv4s())
     if (chance(2)) content.rules.vips.push_back(IpAddress::v4(address));
+  // Once each, as the wire has it: 10.77.0.13 is among both kinds.
+  auto& vips = content.rules.vips;
   for (const IpAddress& address : ipv6s())
-    if (chance(2)) content.rules.vips.push_back(address);
+    if (chance(2) && std::find(vips.begin(), vips.end(), address) == vips.end()) vips.push_back(address);
   for (uint32_t rules = below(6); rules > 0; --rules) {
     const auto first = any<uint16_t>({0, 68, 80, 81});
     content.rules.ports.push_back(
