@@ -53,9 +53,9 @@ Result<void> drop_heartbeats(const std::string& port, bool late) {
   for (const auto* hook : {"ingress", "egress"})
     if (late)
       rules += fmt::format(
-          "  chain {0} {{ type filter hook {0} device \"{1}\" priority 0; ether type {2:#x} meta mark != {3} "
-          "drop; }}\n",
-          hook, port, kHeartbeatType, kMark);
+          "  chain {0} {{ type filter hook {0} device \"{1}\" priority 0; meta mark {3} accept; "
+          "ether type {2:#x} drop; meta l4proto {4} drop; }}\n",
+          hook, port, kHeartbeatType, kMark, kHeartbeatProtocol);
   return must_run({"nft", "-f", "-"}, rules + "}\n");
 }
 
@@ -66,10 +66,17 @@ bool table_exists(const std::string& port) {
 
 // Heartbeats alone wake this process; the lab's other traffic is much more.
 void hear_heartbeats_only(int receiver) {
-  std::array<sock_filter, 4> filter{{{BPF_LD | BPF_H | BPF_ABS, 0, 0, 2 * ETH_ALEN},
-                                     {BPF_JMP | BPF_JEQ | BPF_K, 0, 1, kHeartbeatType},
-                                     {BPF_RET | BPF_K, 0, 0, 0xffff},
-                                     {BPF_RET | BPF_K, 0, 0, 0}}};
+  constexpr uint32_t kProtocolPlace = ETH_HLEN + 9, kNextHeaderPlace = ETH_HLEN + 6;
+  std::array<sock_filter, 10> filter{{{BPF_LD | BPF_H | BPF_ABS, 0, 0, 2 * ETH_ALEN},
+                                      {BPF_JMP | BPF_JEQ | BPF_K, 6, 0, kHeartbeatType},
+                                      {BPF_JMP | BPF_JEQ | BPF_K, 1, 0, ETH_P_IP},
+                                      {BPF_JMP | BPF_JEQ | BPF_K, 2, 5, ETH_P_IPV6},
+                                      {BPF_LD | BPF_B | BPF_ABS, 0, 0, kProtocolPlace},
+                                      {BPF_JMP | BPF_JA, 0, 0, 1},
+                                      {BPF_LD | BPF_B | BPF_ABS, 0, 0, kNextHeaderPlace},
+                                      {BPF_JMP | BPF_JEQ | BPF_K, 0, 1, kHeartbeatProtocol},
+                                      {BPF_RET | BPF_K, 0, 0, 0xffff},
+                                      {BPF_RET | BPF_K, 0, 0, 0}}};
   const sock_fprog program{filter.size(), filter.data()};
   setsockopt(receiver, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program);
 }

@@ -7,6 +7,7 @@
 namespace nlb::lab {
 
 inline constexpr uint16_t kHeartbeatType = 0x88b5;  // docs/protocol/heartbeat.md
+inline constexpr uint8_t kHeartbeatProtocol = 253;  // of IP, in modes multicast and igmp
 
 // `index` 0 = every adapter; ether_type 0 = it receives nothing. -1 with errno when it cannot be had.
 [[nodiscard]] int packet_socket(unsigned index, uint16_t ether_type);

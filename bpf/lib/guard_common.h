@@ -6,6 +6,7 @@
 
 #include <linux/if_ether.h>
 #include <nlb/abi/guard.h>
+#include <nlb/abi/heartbeat.h>
 
 #include "common.h"
 
@@ -73,8 +74,19 @@ static nlb_inline __u32 nlb_guard_blame_mac(struct nlb_guard_frame* frame, const
   return reason;
 }
 
+/* Where the next protocol stands in the IP header. */
+#define NLB_GUARD_IPV4_PROTOCOL 9
+#define NLB_GUARD_IPV6_NEXT_HEADER 6
+
+/* By EtherType, ours or that of Windows NLB; or in IP, as in modes multicast and igmp. */
 static nlb_inline int nlb_guard_is_heartbeat(const struct nlb_guard_frame* frame) {
-  return frame->type == NLB_ETHERTYPE_HEARTBEAT || frame->type == NLB_ETHERTYPE_NLB_HEARTBEAT;
+  __u32 place = frame->type == ETH_P_IP ? NLB_GUARD_IPV4_PROTOCOL : NLB_GUARD_IPV6_NEXT_HEADER;
+  __u8 protocol;
+
+  if (frame->type == NLB_ETHERTYPE_HEARTBEAT || frame->type == NLB_ETHERTYPE_NLB_HEARTBEAT) return 1;
+  if (frame->type != ETH_P_IP && frame->type != ETH_P_IPV6) return 0;
+  if (bpf_skb_load_bytes(frame->skb, frame->network_offset + place, &protocol, sizeof(protocol))) return 0;
+  return protocol == NLB_HEARTBEAT_PROTOCOL;
 }
 
 #endif

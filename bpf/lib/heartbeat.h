@@ -16,8 +16,18 @@
 
 #define NLB_IPV4_FRAGMENT 0x3fff /* more fragments, or an offset */
 
-/* In modes multicast and igmp some heartbeats take the clients' way, in IP for a virtual IP address: switches
- * that snoop sort IP apart from everything else. How many octets stand before such a one; 0 = it is none. */
+/* With which hop limit a heartbeat in IPv4 comes; 0 = none is sent there. In modes multicast and igmp some
+ * take the clients' way, to a virtual IP address: switches that snoop sort IP apart from everything else. In
+ * mode igmp the others go to the group of the cluster MAC. */
+static nlb_inline __u8 nlb_carrier_hop_limit(const struct nlb_bank* bank, __be32 to) {
+  const __u8* mac = bank->cluster_mac;
+
+  if (nlb_vip_number(bank, to)) return NLB_HEARTBEAT_HOP_LIMIT;
+  return mac[0] == 1 && to == bpf_htonl(NLB_GROUP_PREFIX | (__u32)mac[4] << 8 | mac[5]) ? NLB_GROUP_HOP_LIMIT
+                                                                                        : 0;
+}
+
+/* How many octets stand before a heartbeat that is carried in IP; 0 = it is none. */
 static nlb_inline __u32 nlb_carrier_bytes(const struct nlb_frame* frame, const struct nlb_bank* bank) {
   struct iphdr* ip = frame->network;
   struct ipv6hdr* ip6 = frame->network;
@@ -25,9 +35,8 @@ static nlb_inline __u32 nlb_carrier_bytes(const struct nlb_frame* frame, const s
 
   if (frame->type == ETH_P_IP) {
     if ((void*)(ip + 1) > frame->end || ip->protocol != NLB_HEARTBEAT_PROTOCOL) return 0;
-    if (ip->version != 4 || ip->ihl != 5 || ip->ttl != NLB_HEARTBEAT_HOP_LIMIT) return 0;
-    if (ip->frag_off & bpf_htons(NLB_IPV4_FRAGMENT)) return 0;
-    return nlb_vip_number(bank, ip->daddr) ? sizeof(*ip) : 0;
+    if (ip->version != 4 || ip->ihl != 5 || (ip->frag_off & bpf_htons(NLB_IPV4_FRAGMENT))) return 0;
+    return ip->ttl && ip->ttl == nlb_carrier_hop_limit(bank, ip->daddr) ? sizeof(*ip) : 0;
   }
   if (frame->type != ETH_P_IPV6) return 0;
   if ((void*)(ip6 + 1) > frame->end || ip6->nexthdr != NLB_HEARTBEAT_PROTOCOL) return 0;

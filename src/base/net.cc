@@ -62,6 +62,10 @@ bool IpAddress::is_link_local() const {
   return octets[0] == 0xfe && (octets[1] & 0xc0) == 0x80;
 }
 
+bool IpAddress::is_multicast() const {
+  return is_v4() ? (octets[12] & 0xf0) == 0xe0 : octets[0] == 0xff;
+}
+
 uint32_t IpAddress::v4_host_order() const {
   uint32_t value = 0;
   for (std::size_t i = 12; i < 16; ++i) value = value << 8 | octets[i];
@@ -120,6 +124,10 @@ ClusterMacs cluster_macs(const IpAddress& primary_vip) {
 MacAddress masked_mac(const IpAddress& primary_vip, HostId host) {
   const auto o = mac_octets(primary_vip);
   return MacAddress{{0x02, host, o[0], o[1], o[2], o[3]}};
+}
+
+IpAddress igmp_group_of(const MacAddress& igmp) {
+  return IpAddress::v4(0xefff0000U | static_cast<uint32_t>(igmp.octets[4] << 8 | igmp.octets[5]));
 }
 
 }  // namespace nlb

@@ -46,6 +46,7 @@ struct IpAddress {
   [[nodiscard]] bool is_v4() const;
   [[nodiscard]] bool is_unspecified() const;     // 0.0.0.0 or ::
   [[nodiscard]] bool is_link_local() const;      // fe80::/10; no IPv4 address is
+  [[nodiscard]] bool is_multicast() const;       // 224.0.0.0/4, ff00::/8
   [[nodiscard]] uint32_t v4_host_order() const;  // only when is_v4()
   [[nodiscard]] std::string text() const;
   [[nodiscard]] static std::optional<IpAddress> parse(std::string_view text);
@@ -70,5 +71,8 @@ struct ClusterMacs {
 };
 [[nodiscard]] ClusterMacs cluster_macs(const IpAddress& primary_vip);
 [[nodiscard]] MacAddress masked_mac(const IpAddress& primary_vip, HostId host);
+// 239.255.y.z, the group of the MAC 01-00-5e-7f-y-z: for it the hosts of mode igmp join, and to it they
+// speak.
+[[nodiscard]] IpAddress igmp_group_of(const MacAddress& igmp);
 
 }  // namespace nlb

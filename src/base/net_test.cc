@@ -37,6 +37,7 @@ TEST(ClusterMacs, FollowTheTableOfNlbModes) {
   EXPECT_EQ(macs.multicast.text(), "03:bf:0a:4d:00:64");
   EXPECT_EQ(macs.igmp.text(), "01:00:5e:7f:00:64");
   EXPECT_EQ(masked_mac(vip, 3).text(), "02:03:0a:4d:00:64");
+  EXPECT_EQ(igmp_group_of(macs.igmp).text(), "239.255.0.100");
 }
 
 // 20010db8 ^ 00010000 ^ 00000000 ^ 00000100 = 20000cb8, by hand.
@@ -55,6 +56,13 @@ TEST(IpAddress, KnowsLinkLocalAddresses) {
   for (const char* local : {"fe80::1", "febf::1"}) EXPECT_TRUE(IpAddress::parse(local)->is_link_local());
   for (const char* other : {"fec0::1", "fe7f::1", "169.254.0.1", "2001:db8::1", "ff02::1"})
     EXPECT_FALSE(IpAddress::parse(other)->is_link_local()) << other;
+}
+
+TEST(IpAddress, KnowsMulticastGroups) {
+  for (const char* group : {"224.0.0.1", "239.255.0.100", "ff02::1"})
+    EXPECT_TRUE(IpAddress::parse(group)->is_multicast()) << group;
+  for (const char* other : {"223.255.0.1", "240.0.0.1", "0.0.0.0", "::", "fe80::1"})
+    EXPECT_FALSE(IpAddress::parse(other)->is_multicast()) << other;
 }
 
 TEST(Hex, HasTwoDigitsAnOctet) {

@@ -325,6 +325,7 @@ wire::Heartbeat Host::compose(Nanos now, uint16_t extra_flags) {
   heartbeat.header = next_header(now);
   heartbeat.flags = static_cast<uint16_t>(wire::kFresh | extra_flags);
   if (settings_.keeps) heartbeat.flags |= wire::kKeeps;
+  if (settings_.mode == ClusterMode::igmp) heartbeat.flags |= wire::kInIp;
   if (keeper_.any() && !ownership_.owns_anything()) heartbeat.flags |= wire::kOwnsNothing;
   if (!self().active) heartbeat.flags |= wire::kLeaving;
   if (restarting_) heartbeat.flags |= wire::kRestarting;

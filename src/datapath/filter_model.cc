@@ -94,12 +94,15 @@ nlb_verdict FilterModel::judge(Bytes frame, Nanos now) {
   return verdict == kNotMine ? judge_other(frame) : verdict;
 }
 
-// A heartbeat that takes the clients' way, in IP for a VIP.
+// A heartbeat that takes the clients' way, in IP for a VIP, or goes to the group of mode igmp.
 std::size_t FilterModel::carrier_bytes(uint16_t type, Bytes ip) const {
   const auto is = [&](std::size_t at, unsigned value) { return ip[at] == value; };
-  if (type == 0x0800 && ip.size() >= 20 && is(0, 0x45) && is(8, NLB_HEARTBEAT_HOP_LIMIT) &&
-      is(9, NLB_HEARTBEAT_PROTOCOL) && (word(ip, 6) & 0x3fff) == 0 && is_vip(address_v4(ip, 16)))
-    return 20;
+  if (type == 0x0800 && ip.size() >= 20 && is(0, 0x45) && is(9, NLB_HEARTBEAT_PROTOCOL) &&
+      (word(ip, 6) & 0x3fff) == 0) {
+    const IpAddress to = address_v4(ip, 16);
+    const bool all = config_.mode == ClusterMode::igmp && to == igmp_group_of(config_.cluster_mac);
+    if (all ? is(8, 1) : is(8, NLB_HEARTBEAT_HOP_LIMIT) && is_vip(to)) return 20;
+  }
   if (type == 0x86dd && ip.size() >= 40 && ip[0] >> 4 == 6 && is(6, NLB_HEARTBEAT_PROTOCOL) &&
       is(7, NLB_HEARTBEAT_HOP_LIMIT) && is_vip6(address_v6(ip, 24)))
     return 40;

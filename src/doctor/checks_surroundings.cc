@@ -19,12 +19,12 @@ void check_managers(const Subject& subject, Report& report) {
                     " cannot be told without a look at process 1",
                 "run it as root");
   } else if (managers.networkd && !managers.networkd_keeps) {
-    const auto file = std::filesystem::path(managers.networkd_file).filename().string();
+    const std::filesystem::path network_file(managers.networkd_file);
+    const std::filesystem::path drop_in(networkd_drop_in_of(network_file.filename(), name));
     report.warn(id, "systemd-networkd manages " + name + " and takes addresses off that it did not set",
-                "mkdir -p /etc/systemd/network/" + file +
-                    ".d && printf '[Network]\\nKeepConfiguration=yes\\n' > "
-                    "/etc/systemd/network/" +
-                    file + ".d/50-opennlb.conf && networkctl reload");
+                "mkdir -p " + drop_in.parent_path().string() +
+                    " && printf '[Network]\\nKeepConfiguration=yes\\n' > " + drop_in.string() +
+                    " && networkctl reload");
   } else if (managers.network_manager && !managers.network_manager_told) {
     report.warn(id, "NetworkManager manages " + name + " and may set its MAC and addresses anew",
                 "nlb netcfg --manager networkmanager --write && nmcli general reload");

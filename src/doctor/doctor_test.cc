@@ -347,7 +347,7 @@ const Fault kFaults[] = {
        on(f).managers = {true, "/etc/systemd/network/10-lan.network", false, false};
      },
      {{"net.manager", Status::warn}},
-     "/etc/systemd/network/10-lan.network.d/50-opennlb.conf"},
+     "/etc/systemd/network/10-lan.network.d/50-opennlb-eth0.conf"},
     {"ManagerOfAnInterfaceOfThatNumber",
      [](Facts& f) {
        on(f).managers.network_manager = true;

@@ -111,6 +111,12 @@ GuardPayload read_payload(uint16_t type, Octets payload) {
   }
 }
 
+uint8_t protocol_in(uint16_t type, Octets packet) {
+  if (type == kIpv4) return packet.size() > 9 ? packet[9] : uint8_t{0};
+  if (type == kIpv6) return packet.size() > 6 ? packet[6] : uint8_t{0};
+  return 0;
+}
+
 }  // namespace
 
 GuardFrame read_guard_frame(const TaggedFrame& frame) {
@@ -145,6 +151,7 @@ GuardFrame read_guard_frame(const TaggedFrame& frame) {
     read.nested = read.nested || is_tag(read.type);
   }
   read.payload_at = frame.octets.size() - payload.size();
+  read.ip_protocol = protocol_in(read.type, payload);
   if (readable) read.payload = read_payload(read.type, payload);
   return read;
 }

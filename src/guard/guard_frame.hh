@@ -83,6 +83,7 @@ struct GuardFrame {
   bool nested = false;    // a tag behind a tag or behind SNAP
   bool too_deep = false;  // a third one, where that cannot be left unread
   std::size_t payload_at = 0;
+  uint8_t ip_protocol = 0;  // what stands at its place, 0 where it is not IP
   GuardPayload payload;
 };
 

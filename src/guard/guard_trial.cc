@@ -54,7 +54,7 @@ bool GuardModel::Trial::is_member_of(uint16_t cluster) const {
 }
 
 bool GuardModel::Trial::is_heartbeat() const {
-  return frame_->type == 0x88b5 || frame_->type == 0x886f;
+  return frame_->type == 0x88b5 || frame_->type == 0x886f || frame_->ip_protocol == 253;
 }
 
 bool GuardModel::Trial::is_down() const {

@@ -346,8 +346,7 @@ void Unbinding::restore_sysctls() {
 // socket.
 std::optional<IpAddress> igmp_group(const BindPlan& plan) {
   if (plan.mode != ClusterMode::igmp) return std::nullopt;
-  const auto& mac = plan.cluster_mac.octets;
-  return IpAddress::v4(0xefff0000u | static_cast<uint32_t>(mac[4] << 8 | mac[5]));
+  return igmp_group_of(plan.cluster_mac);
 }
 
 std::optional<MacAddress> remembered_mac(const std::string& state_directory, const std::string& interface) {

@@ -94,7 +94,7 @@ Result<AdapterFacts> read_adapter(const std::string& interface) {
   auto addresses = netlink::addresses(*socket, facts.index);
   if (!addresses) return tl::unexpected(addresses.error().within(interface));
   for (const auto& on : *addresses) {
-    if (netlink::is_multicast(on.address))
+    if (on.address.is_multicast())
       facts.groups.push_back(on.address);
     else
       facts.addresses.push_back(on);

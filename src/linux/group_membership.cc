@@ -59,20 +59,34 @@ Result<bool> leave_group(const std::string& interface, const MacAddress& group) 
   return change(interface, group, SIOCDELMULTI).map([] { return true; });
 }
 
-Result<GroupMembership> GroupMembership::join(const std::string& interface, const IpAddress& group) {
+Result<std::unique_ptr<GroupMembership>> GroupMembership::open(const std::string& interface,
+                                                               const IpAddress& group) {
   const int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
   if (fd < 0) return fail(std::strerror(errno), errno);
-  GroupMembership membership(fd);
-  ip_mreqn request{};
-  request.imr_multiaddr.s_addr = htonl(group.v4_host_order());
-  request.imr_ifindex = static_cast<int>(if_nametoindex(interface.c_str()));
-  if (setsockopt(fd, IPPROTO_IP, IP_ADD_MEMBERSHIP, &request, sizeof request) != 0)
-    return fail(interface + ": cannot join " + group.text() + ": " + std::strerror(errno), errno);
+  std::unique_ptr<GroupMembership> membership(new GroupMembership(fd, interface, group));
+  if (auto joined = membership->join(); !joined) return tl::unexpected(joined.error());
   return membership;
 }
 
 GroupMembership::~GroupMembership() {
-  if (fd_ >= 0) close(fd_);
+  close(fd_);
+}
+
+Result<void> GroupMembership::join() {
+  return change(IP_ADD_MEMBERSHIP, EADDRINUSE, "join");
+}
+
+Result<void> GroupMembership::leave() {
+  return change(IP_DROP_MEMBERSHIP, EADDRNOTAVAIL, "leave");
+}
+
+Result<void> GroupMembership::change(int option, int no_change, const char* what) {
+  ip_mreqn request{};
+  request.imr_multiaddr.s_addr = htonl(group_.v4_host_order());
+  request.imr_ifindex = static_cast<int>(if_nametoindex(interface_.c_str()));
+  if (setsockopt(fd_, IPPROTO_IP, option, &request, sizeof request) == 0 || errno == no_change) return {};
+  const int error = errno;
+  return fail(interface_ + ": cannot " + what + " " + group_.text() + ": " + std::strerror(error), error);
 }
 
 }  // namespace nlb

@@ -6,8 +6,8 @@
 // use").
 #pragma once
 
+#include <memory>
 #include <string>
-#include <utility>
 
 #include "base/net.hh"
 #include "base/result.hh"
@@ -19,20 +19,27 @@ namespace nlb {
 [[nodiscard]] Result<bool> leave_group(const std::string& interface, const MacAddress& group);
 [[nodiscard]] Result<bool> has_joined_group(const std::string& interface, const MacAddress& group);
 
-// A membership by IGMP that ends with this object: before the bind, for its proof.
+// A membership by IGMP that ends with this object: peers are heard by it before the bind has one of its own.
 class GroupMembership {
  public:
-  [[nodiscard]] static Result<GroupMembership> join(const std::string& interface, const IpAddress& group);
-  GroupMembership(GroupMembership&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-  GroupMembership& operator=(GroupMembership&& other) noexcept {
-    std::swap(fd_, other.fd_);
-    return *this;
-  }
+  // Joined at once.
+  [[nodiscard]] static Result<std::unique_ptr<GroupMembership>> open(const std::string& interface,
+                                                                     const IpAddress& group);
+  GroupMembership(const GroupMembership&) = delete;
+  GroupMembership& operator=(const GroupMembership&) = delete;
   ~GroupMembership();
+  [[nodiscard]] const IpAddress& group() const { return group_; }
+  // Idempotent.
+  [[nodiscard]] Result<void> join();
+  [[nodiscard]] Result<void> leave();
 
  private:
-  explicit GroupMembership(int fd) : fd_(fd) {}
-  int fd_ = -1;
+  GroupMembership(int fd, std::string interface, const IpAddress& group)
+      : fd_(fd), interface_(std::move(interface)), group_(group) {}
+  [[nodiscard]] Result<void> change(int option, int no_change, const char* what);
+  int fd_;
+  std::string interface_;
+  IpAddress group_;
 };
 
 }  // namespace nlb

@@ -131,7 +131,7 @@ Owned<rtnl_addr, rtnl_addr_put> host_address(int ifindex, const IpAddress& ip) {
     rtnl_addr_set_preferred_lifetime(entry.get(), 0);
     rtnl_addr_set_valid_lifetime(entry.get(), UINT32_MAX);
   }
-  if (is_multicast(ip)) rtnl_addr_set_flags(entry.get(), IFA_F_MCAUTOJOIN);
+  if (ip.is_multicast()) rtnl_addr_set_flags(entry.get(), IFA_F_MCAUTOJOIN);
   return entry;
 }
 

@@ -59,10 +59,6 @@ class Socket {
 [[nodiscard]] MacAddress mac_from_nl(nl_addr* address);  // zero when it is not six octets long
 [[nodiscard]] IpAddress ip_from_nl(nl_addr* address);    // unspecified when it is neither IPv4 nor IPv6
 
-[[nodiscard]] inline bool is_multicast(const IpAddress& ip) {
-  return ip.is_v4() ? (ip.octets[12] & 0xf0) == 0xe0 : ip.octets[0] == 0xff;
-}
-
 // Unicast receive-filter entries of one device ("fdb … self"). Adding what is there, or deleting what is not,
 // is no error; `changed` says whether anything was done.
 [[nodiscard]] Result<std::vector<MacAddress>> receive_filter(Socket& socket, int ifindex);

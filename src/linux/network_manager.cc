@@ -44,6 +44,14 @@ NetworkPlace network_place() {
   return own == first ? NetworkPlace::managers_own : NetworkPlace::another;
 }
 
+std::string network_manager_file_of(const std::string& interface) {
+  return "/etc/NetworkManager/conf.d/50-opennlb-" + interface + ".conf";
+}
+
+std::string networkd_drop_in_of(const std::string& network_file, const std::string& interface) {
+  return "/etc/systemd/network/" + network_file + ".d/50-opennlb-" + interface + ".conf";
+}
+
 ManagerFacts read_managers(const std::string& root, const std::string& interface, int interface_index,
                            NetworkPlace place) {
   ManagerFacts facts;
@@ -59,7 +67,7 @@ ManagerFacts read_managers(const std::string& root, const std::string& interface
         keeps_foreign_addresses(base, facts.networkd_file, value_of(link, "NETWORK_FILE_DROPINS"));
   }
   facts.network_manager = value_of(base / "run/NetworkManager/devices" / index, "managed") == "true";
-  const fs::path told = base / fs::path(kNetworkManagerFile).relative_path();
+  const fs::path told = base / fs::path(network_manager_file_of(interface)).relative_path();
   facts.network_manager_told = value_of(told, "match-device") == "interface-name:" + interface;
   facts.certain = place == NetworkPlace::managers_own || !(facts.networkd || facts.network_manager);
   return facts;

@@ -21,7 +21,10 @@ struct ManagerFacts {
 enum class NetworkPlace : uint8_t { managers_own, another, unknown };
 [[nodiscard]] NetworkPlace network_place();  // unknown to who may not look at process 1
 
-inline constexpr const char* kNetworkManagerFile = "/etc/NetworkManager/conf.d/50-opennlb.conf";
+// What `nlb netcfg` writes: of each cluster of a host its own, and the interface tells them apart.
+[[nodiscard]] std::string network_manager_file_of(const std::string& interface);
+// `network_file`: the .network file of the interface, without its directory. It may be that of others, too.
+[[nodiscard]] std::string networkd_drop_in_of(const std::string& network_file, const std::string& interface);
 
 // `root`: where /run and /etc are found.
 [[nodiscard]] ManagerFacts read_managers(const std::string& root, const std::string& interface,

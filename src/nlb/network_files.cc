@@ -24,7 +24,7 @@ std::string heading(const Config& config) {
 
 NetworkFile networkd_file(const Config& config, const std::string& network_file) {
   return {
-      fmt::format("/etc/systemd/network/{}.d/50-opennlb.conf", network_file),
+      networkd_drop_in_of(network_file, config.interface),
       heading(config) +
           "\n[Network]\n"
           "# Without this, networkd takes the VIPs off when it starts, and when it configures the link "
@@ -40,7 +40,7 @@ NetworkFile networkd_file(const Config& config, const std::string& network_file)
 
 NetworkFile network_manager_file(const Config& config) {
   return {
-      kNetworkManagerFile,
+      network_manager_file_of(config.interface),
       heading(config) +
           fmt::format(
               "\n[device-opennlb-{0}]\n"

@@ -100,7 +100,7 @@ void expect_well_formed(const std::string& text) {
 TEST(NetworkFiles, AreWellFormedAndSayWhatIsLeftToNlbd) {
   const auto config = cluster(ClusterMode::unicast);
   const auto networkd = networkd_file(config, "10-eth0.network");
-  EXPECT_EQ(networkd.path, "/etc/systemd/network/10-eth0.network.d/50-opennlb.conf");
+  EXPECT_EQ(networkd.path, "/etc/systemd/network/10-eth0.network.d/50-opennlb-eth0.conf");
   EXPECT_NE(networkd.text.find("\nKeepConfiguration=yes\n"), std::string::npos);
   const auto manager = network_manager_file(config);
   EXPECT_NE(manager.text.find("\nmatch-device=interface-name:eth0\n"), std::string::npos);

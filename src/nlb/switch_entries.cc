@@ -132,10 +132,7 @@ class Entries {
     return out;
   }
 
-  // 239.255.y.z, the group of 01-00-5e-7f-y-z.
-  [[nodiscard]] std::string group() const {
-    return "239.255." + std::to_string(mac_.octets[4]) + "." + std::to_string(mac_.octets[5]);
-  }
+  [[nodiscard]] std::string group() const { return igmp_group_of(mac_).text(); }
 
   void open() {
     remark("Cluster " + config_.name + ", mode " + name_of(mode_) + ", cluster MAC " + mac_.text() +

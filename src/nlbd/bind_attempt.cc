@@ -27,7 +27,7 @@ BindOutcome BindAttempt::run() {
   BindOutcome outcome{true, BindReason::none, "the path was not proven"};
   if (task_.prove) {
     const PathPlace place{task_.plan.interface, task_.path, task_.claimants.primary_vip,
-                          task_.bind ? igmp_group(task_.plan) : std::nullopt};
+                          task_.bind ? task_.membership : nullptr};
     const auto verdict = prove_path(place, task_.around, stop_);
     if (stop_) return {false, BindReason::unproven, "given up"};
     if (!verdict) return {false, BindReason::unproven, verdict.error().message};

@@ -25,6 +25,7 @@ struct BindTask {
   bool unproven_is_good = false;  // on_unproven = "bind", or a path that was proven before
   Nanos detection = 0;            // of conflicts; 0 = none
   Surroundings around;
+  GroupMembership* membership = nullptr;  // of mode igmp, as long as the daemon runs
 };
 
 struct BindOutcome {

@@ -187,6 +187,11 @@ Result<void> Daemon::start() {
       macs.heartbeat_group,
       dedicated_ip6_,
       state_to_start_in() == InitialState::started ? resume_path_in(paths_.runtime_directory) : ""};
+  if (const auto group = igmp_group(bind_plan_of(config_))) {
+    auto membership = GroupMembership::open(config_.interface, *group);
+    if (!membership) return tl::unexpected(membership.error());
+    membership_ = std::move(*membership);
+  }
   auto speaker = SteeringSpeaker::start(config_.interface, own_mac_);
   if (!speaker) return tl::unexpected(speaker.error());
   speaker_ = std::move(*speaker);

@@ -20,6 +20,7 @@
 #include "core/config.hh"
 #include "datapath/datapath.hh"
 #include "linux/adapter.hh"
+#include "linux/group_membership.hh"
 #include "linux/guard.hh"
 #include "linux/policy_listener.hh"
 #include "metrics/endpoint.hh"
@@ -237,6 +238,7 @@ class Daemon {
   bool switch_changed_in_attempt_ = false;  // the attempt under way may have met the former policy
   uint32_t generation_ = 0;
   std::unique_ptr<Administration> administration_;  // is told by protocol_: goes after it
+  std::unique_ptr<GroupMembership> membership_;     // of mode igmp: peers' heartbeats go to the group
   std::unique_ptr<SteeringSpeaker> speaker_;        // protocol_ tells it of buckets: goes after it
   std::unique_ptr<Protocol> protocol_;
   std::unique_ptr<BindAttempt> attempt_;  // asks protocol_ for peers: goes first

@@ -109,6 +109,7 @@ BindTask Daemon::bind_task() {
   task.detection = kMillisecond * config_.conflict_detection_ms;
   task.around.neighbours = [this, interface = config_.interface] { return neighbours_to_ask(interface); };
   task.around.peers = [this] { return peers_of_this_mode(); };
+  task.membership = membership_.get();
   return task;
 }
 

@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <array>
 
-#include "linux/group_membership.hh"
 #include "wire/arp.hh"
 #include "wire/carrier.hh"
 #include "wire/heartbeat.hh"
@@ -74,7 +73,6 @@ namespace {
 // What comes to the cluster's group in IP, heard where the IP stack would.
 struct GroupSockets {
   std::unique_ptr<FrameSocket> carried, igmp;
-  std::optional<GroupMembership> membership;
 
   static Result<GroupSockets> open(const PathPlace& place) {
     GroupSockets sockets;
@@ -83,13 +81,10 @@ struct GroupSockets {
     auto carried = FrameSocket::open_ip(place.interface, type, wire::kCarrierProtocol, place.plan.cluster);
     if (!carried) return tl::unexpected(carried.error());
     sockets.carried = std::move(*carried);
-    if (!place.igmp) return sockets;
+    if (place.membership == nullptr) return sockets;
     auto igmp = FrameSocket::open_ip(place.interface, wire::kIpv4EtherType, kIgmpProtocol, std::nullopt);
     if (!igmp) return tl::unexpected(igmp.error());
     sockets.igmp = std::move(*igmp);
-    auto membership = GroupMembership::join(place.interface, *place.igmp);
-    if (!membership) return tl::unexpected(membership.error());
-    sockets.membership = std::move(*membership);
     return sockets;
   }
   [[nodiscard]] bool hears_query() const {
@@ -99,17 +94,24 @@ struct GroupSockets {
   }
 };
 
-// Whoever leaves a group is asked after by the querier: is there anybody left? So the end of the membership
-// that this proof took tells whether the join was heard by one.
-std::string word_of_querier(const PathPlace& place, GroupSockets& group, const Sockets& sockets,
-                            const std::atomic<bool>& stop) {
-  const std::string joined = "; joined " + place.igmp->text();
-  group.membership.reset();
+bool is_asked_after(const GroupSockets& group, const Sockets& sockets, const std::atomic<bool>& stop) {
   for (const Nanos end = boottime_now() + kQuerierPatience; boottime_now() < end && !stop;) {
-    if (group.hears_query()) return joined + ", and an IGMP querier asked for members";
+    if (group.hears_query()) return true;
     sockets.wait(group.igmp->fd());
   }
-  return joined + ", but no IGMP querier asked for members: a switch that snoops without one forgets them";
+  return false;
+}
+
+// Whoever leaves a group is asked after by the querier: is there anybody left? So this host leaves for a
+// moment, to learn whether its joins are heard by one. Its adapter lets the group in meanwhile.
+Result<std::string> word_of_querier(GroupMembership& membership, const GroupSockets& group,
+                                    const Sockets& sockets, const std::atomic<bool>& stop) {
+  if (auto left = membership.leave(); !left) return tl::unexpected(left.error());
+  const bool asked = is_asked_after(group, sockets, stop);
+  if (auto joined = membership.join(); !joined) return tl::unexpected(joined.error());
+  return "; joined " + membership.group().text() +
+         (asked ? ", and an IGMP querier asked for members"
+                : ", but no IGMP querier asked for members: a switch that snoops without one forgets them");
 }
 
 void hear(const Sockets& sockets, const GroupSockets& group, const PathPlace& place, core::PathProof& proof) {
@@ -147,7 +149,10 @@ Result<core::PathVerdict> prove_path(const PathPlace& place, const Surroundings&
     hear(*sockets, *group, place, proof);
   }
   core::PathVerdict verdict = proof.verdict();
-  if (group->membership && !stop) verdict.evidence += word_of_querier(place, *group, *sockets, stop);
+  if (place.membership == nullptr || stop) return verdict;
+  auto querier = word_of_querier(*place.membership, *group, *sockets, stop);
+  if (!querier) return tl::unexpected(querier.error());
+  verdict.evidence += *querier;
   return verdict;
 }
 

@@ -13,6 +13,7 @@
 #include "core/address_claim.hh"
 #include "core/path_proof.hh"
 #include "linux/frame_socket.hh"
+#include "linux/group_membership.hh"
 
 namespace nlb {
 
@@ -25,11 +26,12 @@ struct Surroundings {
 struct PathPlace {
   std::string interface;
   core::PathPlan plan;
-  IpAddress primary_vip;          // to which peers' heartbeats in IP go
-  std::optional<IpAddress> igmp;  // the group of mode igmp, to be joined while this goes on
+  IpAddress primary_vip;  // to which peers' heartbeats in IP go
+  // Of mode igmp: left for a moment at the end, to see whether a querier asks. Null: do not ask.
+  GroupMembership* membership = nullptr;
 };
-// At most some 2 s, more with slow heartbeats. Nothing stays on the adapter: the MACs asked for are received,
-// and the group is joined, only while this goes on.
+// At most some 2 s, more with slow heartbeats. Nothing stays on the adapter: the MACs asked for are received
+// only while this goes on.
 [[nodiscard]] Result<core::PathVerdict> prove_path(const PathPlace& place, const Surroundings& around,
                                                    const std::atomic<bool>& stop);
 

@@ -18,6 +18,7 @@
 #include <numeric>
 #include <thread>
 
+#include "core/group_carriage.hh"
 #include "linux/realtime.hh"
 #include "nlbd/connection_table.hh"
 #include "nlbd/resume_file.hh"
@@ -30,7 +31,6 @@ namespace {
 
 namespace asio = boost::asio;
 constexpr uint16_t kArpEtherType = 0x0806;
-constexpr int kCarriedAtOnce = 256;
 constexpr int kArpAtOnce = 64;       // the segment's ARP is anybody's: heartbeats go first
 constexpr int kFramesAtOnce = 4096;  // bounds the time between two looks at the timer
 // Under a flood of forged frames a wake-up for each would cost more than the frames themselves. While more
@@ -57,6 +57,7 @@ class AsioProtocol final : public Protocol {
         host_(setup.settings, boottime_now()),
         resumed_(take_up_former_view()),
         begun_(resumed_ || !datapath.adopted() || setup.resume_path.empty()),
+        carriage_(setup.settings.mode),
         exchange_(setup.settings.id, host_.settings().incarnation,
                   [this](HostId id) { return line_to(id); }) {}
 
@@ -74,7 +75,7 @@ class AsioProtocol final : public Protocol {
     if (!frames) return tl::unexpected(frames.error());
     auto arp = FrameSocket::open(setup_.interface, kArpEtherType, std::nullopt);
     if (!arp) return tl::unexpected(arp.error());
-    if (carries_copies()) {
+    if (hears_ip()) {
       auto carried =
           FrameSocket::open_ip(setup_.interface, carrier_type(), wire::kCarrierProtocol, setup_.cluster_mac);
       if (!carried) return tl::unexpected(carried.error());
@@ -176,8 +177,8 @@ class AsioProtocol final : public Protocol {
  private:
   void run() {
     not_realtime_ = become_realtime();
-    wait_for_frames();
-    if (carried_) wait_for_carried();
+    wait_for(frames_fd_);
+    if (carried_) wait_for(carried_fd_);
     wait_for_arp();
     wait_for_timer();
     perform(host_.on_tick(boottime_now()));
@@ -201,49 +202,24 @@ class AsioProtocol final : public Protocol {
     });
   }
 
-  void wait_for_frames() {
-    frames_fd_.async_wait(asio::posix::stream_descriptor::wait_read,
-                          [this](const boost::system::error_code& error) {
-                            if (!error) read_frames();
-                          });
+  void wait_for(asio::posix::stream_descriptor& socket) {
+    socket.async_wait(asio::posix::stream_descriptor::wait_read,
+                      [this, &socket](const boost::system::error_code& error) {
+                        if (!error) read_frames(socket);
+                      });
   }
 
   // The thread sleeps here rather than in the loop: epoll would wake it for every frame.
-  void read_frames() {
+  void read_frames(asio::posix::stream_descriptor& socket) {
     const bool more = !drain();
     arm_timer();
     if (is_flooded(boottime_now())) std::this_thread::sleep_for(kFloodPause);
-    if (more) return asio::post(io_, [this] { read_frames(); });
-    wait_for_frames();
-  }
-
-  void wait_for_carried() {
-    carried_fd_.async_wait(asio::posix::stream_descriptor::wait_read,
-                           [this](const boost::system::error_code& error) {
-                             if (!error) read_carried();
-                           });
-  }
-
-  // Heartbeats that came the clients' way. The others go first.
-  void read_carried() {
-    drain();
-    for (int i = 0; i < kCarriedAtOnce; ++i) {
-      auto frame = carried_->receive();
-      if (!frame) {
-        arm_timer();
-        return wait_for_carried();
-      }
-      const auto heartbeat = wire::carried_in(frame->payload, setup_.primary_vip);
-      if (!heartbeat) continue;
-      ++counters_.received;
-      frame->payload.assign(heartbeat->begin(), heartbeat->end());
-      judge(*frame, true);
-    }
-    asio::post(io_, [this] { read_carried(); });
+    if (more) return asio::post(io_, [this, &socket] { read_frames(socket); });
+    wait_for(socket);
   }
 
   // Where the cluster MAC is a group, a switch may sort frames to it by what is in them (IGMP snooping).
-  [[nodiscard]] bool carries_copies() const { return setup_.settings.mode != ClusterMode::unicast; }
+  [[nodiscard]] bool hears_ip() const { return setup_.settings.mode != ClusterMode::unicast; }
   [[nodiscard]] uint16_t carrier_type() const {
     return setup_.primary_vip.is_v4() ? wire::kIpv4EtherType : wire::kIpv6EtherType;
   }
@@ -300,29 +276,57 @@ class AsioProtocol final : public Protocol {
 
   // True when nothing is left.
   bool drain() {
+    const bool all = drain(*frames_, [this](const ReceivedFrame& frame) { judge_ethernet(frame); });
+    if (!carried_) return all;
+    return drain(*carried_, [this](ReceivedFrame& frame) { judge_packet(frame); }) && all;
+  }
+
+  template <typename Judge>
+  static bool drain(FrameSocket& socket, const Judge& judge) {
     for (int i = 0; i < kFramesAtOnce; ++i) {
-      const auto received = frames_->receive();
+      auto received = socket.receive();
       if (!received) return true;
-      ++counters_.received;
       judge(*received);
     }
     return false;
   }
 
-  void judge(const ReceivedFrame& received, bool carried = false) {
-    const auto frame = codec_.decode(received.payload);
-    if (!frame) {
-      const auto reason = static_cast<std::size_t>(frame.error());
-      ++counters_.refused[reason];
-      counters_.refused_from[reason] = received.source;
-      return;
+  void judge_ethernet(const ReceivedFrame& received) {
+    ++counters_.received;
+    if (const auto frame = decode(received)) {
+      if (received.destination == setup_.group && carriage_.comes_in_ip_too(*frame)) return;
+      judge(*frame, received.source, false);
     }
-    if (const auto* part = std::get_if<wire::MessagePart>(&*frame)) return judge(*part, received.source);
+  }
+
+  // To the group: said to all. To the VIP: a copy that came the clients' way.
+  void judge_packet(ReceivedFrame& packet) {
+    const auto copy = wire::carried_in(packet.payload, setup_.primary_vip);
+    const auto inside = copy || !carriage_.in_ip() ? copy : wire::carried_in(packet.payload, ip_group_);
+    if (!inside) return;
+    ++counters_.received;
+    packet.payload.assign(inside->begin(), inside->end());
+    if (const auto frame = decode(packet)) judge(*frame, packet.source, copy.has_value());
+  }
+
+  [[nodiscard]] std::optional<wire::Frame> decode(const ReceivedFrame& received) {
+    auto frame = codec_.decode(received.payload);
+    if (frame) return std::move(*frame);
+    const auto reason = static_cast<std::size_t>(frame.error());
+    ++counters_.refused[reason];
+    counters_.refused_from[reason] = received.source;
+    return std::nullopt;
+  }
+
+  void judge(const wire::Frame& frame, const MacAddress& source, bool copy) {
+    if (const auto* part = std::get_if<wire::MessagePart>(&frame)) return judge(*part, source);
+    if (const auto* heartbeat = std::get_if<wire::Heartbeat>(&frame))
+      carriage_.on_heartbeat(*heartbeat, boottime_now());
     const auto before = host_.refusals();
-    perform(carried ? host_.on_copy(*frame, boottime_now()) : host_.on_frame(*frame, boottime_now()));
-    if (host_.refusals() == before) return remember_sender(*frame);
+    perform(copy ? host_.on_copy(frame, boottime_now()) : host_.on_frame(frame, boottime_now()));
+    if (host_.refusals() == before) return remember_sender(frame);
     for (std::size_t i = 0; i < wire::kRefusalCount; ++i)
-      if (host_.refusals()[i] != before[i]) counters_.refused_from[i] = received.source;
+      if (host_.refusals()[i] != before[i]) counters_.refused_from[i] = source;
   }
 
   // A switch that does not know the target yet sends its frames to all.
@@ -356,8 +360,7 @@ class AsioProtocol final : public Protocol {
 
   // The core has taken this frame: its sender needs no budget from now on.
   void remember_sender(const wire::Frame& frame) {
-    const auto& header =
-        std::visit([](const auto& body) -> const wire::Header& { return body.header; }, frame);
+    const wire::Header& header = wire::header_of(frame);
     uint64_t& believed = believed_[header.sender];
     if (believed == header.incarnation) return;
     believed = header.incarnation;
@@ -445,15 +448,26 @@ class AsioProtocol final : public Protocol {
   }
 
   void say(const core::Send& send) {
-    const MacAddress& to = send.to == core::Send::To::group         ? setup_.group
-                           : send.to == core::Send::To::cluster_mac ? setup_.cluster_mac
-                                                                    : send.mac;
     auto bytes = begun_ ? codec_.encode(send.frame) : codec_.encode(before_it_begins(send.frame));
     wire::append_tag(tag_keys_.front(), bytes);
-    const bool carried = send.to == core::Send::To::cluster_mac && carried_;
+    switch (send.to) {
+      case core::Send::To::group:
+        if (carriage_.in_ip()) put_in_ip(bytes, ip_group_);
+        if (carriage_.in_ethernet(boottime_now())) put(*frames_, setup_.group, bytes);
+        return;
+      case core::Send::To::cluster_mac:
+        if (carried_) return put_in_ip(bytes, setup_.primary_vip);
+        return put(*frames_, setup_.cluster_mac, bytes);
+      case core::Send::To::peer:
+        return put(*frames_, send.mac, bytes);
+    }
+  }
+  void put(FrameSocket& socket, const MacAddress& to, std::span<const uint8_t> bytes) {
+    if (socket.send(setup_.source_mac, to, bytes)) ++counters_.sent;
+  }
+  void put_in_ip(std::span<const uint8_t> bytes, const IpAddress& to) {
     const IpAddress& from = setup_.primary_vip.is_v4() ? host_.settings().dedicated_ip : setup_.dedicated_ip6;
-    if (carried) bytes = wire::carry(bytes, from, setup_.primary_vip);
-    if ((carried ? carried_ : frames_)->send(setup_.source_mac, to, bytes)) ++counters_.sent;
+    put(*carried_, setup_.cluster_mac, wire::carry(bytes, from, to));
   }
 
   // Until this host takes part, it speaks as one that restarts: there may be connections of the daemon before
@@ -501,10 +515,12 @@ class AsioProtocol final : public Protocol {
   core::Host host_;
   bool resumed_ = false;
   bool begun_ = true;  // false: made beside an earlier daemon's maps, and to be started at once
+  core::GroupCarriage carriage_;
+  IpAddress ip_group_ = igmp_group_of(setup_.cluster_mac);  // of mode igmp
   core::Exchange exchange_;
   uint64_t token_ = 0;
   std::map<uint64_t, Answered> asked_;
-  std::unique_ptr<FrameSocket> frames_, carried_, arp_;  // carried_: where copies are carried in IP
+  std::unique_ptr<FrameSocket> frames_, carried_, arp_;  // carried_: of IP, where the cluster MAC is a group
   asio::io_context io_{1}, scan_io_{1};
   asio::steady_timer look_timer_{scan_io_};
   asio::posix::stream_descriptor frames_fd_{io_}, carried_fd_{io_}, arp_fd_{io_}, timer_fd_{io_};

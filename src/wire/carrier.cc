@@ -7,7 +7,8 @@ namespace nlb::wire {
 namespace {
 
 constexpr std::size_t kIpv4Bytes = 20, kIpv6Bytes = 40;
-constexpr uint8_t kHopLimit = 255;  // no router has passed it on (RFC 5082)
+constexpr uint8_t kHopLimit = 255;     // no router has passed it on (RFC 5082)
+constexpr uint8_t kGroupHopLimit = 1;  // no router passes it on, whatever groups it routes
 constexpr uint16_t kDontFragment = 0x4000, kFragment = 0x3fff;
 
 void put16(uint8_t* to, std::size_t value) {
@@ -25,49 +26,50 @@ uint16_t checksum(std::span<const uint8_t> header) {
   return static_cast<uint16_t>(~sum);
 }
 
-std::size_t header_bytes(const IpAddress& vip) {
-  return vip.is_v4() ? kIpv4Bytes : kIpv6Bytes;
+std::size_t header_bytes(const IpAddress& to) {
+  return to.is_v4() ? kIpv4Bytes : kIpv6Bytes;
+}
+
+uint8_t hop_limit(const IpAddress& to) {
+  return to.is_multicast() ? kGroupHopLimit : kHopLimit;
 }
 
 }  // namespace
 
-std::vector<uint8_t> carry(std::span<const uint8_t> heartbeat, const IpAddress& source,
-                           const IpAddress& vip) {
-  std::vector<uint8_t> packet(header_bytes(vip));
-  const IpAddress from = source.is_v4() == vip.is_v4() ? source
-                         : vip.is_v4()                 ? IpAddress::v4(0)
-                                                       : IpAddress{};
-  if (vip.is_v4()) {
+std::vector<uint8_t> carry(std::span<const uint8_t> heartbeat, const IpAddress& source, const IpAddress& to) {
+  std::vector<uint8_t> packet(header_bytes(to));
+  const IpAddress from = source.is_v4() == to.is_v4() ? source : to.is_v4() ? IpAddress::v4(0) : IpAddress{};
+  if (to.is_v4()) {
     packet[0] = 0x45;
     put16(&packet[2], kIpv4Bytes + heartbeat.size());
     put16(&packet[6], kDontFragment);
-    packet[8] = kHopLimit;
+    packet[8] = hop_limit(to);
     packet[9] = kCarrierProtocol;
     std::copy_n(from.octets.begin() + 12, 4, packet.begin() + 12);
-    std::copy_n(vip.octets.begin() + 12, 4, packet.begin() + 16);
+    std::copy_n(to.octets.begin() + 12, 4, packet.begin() + 16);
     put16(&packet[10], checksum(packet));
   } else {
     packet[0] = 0x60;
     put16(&packet[4], heartbeat.size());
     packet[6] = kCarrierProtocol;
-    packet[7] = kHopLimit;
+    packet[7] = hop_limit(to);
     std::copy(from.octets.begin(), from.octets.end(), packet.begin() + 8);
-    std::copy(vip.octets.begin(), vip.octets.end(), packet.begin() + 24);
+    std::copy(to.octets.begin(), to.octets.end(), packet.begin() + 24);
   }
   packet.insert(packet.end(), heartbeat.begin(), heartbeat.end());
   return packet;
 }
 
-std::optional<std::span<const uint8_t>> carried_in(std::span<const uint8_t> packet, const IpAddress& vip) {
-  const std::size_t header = header_bytes(vip), from = vip.is_v4() ? 12 : 0, at = vip.is_v4() ? 16 : 24;
+std::optional<std::span<const uint8_t>> carried_in(std::span<const uint8_t> packet, const IpAddress& to) {
+  const std::size_t header = header_bytes(to), from = to.is_v4() ? 12 : 0, at = to.is_v4() ? 16 : 24;
   if (packet.size() < header) return std::nullopt;
-  if (!std::equal(vip.octets.begin() + static_cast<std::ptrdiff_t>(from), vip.octets.end(),
+  if (!std::equal(to.octets.begin() + static_cast<std::ptrdiff_t>(from), to.octets.end(),
                   packet.begin() + static_cast<std::ptrdiff_t>(at)))
     return std::nullopt;
-  const bool sound = vip.is_v4()
-                         ? packet[0] == 0x45 && packet[8] == kHopLimit && packet[9] == kCarrierProtocol &&
-                               (get16(&packet[6]) & kFragment) == 0
-                         : packet[0] >> 4 == 6 && packet[6] == kCarrierProtocol && packet[7] == kHopLimit;
+  const uint8_t hops = hop_limit(to);
+  const bool sound = to.is_v4() ? packet[0] == 0x45 && packet[8] == hops && packet[9] == kCarrierProtocol &&
+                                      (get16(&packet[6]) & kFragment) == 0
+                                : packet[0] >> 4 == 6 && packet[6] == kCarrierProtocol && packet[7] == hops;
   if (!sound) return std::nullopt;
   return packet.subspan(header);
 }

@@ -62,8 +62,9 @@ enum HeartbeatFlag : uint16_t {
   kOwnsNothing = 1 << 8,    // said where a rule has extended affinity: no bucket is this host's at the moment
   kOutOfService = 1 << 9,   // a health check fails that takes the whole host out
   kServesAsLast = 1 << 10,  // with kOutOfService: serves all the same when every member is out
+  kInIp = 1 << 11,  // mode igmp: what it says to all goes in IP to the cluster's group, and is heard so
 };
-inline constexpr uint16_t kKnownFlags = 0x7ff;  // others are sent as 0 and ignored when received
+inline constexpr uint16_t kKnownFlags = 0xfff;  // others are sent as 0 and ignored when received
 
 // Digests of what hosts of one view must share, apart, so that the differing item can be named.
 struct ConfigDigests {
@@ -158,6 +159,9 @@ struct MessagePart {
 };
 
 using Frame = std::variant<Heartbeat, HeldPart, MessagePart>;
+[[nodiscard]] inline const Header& header_of(const Frame& frame) {
+  return std::visit([](const auto& body) -> const Header& { return body.header; }, frame);
+}
 
 // Why a frame was refused. One list: code, counter and text. Append only.
 #define NLB_REFUSALS(X)                                                           \

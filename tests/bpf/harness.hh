@@ -71,6 +71,8 @@ bool fresh_network();  // a namespace of its own with loopback, VIP and client a
 
 // The cluster that the fixtures talk about.
 FilterConfig example_config();
+inline const MacAddress kIgmpMac = mac("01:00:5e:7f:00:0a");  // the cluster MAC in mode igmp
+inline const uint32_t kIgmpGroup = ip("239.255.0.10");
 inline const MacAddress kClusterMac = mac("02:bf:0a:00:00:0a"), kMaskedMac = mac("02:01:0a:00:00:0a"),
                         kAdapterMac = mac("52:54:00:00:00:01"), kClientMac = mac("52:54:00:00:00:99"),
                         kBroadcast = mac("ff:ff:ff:ff:ff:ff"), kNobody = mac("00:00:00:00:00:00");

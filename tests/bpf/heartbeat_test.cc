@@ -48,6 +48,17 @@ Frame carried(uint32_t to, uint8_t hops, uint16_t fragment = 0, std::size_t opti
 Frame carried6(const char* to, uint8_t hops) {
   return kToGroup.wrap(0x86dd, ipv6(ip6("2001:db8::7"), ip6(to), 253, heartbeat(numbered(101)), hops));
 }
+void igmp(Arrangement& arrangement) {
+  arrangement.budgets_spent = true;
+  arrangement.config.mode = ClusterMode::igmp;
+  arrangement.config.cluster_mac = kIgmpMac;
+}
+// In IP, to the group of mode igmp.
+Frame to_all(uint8_t hops, uint32_t to = kIgmpGroup, uint32_t from = ip("10.0.0.2"), uint16_t fragment = 0) {
+  Frame packet = Ipv4{from, to, 1, fragment}.wrap(253, heartbeat(numbered(101)));
+  packet[8] = hops;
+  return Ethernet{kIgmpMac, kToGroup.from}.wrap(0x0800, packet);
+}
 void unbound(Arrangement& arrangement) {
   arrangement.budgets_spent = true;
   arrangement.config.bound = false;
@@ -67,6 +78,25 @@ const Fixture kHeartbeats[] = {
      unbound},
     {"one behind IP options is no heartbeat", carried(ip("10.0.0.10"), 255, 0, 4), NLB_VERDICT_not_bound,
      unbound},
+    {"one in IP to the group of mode igmp passes", to_all(1), NLB_VERDICT_heartbeat, igmp},
+    {"one to the group from a host without an address passes", to_all(1, kIgmpGroup, 0),
+     NLB_VERDICT_heartbeat, igmp},
+    {"one to the group that a router would pass on is no heartbeat", to_all(2), NLB_VERDICT_not_vip, igmp},
+    {"one to the group with the hop limit of those for a VIP is no heartbeat", to_all(255),
+     NLB_VERDICT_not_vip, igmp},
+    {"one to another clusters group is no heartbeat", to_all(1, ip("239.255.0.11")), NLB_VERDICT_not_vip,
+     igmp},
+    {"one to the group in a fragment is no heartbeat", to_all(1, kIgmpGroup, ip("10.0.0.2"), 0x2000),
+     NLB_VERDICT_not_vip, igmp},
+    {"one for a VIP with the hop limit of the group is no heartbeat", to_all(1, ip("10.0.0.10")),
+     NLB_VERDICT_not_bound,
+     [](Arrangement& arrangement) {
+       igmp(arrangement);
+       arrangement.config.bound = false;
+     }},
+    {"one to the group in another mode is no heartbeat", to_all(1), NLB_VERDICT_passed, spent},
+    {"a spoiled one to the group is a strangers", spoiled(to_all(1), 20 + 40), NLB_VERDICT_heartbeat_excess,
+     igmp},
     {"a spoiled one in IP is a strangers", spoiled(carried(ip("10.0.0.10"), 255), 20 + 40),
      NLB_VERDICT_heartbeat_excess, spent},
     {"a believed hosts next heartbeat passes when nothing is left", kNext, NLB_VERDICT_heartbeat, spent},

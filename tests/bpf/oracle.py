@@ -2,17 +2,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """A naive second opinion on every verdict, written from the description of the filter, not from its code.
 
-Reads lines: "world <bound> <replace> <lease> <spent> <asks> <state seed>" or "<verdict> <frame in hex>";
-and, of extended affinity, "keep <odd>" (the buckets of this parity are kept), "generation" (clients grow
-older) and "visits <slot>:<bucket> …" (seen since the last time). Exits 1 at the first answer that it does
-not share. The cluster is that of example_config() in harness.cc."""
+Reads lines: "world <bound> <replace> <lease> <spent> <asks> <igmp> <state seed>" or "<verdict> <frame in
+hex>"; and, of extended affinity, "keep <odd>" (the buckets of this parity are kept), "generation" (clients
+grow older) and "visits <slot>:<bucket> …" (seen since the last time). Exits 1 at the first answer that it
+does not share. The cluster is that of example_config() in harness.cc."""
 import sys
 from struct import unpack
 
 VIPS = {bytes([10, 0, 0, 10]), bytes([10, 0, 0, 11])}
 OTHER6 = bytes.fromhex("20010db8" + 22 * "0" + "11")
 VIPS6 = {bytes.fromhex("20010db8" + 22 * "0" + "10"), OTHER6}
-CLUSTER = bytes.fromhex("02bf0a00000a")
+CLUSTERS = [bytes.fromhex("02bf0a00000a"), bytes.fromhex("01005e7f000a")]  # mode igmp: the second
+GROUP = bytes([239, 255, 0, 10])
 OWN = {bytes.fromhex("02010a00000a"), bytes.fromhex("525400000001")}
 NONE, SINGLE, NETWORK = range(3)
 #        vip or None, first, last, protocols, affinity, enabled
@@ -79,9 +80,10 @@ def bucket(affinity, client, port):
 
 
 class World:
-    def __init__(self, bound, replace, lease, spent, asks, seed):
+    def __init__(self, bound, replace, lease, spent, asks, igmp, seed):
         self.bound, self.replace, self.lease = bound, replace, lease
         self.spent, self.seed = spent, seed
+        self.igmp, self.cluster = igmp, CLUSTERS[igmp]
         self.checked = "asked" if asks else "stray"
         self.newest = {(3, 0x1122334455667788): 100}
         self.fragments = set()
@@ -243,7 +245,7 @@ def discovery(world, p, m, to_cluster):
     about = m[8:24] if kind in (136, 137) else source
     if about in VIPS6:
         mac = claimed_mac(m, head[kind], 2 if kind in (136, 137) else 1)
-        return "nd_peer" if mac == CLUSTER else "vip_conflict"
+        return "nd_peer" if mac == world.cluster else "vip_conflict"
     if kind == 135:
         if m[8:24] not in VIPS6:
             return None
@@ -304,7 +306,7 @@ def arp(world, a, to_cluster):
         return None
     operation, sender_mac, sender, target = int.from_bytes(a[6:8], "big"), a[8:14], a[14:18], a[24:28]
     if sender in VIPS:
-        return "arp_peer" if sender_mac == CLUSTER else "vip_conflict"
+        return "arp_peer" if sender_mac == world.cluster else "vip_conflict"
     if operation == 1 and target in VIPS:
         return "not_bound" if not world.bound else "arp_answered" if world.lease else "no_lease"
     if operation == 2 and (target in VIPS or to_cluster):
@@ -332,7 +334,7 @@ def heartbeat(world, p):
 
 
 def judge(world, f):
-    to_cluster = f[0:6] == CLUSTER
+    to_cluster = f[0:6] == world.cluster
     kind, rest, tags, verdict = f[12:14], f[14:], 0, None
     while kind in (b"\x81\x00", b"\x88\xa8") and tags < 2:
         if len(rest) < 4:
@@ -343,8 +345,10 @@ def judge(world, f):
         kind, rest, tags = rest[2:4], rest[4:], tags + 1
     if kind == b"\x88\xb5":
         return heartbeat(world, rest)
-    if kind == b"\x08\x00" and rest[0:1] == b"\x45" and rest[8:10] == b"\xff\xfd":
-        if int.from_bytes(rest[6:8], "big") & 0x3fff == 0 and rest[16:20] in VIPS:
+    if kind == b"\x08\x00" and rest[0:1] == b"\x45" and rest[9:10] == b"\xfd":
+        to_all = world.igmp and rest[16:20] == GROUP and rest[8] == 1
+        to_vip = rest[16:20] in VIPS and rest[8] == 255
+        if int.from_bytes(rest[6:8], "big") & 0x3fff == 0 and (to_all or to_vip):
             return heartbeat(world, rest[20:])
     if kind == b"\x86\xdd" and len(rest) >= 40 and rest[0] >> 4 == 6 and rest[6:8] == b"\xfd\xff":
         if rest[24:40] in VIPS6:

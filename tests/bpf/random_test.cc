@@ -51,14 +51,16 @@ class Generator {
     if (chance(3))
       payload[below(static_cast<uint32_t>(payload.size()))] ^= static_cast<uint8_t>(1 << below(8));
     if (chance(2)) return ethernet.wrap(0x88b5, payload);
-    const uint8_t hops = chance(6) ? uint8_t{64} : uint8_t{255};
+    uint8_t hops = chance(6) ? uint8_t{64} : uint8_t{255};
     if (chance(3))
       return ethernet.wrap(
           0x86dd, nlb::test::ipv6(ip6("2001:db8::7"), ip6(chance(6) ? "2001:db8::9" : "2001:db8::10"), 253,
                                   payload, hops));
-    Frame packet =
-        Ipv4{client(), destination(), 0, pick({uint16_t{0x4000}, uint16_t{0x2000}}), chance(6) ? 4U : 0U}
-            .wrap(253, payload);
+    const uint32_t to = chance(3) ? kIgmpGroup : destination();
+    if (to == kIgmpGroup && !chance(6)) hops = 1;
+    Frame packet = Ipv4{chance(4) ? 0U : client(), to, 0, pick({uint16_t{0x4000}, uint16_t{0x2000}}),
+                        chance(6) ? 4U : 0U}
+                       .wrap(253, payload);
     packet[8] = hops;
     return ethernet.wrap(0x0800, packet);
   }
@@ -70,8 +72,7 @@ class Generator {
     return choices.begin()[below(static_cast<uint32_t>(choices.size()))];
   }
   uint32_t destination() {
-    return chance(6) ? pick({kDedicated, kStranger, uint32_t{0}, ip("239.255.0.10")})
-                     : pick({kVip, kOtherVip});
+    return chance(6) ? pick({kDedicated, kStranger, uint32_t{0}, kIgmpGroup}) : pick({kVip, kOtherVip});
   }
   uint32_t client() { return 0x0a000000U + below(4096); }
   uint16_t port() {
@@ -108,7 +109,8 @@ class Generator {
   }
   RandomIpv6 ipv6;
   const uint8_t kPortless[4] = {47, 50, 51, 132};
-  const MacAddress kTo[6] = {kClusterMac, kClusterMac, kAdapterMac, kMaskedMac, kBroadcast, kNobody};
+  const MacAddress kTo[8] = {kClusterMac, kClusterMac, kIgmpMac,   kIgmpMac,
+                             kAdapterMac, kMaskedMac,  kBroadcast, kNobody};
   const MacAddress kFrom[3] = {kClientMac, kClusterMac, kMaskedMac};
   std::mt19937_64 random_;
 };
@@ -128,6 +130,7 @@ std::string hex(const Frame& frame) {
 // One world: a configuration and states that the three share. The oracle is told by one line.
 struct World {
   bool bound, replace, lease, spent, asks;  // spent: nothing is left of the heartbeats' budgets
+  bool igmp;
   uint64_t state_seed;
   [[nodiscard]] BucketState state(std::size_t slot, std::size_t bucket) const {  // repeated in oracle.py
     return static_cast<BucketState>((state_seed + slot * 7 + bucket * 2654435761U % 1000003) % 4);
@@ -153,8 +156,8 @@ class Trial {
       harness().set_buckets(slot, states);
       model_.set_buckets(slot, states);
     }
-    std::fprintf(oracle_, "world %d %d %d %d %d %llu\n", world.bound, world.replace, world.lease, world.spent,
-                 world.asks, static_cast<unsigned long long>(world.state_seed));
+    std::fprintf(oracle_, "world %d %d %d %d %d %d %llu\n", world.bound, world.replace, world.lease,
+                 world.spent, world.asks, world.igmp, static_cast<unsigned long long>(world.state_seed));
   }
   // From now on every second bucket is kept: who has not come before counts for nothing there.
   void keep(unsigned odd) {
@@ -215,6 +218,7 @@ class Trial {
     config.bound = world.bound;
     config.replace = world.replace;
     config.asks_tracking = world.asks;
+    if (world.igmp) config.mode = ClusterMode::igmp, config.cluster_mac = kIgmpMac;
     return config;
   }
   FILE* oracle_;
@@ -233,8 +237,8 @@ TEST(RandomPackets, kernel_model_and_oracle_agree) {
   ASSERT_NE(oracle, nullptr);
   uint64_t done = 0;
   while (done < packets) {
-    const World world{!generator.chance(12), generator.chance(2), !generator.chance(6),
-                      generator.chance(2),   generator.chance(2), generator.below(1000)};
+    const World world{!generator.chance(12), generator.chance(2), !generator.chance(6), generator.chance(2),
+                      generator.chance(2),   generator.chance(3), generator.below(1000)};
     Trial trial(world, oracle);
     for (uint64_t i = 0; i < kPerWorld && done < packets; ++i, ++done) {
       if (i % kPerPart == kPerPart - 1) {

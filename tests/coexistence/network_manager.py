@@ -33,7 +33,7 @@ plugins=keyfile
 [connection]
 ethernet.cloned-mac-address=stable
 """
-FILE = "etc/NetworkManager/conf.d/50-opennlb.conf"
+FILE = "etc/NetworkManager/conf.d/50-opennlb-eth0.conf"
 MANAGED, UNMANAGED = "100 ", "10 "  # states of a device: activated; left alone
 
 

@@ -10,6 +10,9 @@ using namespace why;
 Frame plain(const MacAddress& from, const MacAddress& to = kGateway) {
   return Ethernet{to, from}.wrap(0x1234, Frame(46, 0));
 }
+Frame in_ip(const MacAddress& to, uint32_t from = kIp, uint8_t protocol = 253) {
+  return Ethernet{to, kOwn}.wrap(0x0800, Ipv4{from, ip("239.255.0.130")}.wrap(protocol, Frame(46, 0)));
+}
 Frame with_type(uint16_t type, const MacAddress& to, const MacAddress& from = kOwn) {
   return Ethernet{to, from}.wrap(type, Frame(46, 0));
 }
@@ -185,6 +188,19 @@ const GuardFixture kDestination[] = {
     {"a heartbeat of Windows NLB to the cluster MAC", with_type(0x886f, kWebMac), foreign_heartbeat, passed,
      foreign_heartbeat},
     {"a heartbeat of Windows NLB to everybody", with_type(0x886f, kAll), passed, passed, passed},
+    {"a heartbeat in IP to the group of mode igmp", in_ip(kMailMac), foreign_heartbeat, foreign_heartbeat,
+     foreign_heartbeat},
+    {"a heartbeat of a member in IP to the group of mode igmp", in_ip(kMailMac), foreign_heartbeat, passed,
+     passed, member_of(kMail)},
+    {"a heartbeat of a member in IP without an address", in_ip(kMailMac, 0), foreign_heartbeat, passed,
+     passed, member_of(kMail)},
+    {"a heartbeat of a member in IP with its neighbours address", in_ip(kMailMac, kIp2), foreign_heartbeat,
+     neighbour_address, neighbour_address, member_of(kMail)},
+    {"a heartbeat in IPv6 to the clusters group",
+     Ethernet{kWebGroup, kOwn}.wrap(0x86dd, ipv6(kIp6, kWebVip6, 253, Frame(46, 0))), foreign_heartbeat,
+     passed, foreign_heartbeat},
+    {"a datagram to the group of mode igmp", in_ip(kMailMac, kIp, 17), passed, passed, passed},
+    {"a heartbeat in IP to a hosts own MAC", in_ip(kWeb2), passed, passed, passed},
     {"a heartbeat to a virtual MAC", with_type(0x88b5, kVirtual4), foreign_heartbeat, foreign_heartbeat,
      foreign_heartbeat},
 };

@@ -157,6 +157,9 @@ Frame GuardGenerator::frame() {
                                                   chance(2) ? tcp(1000, 80, kSyn) : udp(1000, 80))));
   // Without these a member's heartbeats are so rare that their limit does not come up in every run.
   if (chance(16)) return spoil(Ethernet{kWebGroup, own_}.wrap(0x88b5, Frame(46, 0)));
+  if (chance(16))
+    return spoil(Ethernet{any({kWebGroup, kMailMac}), own_}.wrap(
+        0x0800, Ipv4{any_ipv4(), any_ipv4()}.wrap(253, Frame(46, 0))));
   const uint16_t type = any<uint16_t>({0x0806, 0x0806, 0x0806, 0x0800, 0x0800, 0x86dd, 0x86dd, 0x86dd, 0x86dd,
                                        0x8035, 0x88b5, 0x886f, NLB_ETHERTYPE_POLICY, 0x88cc, 0x1234, 0x8100});
   const Ethernet ethernet{any_mac(), chance(4) ? any_mac() : own_};

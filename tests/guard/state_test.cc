@@ -11,6 +11,8 @@ namespace {
 const Frame kBroadcastFrame = Ethernet{kAll, kOwn}.wrap(0x1234, Frame(46, 0));
 const Frame kUnicastFrame = Ethernet{kGateway, kOwn}.wrap(0x1234, Frame(46, 0));
 const Frame kHeartbeat = Ethernet{kWebGroup, kOwn}.wrap(0x88b5, Frame(46, 0));
+const Frame kHeartbeatInIp =
+    Ethernet{kWebGroup, kOwn}.wrap(0x0800, Ipv4{kIp, ip("239.255.0.100")}.wrap(253, Frame(46, 0)));
 const Frame kSpoofed = Ethernet{kGateway, kStrange}.wrap(0x1234, Frame(46, 0));
 const Frame kForNobody = Ethernet{kStrange, kGateway}.wrap(0x1234, Frame(46, 0));
 
@@ -84,12 +86,14 @@ TEST(Storm, does_not_cost_a_member_its_heartbeats) {
   EXPECT_EQ(sent(kBroadcastFrame), "passed");
   EXPECT_EQ(sent(kBroadcastFrame), "storm");
   EXPECT_EQ(sent(kHeartbeat), "passed");
+  EXPECT_EQ(sent(kHeartbeatInIp), "passed");
 }
 
 TEST(Storm, heartbeats_are_no_way_round_it) {
   arrange(NLB_GUARD_SPOOFING_CLUSTER, [](nlb_guard_port& port) { port.storm_limit_pps = 1; });
   guard().set_used_up(web1(), 3600 * kSecond);
   EXPECT_EQ(sent(kHeartbeat), "heartbeat_storm");
+  EXPECT_EQ(sent(kHeartbeatInIp), "heartbeat_storm");
   EXPECT_EQ(sent(Ethernet{kAll, kOwn}.wrap(0x88b5, Frame(46, 0))), "storm");
 }
 

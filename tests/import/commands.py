@@ -102,8 +102,8 @@ class Commands(unittest.TestCase):
                         "--manager", "ifupdown", "--root", root, "--write")
         self.assertIn("ifupdown needs no drop-in", done.stdout)
         written = sorted(str(path.relative_to(root)) for path in root.rglob("*.conf"))
-        self.assertEqual(written, ["etc/NetworkManager/conf.d/50-opennlb.conf",
-                                   "etc/systemd/network/10-lan.network.d/50-opennlb.conf"])
+        self.assertEqual(written, ["etc/NetworkManager/conf.d/50-opennlb-nlbtest0.conf",
+                                   "etc/systemd/network/10-lan.network.d/50-opennlb-nlbtest0.conf"])
         networkd, manager = configparser.ConfigParser(), configparser.ConfigParser()
         for parser in (networkd, manager):
             parser.optionxform = str
@@ -113,6 +113,16 @@ class Commands(unittest.TestCase):
         self.assertEqual(dict(manager["connection-opennlb-nlbtest0"]),
                          {"match-device": "interface-name:nlbtest0",
                           "ethernet.cloned-mac-address": "preserve"})
+        # A second cluster of this host, on an interface that the same .network file matches.
+        second = self.directory / "second.toml"
+        text = config.read_text(encoding="utf-8").replace("nlbtest0", "nlbtest1")
+        second.write_text(text, encoding="utf-8")
+        before = {path: path.read_bytes() for path in root.rglob("*.conf")}
+        self.nlb("netcfg", "--config", second, "--manager", "networkd", "--network-file", "10-lan.network",
+                 "--manager", "networkmanager", "--root", root, "--write")
+        after = {path: path.read_bytes() for path in root.rglob("*.conf")}
+        self.assertEqual(len(after), 4)
+        self.assertEqual(before, {path: after[path] for path in before})
         self.nlb(*words, "--manager", "networkd", code=2)
         self.nlb(*networkd_words, "../x.network", code=2)
         self.nlb(*words, code=1)  # no such interface here

@@ -142,10 +142,10 @@ TEST_F(Managers, NetworkManager) {
   write("run/NetworkManager/devices/3", "[device]\nmanaged=true\nconnection-uuid=x\n");
   EXPECT_TRUE(read().network_manager);
   EXPECT_FALSE(read().network_manager_told);
-  write("etc/NetworkManager/conf.d/50-opennlb.conf",
+  write("etc/NetworkManager/conf.d/50-opennlb-eth0.conf",
         "[device-x]\nmatch-device=interface-name:eth1\nkeep-configuration=yes\n");
   EXPECT_FALSE(read().network_manager_told) << "of another interface";
-  write("etc/NetworkManager/conf.d/50-opennlb.conf",
+  write("etc/NetworkManager/conf.d/50-opennlb-eth0.conf",
         "[device-x]\nmatch-device=interface-name:eth0\nkeep-configuration=yes\n");
   EXPECT_TRUE(read().network_manager_told);
 }
@@ -181,7 +181,7 @@ TEST_F(Managers, NetworkdThatKeepsAndThatDoesNot) {
   EXPECT_TRUE(read().networkd);
   EXPECT_EQ(read().networkd_file, "/etc/systemd/network/10-lan.network");
   EXPECT_FALSE(read().networkd_keeps);
-  write("etc/systemd/network/10-lan.network.d/50-opennlb.conf", "[Network]\nKeepConfiguration=yes\n");
+  write("etc/systemd/network/10-lan.network.d/50-opennlb-eth0.conf", "[Network]\nKeepConfiguration=yes\n");
   EXPECT_TRUE(read().networkd_keeps);
 }
 

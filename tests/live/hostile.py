@@ -219,7 +219,7 @@ def other_at_start(run):
     lab = run.lab
     with run.case("host 3 starts in another mode: refused, named on both sides, the others serve on"):
         lab.up()
-        edit(lab, 3, r'mode *= *"unicast"', 'mode = "multicast"')
+        edit(lab, 3, r'mode *= *"unicast"', 'mode = "igmp"')  # speaks IP, and Ethernet to who needs it
         restart(lab, 3)
         named_on_both_sides(lab, "mode")
     with run.case("host 3 starts with another seed: refused, named on both sides, the others serve on"):

@@ -4,6 +4,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "wire/igmp.hh"
 
 namespace nlb::wire {
@@ -11,7 +13,8 @@ namespace {
 
 using Octets = std::vector<uint8_t>;
 const Octets kHeartbeat{'O', 'N', 'L', 'B', 1, 0};
-const IpAddress kVip = *IpAddress::parse("10.77.0.100"), kVip6 = *IpAddress::parse("fd77::100");
+const IpAddress kVip = *IpAddress::parse("10.77.0.100"), kVip6 = *IpAddress::parse("fd77::100"),
+                kGroup = *IpAddress::parse("239.255.0.100");
 
 TEST(Carrier, AnIpv4PacketOctetByOctet) {
   const Octets wanted{0x45, 0, 0,  26, 0,  0, 0x40, 0,   255, 253, 0x65, 0xde, 10,
@@ -21,8 +24,22 @@ TEST(Carrier, AnIpv4PacketOctetByOctet) {
   EXPECT_EQ(carry(kHeartbeat, kVip6, kVip), carry(kHeartbeat, IpAddress::v4(0), kVip));
 }
 
+// Where it is heard it has come from this segment: TTL 1.
+TEST(Carrier, APacketForTheGroupOctetByOctet) {
+  const Octets wanted{0x45, 0, 0,  26,  0,   0, 0x40, 0,   1,   253, 0x7e, 0x2c, 10,
+                      77,   0, 11, 239, 255, 0, 100,  'O', 'N', 'L', 'B',  1,    0};
+  EXPECT_EQ(carry(kHeartbeat, *IpAddress::parse("10.77.0.11"), kGroup), wanted);
+  Octets from_nobody = carry(kHeartbeat, IpAddress::v4(0), kGroup);
+  EXPECT_TRUE(
+      std::all_of(from_nobody.begin() + 12, from_nobody.begin() + 16, [](uint8_t o) { return o == 0; }));
+  EXPECT_TRUE(carried_in(from_nobody, kGroup));
+  EXPECT_FALSE(carried_in(from_nobody, kVip));
+  from_nobody[8] = 255;
+  EXPECT_FALSE(carried_in(from_nobody, kGroup));
+}
+
 TEST(Carrier, WhatWasCarriedComesOut) {
-  for (const IpAddress& vip : {kVip, kVip6}) {
+  for (const IpAddress& vip : {kVip, kVip6, kGroup}) {
     const Octets packet = carry(kHeartbeat, vip, vip);
     EXPECT_EQ(packet.size(), (vip.is_v4() ? 20U : 40U) + kHeartbeat.size());
     const auto inside = carried_in(packet, vip);
@@ -32,7 +49,7 @@ TEST(Carrier, WhatWasCarriedComesOut) {
 }
 
 TEST(Carrier, NothingElseIsTakenForOne) {
-  for (const IpAddress& vip : {kVip, kVip6}) {
+  for (const IpAddress& vip : {kVip, kVip6, kGroup}) {
     const Octets packet = carry(kHeartbeat, vip, vip);
     EXPECT_FALSE(carried_in(packet, vip.is_v4() ? *IpAddress::parse("10.77.0.101") : kVip));
     for (const std::size_t octet : vip.is_v4() ? std::vector<std::size_t>{0, 6, 7, 8, 9, 19}

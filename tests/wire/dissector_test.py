@@ -37,7 +37,7 @@ PEER_FIELDS = {"id": "id", "phase": "phase", "accused": "accused", "held_generat
                "incarnation": "incarnation", "sequence": "sequence", "view": "view",
                "kept_generation": "kept_generation"}
 FLAG_FIELDS = ["fresh", "leaving", "restarting", "to_cluster_mac", "ask", "unhealthy", "alone", "keeps",
-               "owns_nothing", "out_of_service", "serves_as_last"]
+               "owns_nothing", "out_of_service", "serves_as_last", "in_ip"]
 OTHERS = ["magic", "version.major", "version.minor", "length", "key_id", "cluster_id", "signature", "tag",
           "peer_count", "adapter_mac", "dedicated_ip", "dedicated_ipv6", "offer", "held.slot",
           "held.slot_count", "held.bucket_count", "held.bitmap", "message.length", "message.data", "appended",

@@ -140,7 +140,7 @@ def decode_heartbeat(body, minor, frame):
     require(count <= HOSTS, "bad_field")
     end = FIXED.size + count * PEER.size
     require(len(body) == end or (minor > 0 and len(body) > end), "bad_length")
-    frame["flags"] &= 0x7ff
+    frame["flags"] &= 0xfff
     frame["peers"] = []
     for i in range(count):
         ident, bits, held, incarnation, sequence, view = PEER.unpack_from(body, FIXED.size + i * PEER.size)
@@ -289,7 +289,7 @@ def vector_frames():
          heartbeat(flags=0x04, hold_s=10, offers=bytes([254, 255, 0, 100, 64]) + bytes(59))),
         ("unhealthy rules: weight 30 and equal if all are, none in any case; the host is out",
          heartbeat(flags=0x600, offers=bytes([102 + 30, 102 + 101, 253, 101]) + bytes(60), peers=[peer(2)])),
-        ("the largest", heartbeat(sender=64, incarnation=2**64 - 1, sequence=2**64 - 1, flags=0x7ff,
+        ("the largest", heartbeat(sender=64, incarnation=2**64 - 1, sequence=2**64 - 1, flags=0xfff,
                                   view_members=2**64 - 1, mode=3, period_ms=10000, tolerance=100,
                                   hold_s=65535, held_generation=65535, held_parts=33,
                                   kept_generation=31, kept_parts=33,

@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: Apache-2.0
--- Wireshark dissector of OpenNLB's heartbeats and messages (EtherType 0x88B5) and policy announcements
--- (0x88B6). The formats: docs/protocol/heartbeat.md, administration.md and policy-announcement.md.
+-- Wireshark dissector of OpenNLB's heartbeats and messages (EtherType 0x88B5; IP protocol 253) and policy
+-- announcements (0x88B6). The formats: docs/protocol/heartbeat.md, administration.md and
+-- policy-announcement.md.
 -- Heartbeats are signed, not encrypted, so no key is needed; whether the signature is good is not checked.
 -- Use: wireshark -X lua_script:opennlb.lua, or copy this file into the personal plugin folder.
 
@@ -46,6 +47,7 @@ local f = {
   owns_nothing = ProtoField.bool("opennlb.flags.owns_nothing", "Owns nothing", 16, nil, 0x100),
   out_of_service = ProtoField.bool("opennlb.flags.out_of_service", "Out of service", 16, nil, 0x200),
   serves_as_last = ProtoField.bool("opennlb.flags.serves_as_last", "Serves when all are out", 16, nil, 0x400),
+  in_ip = ProtoField.bool("opennlb.flags.in_ip", "Speaks to all in IP", 16, nil, 0x800),
   state = ProtoField.uint8("opennlb.state", "Host state", base.DEC, states),
   phase = ProtoField.uint8("opennlb.phase", "Phase", base.DEC, phases),
   view = ProtoField.uint32("opennlb.view", "View"),
@@ -119,7 +121,7 @@ end
 local function add_flags(tree, tvb)
   local flags = tree:add(f.flags, tvb)
   for _, bit in ipairs({f.fresh, f.leaving, f.restarting, f.to_cluster_mac, f.ask, f.unhealthy, f.alone,
-                         f.keeps, f.owns_nothing, f.out_of_service, f.serves_as_last}) do
+                         f.keeps, f.owns_nothing, f.out_of_service, f.serves_as_last, f.in_ip}) do
     flags:add(bit, tvb)
   end
 end
@@ -250,7 +252,7 @@ function opennlb.dissector(tvb, pinfo, root)
 end
 
 DissectorTable.get("ethertype"):add(0x88b5, opennlb)
--- ... and where it takes the clients' way (docs/protocol/heartbeat.md, "Carried in IP").
+-- ... and in IP, to a VIP or to the group of mode igmp (docs/protocol/heartbeat.md, "Carried in IP").
 DissectorTable.get("ip.proto"):add(253, opennlb)
 
 -- Policy announcements.

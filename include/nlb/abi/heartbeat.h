@@ -32,9 +32,12 @@
 #define NLB_SENDERS_MAX 128 /* one incarnation a host id, and room for a change */
 
 /* Of an IP packet for a virtual IP address that carries a heartbeat (RFC 3692); from this segment, or another
- * number would stand in its hop limit (RFC 5082). */
+ * number would stand in its hop limit (RFC 5082). To the group of mode igmp, 239.255.y.z of the cluster MAC
+ * 01-00-5e-7f-y-z, it says that no router is to pass it on. */
 #define NLB_HEARTBEAT_PROTOCOL 253
 #define NLB_HEARTBEAT_HOP_LIMIT 255
+#define NLB_GROUP_HOP_LIMIT 1
+#define NLB_GROUP_PREFIX 0xefff0000
 
 #define NLB_STRANGER_SLOTS 64 /* a power of two */
 #define NLB_BUDGET_ALL_STRANGERS 0
