@@ -1,11 +1,16 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """Extended affinity: clients that come again meet their host over a join and a leave, and a joiner gets its
-share when they have stayed away for the timeout."""
+share when they have stayed away for the timeout.
+
+With --full random histories as well, of the kind that sim/returning_test.cc runs a thousand of: NLB_HISTORIES
+of them (20), seeds from 1. One takes some ten seconds."""
 import json
+import os
+import random
 import time
 
-from live import HTTP, main, need, need_no_failure, shares, wait_for
+from live import HTTP, Failure, main, need, need_no_failure, shares, wait_for
 
 TIMEOUT_S = 3
 ADDRESSES = 400
@@ -32,6 +37,89 @@ def share(run, host):
 
 def kept(run, host):
     return sum(entry["buckets"] for entry in run.lab.query(host)["kept"] if entry["host"] == host)
+
+
+class History:
+    """Hosts stop, are drained, vanish and come again, clients return; and the rule said once more,
+    without a look at buckets: who came to a host within the timeout meets it again, unless it has ended."""
+    HOSTS, STEPS = (1, 2, 3), 4
+
+    def __init__(self, run, seed):
+        self.run, self.lab, self.random = run, run.lab, random.Random(seed)
+        self.serves, self.gone, self.story = set(self.HOSTS), set(), [f"seed {seed}"]
+        self.met, self.strangers, self.returns = {}, set(), 0  # {address: (host, when)}
+
+    def happen(self):
+        host = self.random.choice(self.HOSTS)
+        if host not in self.serves:
+            self.begin(host)
+        elif len(self.serves) > 1:  # never the last one
+            how = self.random.choice(["stop", "drainstop", "cut"])
+            # Its clients are nobody's from here on: they may meet it or another while it ends.
+            self.met = {address: last for address, last in self.met.items() if last[0] != host}
+            self.serves.remove(host)
+            self.story.append(f"{how} {host}")
+            if how == "cut":
+                self.gone.add(host)
+                self.lab.lab("fault", "cut", f"host{host}")
+            else:
+                self.lab.host(host, how)
+        self.lab.wait_members(sorted(self.serves))
+
+    def begin(self, host):
+        self.story.append(f"start {host}")
+        if host in self.gone:
+            self.lab.lab("fault", "heal", f"host{host}")
+        else:
+            self.lab.host(host, "start")
+        self.serves.add(host)
+        self.gone.discard(host)
+
+    def visit(self):
+        """Of all clients, so that each whose host has ended meets its next one by the table alone: in a bucket
+        that is kept for others a newcomer is not remembered."""
+        begin = time.monotonic()
+        figures = self.lab.load(ADDRESSES, "--source", "all", "--by-source")
+        need_no_failure(figures)
+        end = time.monotonic()
+        for address, hosts in figures["by_source"].items():
+            host = int(sorted(hosts)[0])
+            last = self.met.get(address)
+            if last and end - last[1] >= TIMEOUT_S:
+                self.strangers.add(address)
+            if address in self.strangers:
+                continue
+            if last:
+                need(last[0] == host, f"{address} met host {last[0]}, {end - last[1]:.1f} s later host {host}")
+                self.returns += 1
+            self.met[address] = (host, begin)
+
+    def go(self):
+        wait_for("nothing is kept", lambda: not any(self.lab.query(1)["kept"]), TIMEOUT_S + 4)
+        self.visit()
+        for _ in range(self.STEPS):
+            self.happen()
+            self.visit()
+        for host in sorted(set(self.HOSTS) - self.serves):
+            self.begin(host)
+        self.lab.wait_members(self.HOSTS)
+
+
+def histories(run, count):
+    lab = run.lab
+    lab.host(2, "start")
+    lab.wait_members([1, 2, 3])
+    with run.case(f"{count} random histories of joins, leaves, cuts and drains") as notes:
+        returns = 0
+        for seed in range(1, count + 1):
+            history = History(run, seed)
+            try:
+                history.go()
+            except Failure as failure:
+                raise Failure(f"{'; '.join(history.story)}: {failure}") from failure
+            returns += history.returns
+        notes.append(f"{returns} returns within the timeout, each to the same host")
+        need(returns > 100 * count, f"only {returns} returns: this shows little")
 
 
 def scenario(run):
@@ -82,6 +170,8 @@ def scenario(run):
         _, figures = visit(run)
         now = ", ".join(f"host {host} {part:.0f} %" for host, part in sorted(shares(figures).items()))
         notes.append(f"{took:.1f} s after the last visit; now {now}")
+    if run.full:
+        histories(run, int(os.environ.get("NLB_HISTORIES", "20")))
 
 
 if __name__ == "__main__":
