@@ -40,13 +40,13 @@ def kept(run, host):
 
 
 class History:
-    """Hosts stop, are drained, vanish and come again, clients return; and the rule said once more,
+    """Hosts stop, are drained, their daemons die and come again, clients return; and the rule said once more,
     without a look at buckets: who came to a host within the timeout meets it again, unless it has ended."""
     HOSTS, STEPS = (1, 2, 3), 4
 
     def __init__(self, run, seed):
         self.run, self.lab, self.random = run, run.lab, random.Random(seed)
-        self.serves, self.gone, self.story = set(self.HOSTS), set(), [f"seed {seed}"]
+        self.serves, self.dead, self.story = set(self.HOSTS), set(), [f"seed {seed}"]
         self.met, self.strangers, self.returns = {}, set(), 0  # {address: (host, when)}
 
     def happen(self):
@@ -54,30 +54,30 @@ class History:
         if host not in self.serves:
             self.begin(host)
         elif len(self.serves) > 1:  # never the last one
-            how = self.random.choice(["stop", "drainstop", "cut"])
+            how = self.random.choice(["stop", "drainstop", "kill"])
             # Its clients are nobody's from here on: they may meet it or another while it ends.
             self.met = {address: last for address, last in self.met.items() if last[0] != host}
             self.serves.remove(host)
             self.story.append(f"{how} {host}")
-            if how == "cut":
-                self.gone.add(host)
-                self.lab.lab("fault", "cut", f"host{host}")
+            if how == "kill":
+                self.dead.add(host)
+                self.lab.lab("fault", "kill", f"host{host}")
             else:
                 self.lab.host(host, how)
         self.lab.wait_members(sorted(self.serves))
 
     def begin(self, host):
         self.story.append(f"start {host}")
-        if host in self.gone:
-            self.lab.lab("fault", "heal", f"host{host}")
+        if host in self.dead:
+            self.lab.lab("start", f"host{host}")
         else:
             self.lab.host(host, "start")
         self.serves.add(host)
-        self.gone.discard(host)
+        self.dead.discard(host)
 
     def visit(self):
-        """Of all clients, so that each whose host has ended meets its next one by the table alone: in a bucket
-        that is kept for others a newcomer is not remembered."""
+        """Of all clients, so that each whose host has ended meets its next one by the table alone: in a
+        bucket that is kept for others a newcomer is not remembered."""
         begin = time.monotonic()
         figures = self.lab.load(ADDRESSES, "--source", "all", "--by-source")
         need_no_failure(figures)
@@ -90,7 +90,8 @@ class History:
             if address in self.strangers:
                 continue
             if last:
-                need(last[0] == host, f"{address} met host {last[0]}, {end - last[1]:.1f} s later host {host}")
+                away = end - last[1]
+                need(last[0] == host, f"{address} met host {last[0]}, {away:.1f} s later host {host}")
                 self.returns += 1
             self.met[address] = (host, begin)
 
@@ -109,7 +110,7 @@ def histories(run, count):
     lab = run.lab
     lab.host(2, "start")
     lab.wait_members([1, 2, 3])
-    with run.case(f"{count} random histories of joins, leaves, cuts and drains") as notes:
+    with run.case(f"{count} random histories of joins, leaves, deaths and drains") as notes:
         returns = 0
         for seed in range(1, count + 1):
             history = History(run, seed)
