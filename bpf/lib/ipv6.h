@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /* IPv6, inward: is it for a virtual IP address, are its headers sound, is it a fragment; and ICMPv6.
  *
- * Behind extension headers nothing has a fixed place, so transport headers are copied to the stack. A
- * function of its own, not a part of its caller: IPv4's way stays as short as it was. */
+ * Behind extension headers nothing has a fixed place: transport headers are copied to the stack. */
 #ifndef NLB_BPF_IPV6_H
 #define NLB_BPF_IPV6_H
 
@@ -110,7 +109,7 @@ static nlb_inline __u32 nlb_judge_ipv6(struct nlb_frame* frame, const struct nlb
   return verdict;
 }
 
-static __attribute__((noinline)) __u32 nlb_decide_ipv6(struct nlb_frame* frame, const struct nlb_view* view) {
+static nlb_inline __u32 nlb_decide_ipv6(struct nlb_frame* frame, const struct nlb_view* view) {
   struct ipv6hdr* ip = frame->network;
   union nlb_scratch scratch;
   struct nlb_packet packet = {.scratch = &scratch, .ip = ip, .ip_bytes = sizeof(*ip), .flow = {.ipv6 = 1}};
