@@ -3,6 +3,7 @@
 
 #include "console/openapi.hh"
 #include "console/request_table.hh"
+#include "control/change_effect.hh"
 
 namespace nlb::console {
 namespace {
@@ -97,11 +98,10 @@ Result<void> Console::start() {
   auto server = http::Server::listen(options, [this](const Request& request) { return answer(request); });
   if (!server) return tl::unexpected(server.error());
   server_ = std::move(*server);
-  fleet_ = std::make_unique<Fleet>(settings_.connect, settings_.runtime_root,
-                                   [this](const std::shared_ptr<Target>& target) {
-                                     const std::lock_guard lock(mutex_);
-                                     watches_[target->id()] = std::make_unique<Watch>(target, live_);
-                                   });
+  fleet_ = std::make_unique<Fleet>(settings_.places, [this](const std::shared_ptr<Target>& target) {
+    const std::lock_guard lock(mutex_);
+    watches_[target->id()] = std::make_unique<Watch>(target, live_);
+  });
   return {};
 }
 
@@ -136,6 +136,7 @@ Answer Console::answer_api(const Request& request) {
   if (fleet_ == nullptr) return problem(503, "Starting", "try again in a moment");
   if (path == "/targets" && reads) return targets();
   if (path == "/live" && reads) return live();
+  if (path == "/change-fields" && reads) return json_answer(change_fields());
   if (path.starts_with("/targets/")) return of_target(request, path.substr(9));
   return problem(404, "Not found", "the API has no " + path);
 }
@@ -220,7 +221,7 @@ Answer Console::command(Target& target, const Request& request, const std::strin
   if (!body.is_object()) return problem(400, "No object", "the arguments are one JSON object");
   const auto wanted = request_from(*entry, body);
   if (!wanted) return problem_of(wanted.error());
-  return answer_of(target.ask(*wanted, kCommandTimeoutMs));
+  return answer_of(target.command(*wanted, kCommandTimeoutMs));
 }
 
 }  // namespace nlb::console

@@ -43,6 +43,11 @@ export function hostName(host, name, all) {
   return unlike ? `${host} · ${name}` : `Host ${host}`;
 }
 
+/** Keys of a port rule, in the words of NLB Manager. */
+const FIELDS = { vip: "Cluster IP", ports: "Port range", protocol: "Protocol", mode: "Filtering mode",
+  affinity: "Affinity", weight: "Load weight", priority: "Handling priority", timeout_s: "Timeout, seconds" };
+export const fieldName = (key) => FIELDS[key] || key;
+
 export const VERDICTS = {
   owned: "accepted: this host owns the bucket",
   held: "accepted: bucket in transition, the connection is here",
