@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# The sources of HEAD as build/opennlb-VERSION.tar.gz, with the console's pages built in web/built: who builds from
-# it needs no npm.
+# The sources of HEAD as build/opennlb-VERSION.tar.gz, with the console's pages built in web/built: who builds
+# from it needs no npm.
 # Order, owners, modes and times are fixed (SOURCE_DATE_EPOCH, else the commit's time): the same commit, the
 # same bits.
 set -euo pipefail
