@@ -17,13 +17,17 @@ constexpr std::chrono::milliseconds kYoungEnough{400};
 constexpr int kCommandTimeoutMs = 15000;
 constexpr unsigned kWorkers = 8;
 
-Answer json_answer(const Json& document, unsigned status = 200) {
+Answer json_text(const std::string& text, unsigned status = 200) {
   Answer answer;
   answer.status = status;
   answer.type = "application/json";
-  answer.body = document.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
+  answer.body = text + "\n";
   answer.headers = {{"Cache-Control", "no-store"}};
   return answer;
+}
+
+Answer json_answer(const Json& document, unsigned status = 200) {
+  return json_text(document.dump(-1, ' ', false, Json::error_handler_t::replace), status);
 }
 
 // RFC 9457.
@@ -195,7 +199,8 @@ Answer Console::of_target(const Request& request, const std::string& rest) {
   if (!target) return problem(404, "Not found", "no cluster or switch is called " + id);
   const bool reads = request.method == "GET";
   auto* watch = watch_of(id);
-  if (reads && watch != nullptr && what == "samples") return json_answer({{"samples", watch->samples()}});
+  if (reads && watch != nullptr && what == "samples")
+    return json_text("{\"samples\":" + watch->samples() + "}");
   if (reads && watch != nullptr && what == "events")
     return json_answer({{"events", watch->events(EventLog::kMost)}});
   const std::string commands = "commands/";

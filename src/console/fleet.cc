@@ -16,7 +16,7 @@ namespace {
 using Json = nlohmann::json;
 using std::chrono::steady_clock;
 constexpr int kNobodyThere = 3, kAliveTimeoutMs = 2000;
-constexpr std::size_t kMostShared = 512;
+constexpr std::size_t kMostShared = 64;
 
 std::string host_name() {
   std::array<char, 256> name{};
@@ -97,10 +97,10 @@ Result<Json> Target::ask_shared(const Json& request, std::chrono::milliseconds a
   std::shared_ptr<Shared> shared;
   {
     const std::lock_guard lock(mutex_);
-    if (shared_.size() >= kMostShared) shared_.clear();
     auto& there = shared_[request.dump()];
     if (!there) there = std::make_shared<Shared>();
     shared = there;
+    forget_old(age);
   }
   const std::lock_guard lock(shared->asking);
   if (shared->at == steady_clock::time_point{} || steady_clock::now() - shared->at > age) {
@@ -108,6 +108,15 @@ Result<Json> Target::ask_shared(const Json& request, std::chrono::milliseconds a
     shared->at = steady_clock::now();
   }
   return shared->answer;
+}
+
+// What nobody asks for any more; with the lock. An answer is at most 16 MiB, and usually one.
+void Target::forget_old(std::chrono::milliseconds age) {
+  const auto now = steady_clock::now();
+  std::erase_if(shared_, [&](const auto& entry) {
+    return entry.second.use_count() == 1 && now - entry.second->at > age;  // one: nobody writes it now
+  });
+  if (shared_.size() > kMostShared) shared_.clear();
 }
 
 Json Target::summary() const {

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <functional>
 #include <map>
@@ -51,6 +52,7 @@ class Target {
     std::chrono::steady_clock::time_point at{};
     Result<nlohmann::json> answer = nlohmann::json();
   };
+  void forget_old(std::chrono::milliseconds age);
   const std::string id_, name_;
   const Kind kind_;
   mutable std::mutex mutex_;

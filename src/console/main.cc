@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // nlb-console: the web console of clusters and of the switches of hypervisors. `nlb console` runs it.
+#include <malloc.h>
 #include <signal.h>
 #include <unistd.h>
 
@@ -84,6 +85,8 @@ int serve(const nlb::console::Settings& settings) {
   for (const int signal : {SIGINT, SIGTERM}) sigaddset(&ends, signal);
   pthread_sigmask(SIG_BLOCK, &ends, nullptr);  // before the first thread
   ::signal(SIGPIPE, SIG_IGN);
+  // Else each of twenty threads keeps what its largest answer once took.
+  ::mallopt(M_ARENA_MAX, 2);
   nlb::console::Console console(settings);
   if (auto started = console.start(); !started) {
     std::cerr << "nlb-console: " << started.error().message << "\n";

@@ -26,7 +26,7 @@ async function look(id) {
 export async function watchConfiguration() {
   const { page, id } = store.place;
   if (page === "configure" && store.session === "open" && !document.hidden) await look(id);
-  setTimeout(watchConfiguration, 1500);
+  setTimeout(watchConfiguration, 3000);
 }
 
 const EFFECT_MOODS = { live: "good", convergence: "busy", rebind: "bad" };

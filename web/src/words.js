@@ -21,7 +21,11 @@ export function stateWords(state, isDefault) {
 }
 
 export const percent = (share) => (share === undefined ? "–" : `${(100 * share).toFixed(1)} %`);
-export const count = (number) => (number === undefined ? "–" : Math.round(number).toLocaleString("en"));
+// Made once: a formatter is dear.
+const NUMBER = new Intl.NumberFormat("en");
+const CLOCK = new Intl.DateTimeFormat("en-GB", { hour12: false, timeStyle: "medium" });
+
+export const count = (number) => (number === undefined ? "–" : NUMBER.format(Math.round(number)));
 
 export function rate(number) {
   if (number === undefined) return "–";
@@ -35,7 +39,7 @@ export function age(ms) {
   return `${Math.round(ms / 60000)} min ago`;
 }
 
-export const clock = (time) => new Date(time).toLocaleTimeString("en-GB", { hour12: false });
+export const clock = (time) => CLOCK.format(new Date(time));
 export const plural = (number, word) => `${count(number)} ${word}${number === 1 ? "" : "s"}`;
 
 export function hostName(host, name, all) {
