@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""How the console bears its largest cluster: 64 hosts, 64 port rules, 100,000 events, and 50 browsers that look on.
+"""How the console bears its largest cluster: 64 hosts, 64 port rules, 100,000 events, and 50 browsers.
 
-A stand-in for a member speaks the control protocol with answers as large as real ones; in a process of its own, so
-that its work is not the console's. Usage: load.py --nlb build/bin/nlb [--events 100000] [--seconds 60]
+A stand-in for a member speaks the control protocol with answers as large as real ones; in a process of its
+own, so that its work is not the console's. Usage: load.py --nlb PROGRAM [--events 100000] [--seconds 60]
 Prints the table of docs/results/console.md. No root.
 """
 import argparse
@@ -27,9 +27,9 @@ from api import Console, memory  # noqa: E402  pylint: disable=wrong-import-posi
 from live import end_process, wait_for  # noqa: E402  pylint: disable=wrong-import-position
 
 HOSTS, RULES, BROWSERS, BUCKETS = 64, 64, 50, 4096
-VERDICTS = ["owned", "held", "cookie", "foreign", "stray", "no_lease", "not_bound", "rule_disabled", "not_vip",
-            "bad_header", "icmp_error", "icmp_unrelated", "fragment", "fragment_unknown", "vip_conflict", "asked",
-            "arp_answered", "heartbeat", "passed", "sent", "masked", "header_chain"]
+VERDICTS = """owned held cookie foreign stray no_lease not_bound rule_disabled not_vip bad_header icmp_error
+              icmp_unrelated fragment fragment_unknown vip_conflict asked arp_answered heartbeat passed sent
+              masked header_chain""".split()
 
 
 class Member:
@@ -71,8 +71,8 @@ class Member:
         if command == "version":
             return {**common, "version": "0", "role": "admin"}
         if command == "query":
-            return {**common, "state": "converged", "default": host == 1, "view": 7, "members": self.members,
-                    "known": self.known}
+            return {**common, "state": "converged", "default": host == 1, "view": 7,
+                    "members": self.members, "known": self.known}
         if command == "queryport":
             return {**common, "rules": self.states}
         if command == "params":
@@ -83,17 +83,17 @@ class Member:
                 {"name": name, "packets": tick * (place + 1) // 7, "bytes": tick, "expected": True}
                 for place, name in enumerate(VERDICTS)]}
         if command == "connections":
-            return {**common, "total": 640, "rules": [{"slot": one["slot"], "rule": one["rule"], "connections": 10}
-                                                      for one in self.states]}
+            rules = [{"slot": one["slot"], "rule": one["rule"], "connections": 10} for one in self.states]
+            return {**common, "total": 640, "rules": rules}
         if command == "display":
             return {**common, "vips": [{"address": "10.77.0.100", "present": True}], "port_rules": self.rules,
-                    "adapter": {"interface": "eth0", "driver": "virtio_net", "bind": "bound", "reason": "none",
-                                "mac_cluster": "02:bf:0a:4d:00:64", "mac_current": "52:54:00:00:00:01",
+                    "adapter": {"interface": "eth0", "driver": "virtio_net", "bind": "bound",
+                                "reason": "none", "mac_cluster": "02:bf:0a:4d:00:64", "mac_current": "52:54:00:00:00:01",
                                 "mac_expected": "52:54:00:00:00:01", "evidence": "", "remedy": ""}}
         if command == "history":
-            return {**common, "history": [{"time_ms": int(time.time() * 1000) - 9000, "view": view, "cause": "join",
-                                           "duration_ms": 9, "members": list(range(1, HOSTS + 1))}
-                                          for view in range(64)]}
+            view = {"time_ms": int(time.time() * 1000) - 9000, "cause": "join", "duration_ms": 9,
+                    "members": list(range(1, HOSTS + 1))}
+            return {**common, "history": [{**view, "view": number} for number in range(64)]}
         if command == "buckets":
             mine = range((host - 1) * BUCKETS // HOSTS // 2, host * BUCKETS // HOSTS // 2)
             return {**common, "slot": request.get("slot", 0), "rule": "all:1000 tcp", "view": 7,
@@ -196,13 +196,10 @@ def measure(console, build, options):
     rows += [(f"memory with {BROWSERS} browsers, while {options.events} events come; at most",
               f"{most / 1024:.1f} MiB"),
              ("memory at the end", f"{memory(console) / 1024:.1f} MiB"),
-             ("processor time of the console", f"{100 * (processor_s(console.process) - spent) / took:.0f} % of a core"),
-             ("a browser is told", f"{statistics.mean(one.octets for one in lookers) / took / 1024:.0f} KiB/s, "
-                                   f"{statistics.mean(one.states for one in lookers) / took:.2f} states/s, "
-                                   f"{min(one.events for one in lookers)} to "
-                                   f"{max(one.events for one in lookers)} events"),
-             ("age of a state when it comes: half, 99 %, most",
-              ", ".join(f"{value:.0f} ms" for value in percentiles([age for one in lookers for age in one.ages])))]
+             ("processor time of the console",
+              f"{100 * (processor_s(console.process) - spent) / took:.0f} % of a core"),
+             ("a browser is told", told_text(lookers, took)),
+             ("age of a state when it comes: half, 99 %, most", ages_text(lookers))]
     for path, (times, octets) in answers.items():
         rows.append((f"`GET {path.replace('/targets/cluster-web', '…')}`: half within, most; size",
                      f"{statistics.median(times):.0f} ms, {max(times):.0f} ms; {octets / 1024:.0f} KiB"))
@@ -210,9 +207,16 @@ def measure(console, build, options):
     return rows
 
 
-def percentiles(values):
-    ordered = sorted(values) or [0]
-    return [ordered[len(ordered) // 2], ordered[int(len(ordered) * 0.99)], ordered[-1]]
+def told_text(lookers, seconds):
+    octets, states = (statistics.mean(getattr(one, name) for one in lookers) for name in ("octets", "states"))
+    events = sorted(one.events for one in lookers)
+    return (f"{octets / seconds / 1024:.0f} KiB/s, {states / seconds:.2f} states/s, "
+            f"{events[0]} to {events[-1]} events")
+
+
+def ages_text(lookers):
+    ages = sorted(age for one in lookers for age in one.ages) or [0]
+    return ", ".join(f"{age:.0f} ms" for age in (ages[len(ages) // 2], ages[int(len(ages) * 0.99)], ages[-1]))
 
 
 def main():
