@@ -86,10 +86,11 @@ class Member:
             rules = [{"slot": one["slot"], "rule": one["rule"], "connections": 10} for one in self.states]
             return {**common, "total": 640, "rules": rules}
         if command == "display":
-            return {**common, "vips": [{"address": "10.77.0.100", "present": True}], "port_rules": self.rules,
-                    "adapter": {"interface": "eth0", "driver": "virtio_net", "bind": "bound",
-                                "reason": "none", "mac_cluster": "02:bf:0a:4d:00:64", "mac_current": "52:54:00:00:00:01",
-                                "mac_expected": "52:54:00:00:00:01", "evidence": "", "remedy": ""}}
+            adapter = {"interface": "eth0", "driver": "virtio_net", "bind": "bound", "reason": "none",
+                       "mac_cluster": "02:bf:0a:4d:00:64", "mac_current": "52:54:00:00:00:01",
+                       "mac_expected": "52:54:00:00:00:01", "evidence": "", "remedy": ""}
+            vips = [{"address": "10.77.0.100", "present": True}]
+            return {**common, "vips": vips, "port_rules": self.rules, "adapter": adapter}
         if command == "history":
             view = {"time_ms": int(time.time() * 1000) - 9000, "cause": "join", "duration_ms": 9,
                     "members": list(range(1, HOSTS + 1))}
