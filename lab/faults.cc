@@ -11,6 +11,7 @@
 #include <fstream>
 #include <thread>
 
+#include "lab/console.hh"
 #include "lab/guarded_switch.hh"
 #include "lab/hosts.hh"
 #include "lab/link_faults.hh"
@@ -166,7 +167,7 @@ void remove_files() {
   for (const auto& root : {state_root(), lab_root()}) {
     for (unsigned host = 1; host <= kMaxLabHosts; ++host)
       fs::remove_all(fmt::format("{}/host{}", root, host), error);
-    fs::remove_all(root + "/switch", error);
+    for (const auto* directory : {"/switch", "/console"}) fs::remove_all(root + directory, error);
     for (const auto* file : {"/lab.json", "/web.key"}) fs::remove(root + file, error);
     fs::remove(root, error);
   }
@@ -210,6 +211,7 @@ Result<int64_t> inject(const Plan& plan, const std::string& fault, const std::ve
 }
 
 Result<void> tear_down() {
+  end_console();
   kill_recorded();
   const auto networks = lab_networks();
   kill_all_in(networks);

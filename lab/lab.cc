@@ -19,6 +19,7 @@
 
 #include "lab/agent.hh"
 #include "lab/bring_up.hh"
+#include "lab/console.hh"
 #include "lab/faults.hh"
 #include "lab/guarded_switch.hh"
 #include "lab/hosts.hh"
@@ -67,6 +68,14 @@ int up(UpOptions options) {
 int down() {
   if (geteuid() != 0) return complain({"network namespaces need root; run it with sudo", 0}, kNotPermitted);
   if (auto gone = tear_down(); !gone) return complain(gone.error());
+  return 0;
+}
+
+int console() {
+  if (geteuid() != 0) return complain({"the lab is root's; run it with sudo", 0}, kNotPermitted);
+  const auto said = start_console();
+  if (!said) return complain(said.error());
+  fmt::print("{}", *said);
   return 0;
 }
 
@@ -292,6 +301,9 @@ void add_node_commands(CLI::App& app, NodeOptions& options, int& result) {
   status_command->callback([&] { result = status(options.json); });
   app.add_subcommand("down", "clear everything away, also after a crash")->callback([&result] {
     result = down();
+  });
+  app.add_subcommand("console", "the web console of the lab, until it is down")->callback([&result] {
+    result = console();
   });
   auto* fault_command = app.add_subcommand(
       "fault",

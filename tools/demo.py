@@ -128,15 +128,19 @@ def main():
     demo.run("lab", "down")
     say(demo.run("lab", "up", "--mac-spoofing", "cluster").strip())
     good = [part(demo) for part in (spread, power_loss, boot, drain)]
-    title("The lab is still up. Try:")
+    console = run_quietly([demo.nlb, "lab", "console"])
+    title("The lab is still up, and so is its web console:")
+    for line in (console.stdout or console.stderr).strip().splitlines():
+        say(line)
+    good.append(console.returncode == 0)
+    title("Try:")
     nlb, at_host1 = os.path.relpath(demo.nlb), f"--socket {demo.socket(1)}"
     for command, what in ((f"{nlb} lab status", "what runs and how it is"),
-                          (f"{nlb} console --runtime-root {demo.root}", "all of it in a browser"),
                           (f"{nlb} {at_host1} query", "the cluster as host 1 sees it"),
                           (f"{nlb} {at_host1} display", "adapter, MACs, rules"),
                           (f"{nlb} lab exec client1 -- curl -s http://{VIP}/", "ask, several times"),
                           (f"{nlb} lab fault pause host2", "or kill, cut, heal, resume"),
-                          (f"{nlb} lab down", "clear it away")):
+                          (f"{nlb} lab down", "clear it away, the console too")):
         say(f"{command:<67} {what}")
     if not all(good):
         print("\ndemo: something above failed that should not; please report it with `nlb lab status`",

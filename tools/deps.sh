@@ -10,9 +10,9 @@ for package in "${wanted[@]}"; do
   status=$(dpkg-query -W -f '${Status}' "$package" 2>/dev/null || true)
   [ "$status" = "install ok installed" ] || missing+=("$package")
 done
-# For the console's pages. Not in the list: other builds of nodejs bring npm along, beside which Debian's
-# cannot be installed.
-command -v npm >/dev/null || missing+=(nodejs npm)
+# For the console's pages, which a release brings along. Not in the list: other builds of nodejs bring npm
+# along, beside which Debian's cannot be installed.
+[ -e "$(dirname "$0")/../web/built/index.html" ] || command -v npm >/dev/null || missing+=(nodejs npm)
 if ! command -v apt-get >/dev/null; then
   echo "deps: this is not Debian or Ubuntu; please install the counterparts of: ${wanted[*]}" >&2
   exit 1
@@ -38,4 +38,5 @@ fi
 apt-get update -qq
 apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
 case " ${missing[*]} " in *" nginx "*) systemctl disable nginx >/dev/null 2>&1 || true ;; esac
+case " ${missing[*]} " in *" openssh-server "*) systemctl disable ssh >/dev/null 2>&1 || true ;; esac
 echo "deps: done"

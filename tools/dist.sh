@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# The sources of HEAD as build/opennlb-VERSION.tar.gz, with the console's built assets where there is one.
+# The sources of HEAD as build/opennlb-VERSION.tar.gz, with the console's pages built in web/built: who builds
+# from it needs no npm.
 # Order, owners, modes and times are fixed (SOURCE_DATE_EPOCH, else the commit's time): the same commit, the
 # same bits.
 set -euo pipefail
@@ -14,7 +15,7 @@ mkdir -p build
 git archive --prefix="$name/" HEAD | tar -xf - -C "$place"
 if [ -e "$place/$name/web/package-lock.json" ]; then
   (cd "$place/$name/web" && npm ci --ignore-scripts --no-audit --no-fund >/dev/null &&
-    npm run build >/dev/null && rm -rf node_modules)
+    npm run --silent build -- --outDir built --logLevel warn && rm -rf node_modules)
 fi
 tar -C "$place" --format=ustar --sort=name --owner=0 --group=0 --numeric-owner --mtime="@$epoch" \
   --mode='u+rw,go+r,go-w,a+X' -cf - "$name" | gzip -9n >"build/$name.tar.gz"

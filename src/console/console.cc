@@ -3,6 +3,7 @@
 
 #include "console/openapi.hh"
 #include "console/request_table.hh"
+#include "control/change_effect.hh"
 
 namespace nlb::console {
 namespace {
@@ -16,13 +17,17 @@ constexpr std::chrono::milliseconds kYoungEnough{400};
 constexpr int kCommandTimeoutMs = 15000;
 constexpr unsigned kWorkers = 8;
 
-Answer json_answer(const Json& document, unsigned status = 200) {
+Answer json_text(const std::string& text, unsigned status = 200) {
   Answer answer;
   answer.status = status;
   answer.type = "application/json";
-  answer.body = document.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
+  answer.body = text + "\n";
   answer.headers = {{"Cache-Control", "no-store"}};
   return answer;
+}
+
+Answer json_answer(const Json& document, unsigned status = 200) {
+  return json_text(document.dump(-1, ' ', false, Json::error_handler_t::replace), status);
 }
 
 // RFC 9457.
@@ -97,11 +102,10 @@ Result<void> Console::start() {
   auto server = http::Server::listen(options, [this](const Request& request) { return answer(request); });
   if (!server) return tl::unexpected(server.error());
   server_ = std::move(*server);
-  fleet_ = std::make_unique<Fleet>(settings_.connect, settings_.runtime_root,
-                                   [this](const std::shared_ptr<Target>& target) {
-                                     const std::lock_guard lock(mutex_);
-                                     watches_[target->id()] = std::make_unique<Watch>(target, live_);
-                                   });
+  fleet_ = std::make_unique<Fleet>(settings_.places, [this](const std::shared_ptr<Target>& target) {
+    const std::lock_guard lock(mutex_);
+    watches_[target->id()] = std::make_unique<Watch>(target, live_);
+  });
   return {};
 }
 
@@ -136,6 +140,7 @@ Answer Console::answer_api(const Request& request) {
   if (fleet_ == nullptr) return problem(503, "Starting", "try again in a moment");
   if (path == "/targets" && reads) return targets();
   if (path == "/live" && reads) return live();
+  if (path == "/change-fields" && reads) return json_answer(change_fields());
   if (path.starts_with("/targets/")) return of_target(request, path.substr(9));
   return problem(404, "Not found", "the API has no " + path);
 }
@@ -194,7 +199,8 @@ Answer Console::of_target(const Request& request, const std::string& rest) {
   if (!target) return problem(404, "Not found", "no cluster or switch is called " + id);
   const bool reads = request.method == "GET";
   auto* watch = watch_of(id);
-  if (reads && watch != nullptr && what == "samples") return json_answer({{"samples", watch->samples()}});
+  if (reads && watch != nullptr && what == "samples")
+    return json_text("{\"samples\":" + watch->samples() + "}");
   if (reads && watch != nullptr && what == "events")
     return json_answer({{"events", watch->events(EventLog::kMost)}});
   const std::string commands = "commands/";
@@ -220,7 +226,7 @@ Answer Console::command(Target& target, const Request& request, const std::strin
   if (!body.is_object()) return problem(400, "No object", "the arguments are one JSON object");
   const auto wanted = request_from(*entry, body);
   if (!wanted) return problem_of(wanted.error());
-  return answer_of(target.ask(*wanted, kCommandTimeoutMs));
+  return answer_of(target.command(*wanted, kCommandTimeoutMs));
 }
 
 }  // namespace nlb::console

@@ -22,8 +22,7 @@ struct Settings {
   std::string address = "127.0.0.1";
   uint16_t port = 8420;
   std::string token_file, certificate, key, assets;
-  std::vector<std::string> connect;  // unix:/path or a path
-  std::string runtime_root = "/run/opennlb";
+  Fleet::Places places;
 };
 
 class Console {

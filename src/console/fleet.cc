@@ -4,6 +4,8 @@
 #include <unistd.h>
 
 #include <array>
+#include <cerrno>
+#include <cstdlib>
 #include <filesystem>
 
 #include "control/control.hh"
@@ -13,8 +15,8 @@ namespace {
 
 using Json = nlohmann::json;
 using std::chrono::steady_clock;
-constexpr int kNobodyThere = 3;
-constexpr std::size_t kMostShared = 512;
+constexpr int kNobodyThere = 3, kAliveTimeoutMs = 2000;
+constexpr std::size_t kMostShared = 64;
 
 std::string host_name() {
   std::array<char, 256> name{};
@@ -31,6 +33,17 @@ std::vector<std::string> sockets_below(const std::string& root) {
     if (fs::is_socket(path, gone)) found.push_back(path.string());
   }
   return found;
+}
+
+// In a service, its own; else where nobody else looks.
+Result<std::string> private_directory() {
+  const char* given = std::getenv("RUNTIME_DIRECTORY");
+  if (given == nullptr || *given == '\0') given = std::getenv("XDG_RUNTIME_DIR");
+  std::string name =
+      (given == nullptr || *given == '\0' ? std::string("/tmp") : given) + "/nlb-console-XXXXXX";
+  if (::mkdtemp(name.data()) == nullptr)
+    return fail(name + ": no directory for the sockets of ssh can be made there", errno);
+  return name;
 }
 
 }  // namespace
@@ -70,14 +83,24 @@ Result<Json> Target::ask(const Json& request, int timeout_ms) {
   return answer;
 }
 
+Result<Json> Target::command(const Json& request, int timeout_ms) {
+  if (const auto alive = ask({{"command", "version"}}, kAliveTimeoutMs); !alive) return alive;
+  std::string path;
+  {
+    const std::lock_guard lock(mutex_);
+    path = sockets_[current_].path;
+  }
+  return nlb::ask(path, request, timeout_ms);
+}
+
 Result<Json> Target::ask_shared(const Json& request, std::chrono::milliseconds age) {
   std::shared_ptr<Shared> shared;
   {
     const std::lock_guard lock(mutex_);
-    if (shared_.size() >= kMostShared) shared_.clear();
     auto& there = shared_[request.dump()];
     if (!there) there = std::make_shared<Shared>();
     shared = there;
+    forget_old(age);
   }
   const std::lock_guard lock(shared->asking);
   if (shared->at == steady_clock::time_point{} || steady_clock::now() - shared->at > age) {
@@ -85,6 +108,15 @@ Result<Json> Target::ask_shared(const Json& request, std::chrono::milliseconds a
     shared->at = steady_clock::now();
   }
   return shared->answer;
+}
+
+// What nobody asks for any more; with the lock. An answer is at most 16 MiB, and usually one.
+void Target::forget_old(std::chrono::milliseconds age) {
+  const auto now = steady_clock::now();
+  std::erase_if(shared_, [&](const auto& entry) {
+    return entry.second.use_count() == 1 && now - entry.second->at > age;  // one: nobody writes it now
+  });
+  if (shared_.size() > kMostShared) shared_.clear();
 }
 
 Json Target::summary() const {
@@ -100,8 +132,14 @@ Json Target::summary() const {
           {"sockets", sockets}};
 }
 
-Fleet::Fleet(std::vector<std::string> sockets, std::string runtime_root, Found found)
-    : given_(std::move(sockets)), runtime_root_(std::move(runtime_root)), found_(std::move(found)) {
+Fleet::Fleet(const Places& places, Found found) : places_(places), found_(std::move(found)) {
+  for (const auto& machine : places_.machines) {
+    auto directory = private_directory();
+    if (directory)
+      tunnels_.push_back(std::make_unique<SshTunnel>(machine, *directory));
+    else
+      silent_[machine.text] = directory.error().message;
+  }
   thread_ = std::thread([this] {
     std::unique_lock lock(mutex_);
     while (!stopping_) {
@@ -122,8 +160,16 @@ Fleet::~Fleet() {
   thread_.join();
 }
 
+std::vector<std::string> Fleet::sockets_now() const {
+  if (places_.sockets.empty() && places_.machines.empty()) return sockets_below(places_.runtime_root);
+  auto sockets = places_.sockets;
+  for (const auto& tunnel : tunnels_)
+    for (const auto& socket : tunnel->sockets()) sockets.push_back(socket);
+  return sockets;
+}
+
 void Fleet::look() {
-  for (const auto& socket : given_.empty() ? sockets_below(runtime_root_) : given_) {
+  for (const auto& socket : sockets_now()) {
     {
       const std::lock_guard lock(mutex_);
       if (stopping_) return;
@@ -134,7 +180,7 @@ void Fleet::look() {
 }
 
 void Fleet::identify(const std::string& socket) {
-  const auto version = nlb::ask(socket, {{"command", "version"}}, 2000);
+  const auto version = nlb::ask(socket, {{"command", "version"}}, kAliveTimeoutMs);
   if (!version) {
     const std::lock_guard lock(mutex_);
     silent_[socket] = version.error().message;
@@ -176,7 +222,18 @@ std::shared_ptr<Target> Fleet::find(const std::string& id) const {
 Json Fleet::silent() const {
   const std::lock_guard lock(mutex_);
   Json list = Json::array();
-  for (const auto& [socket, reason] : silent_) list.push_back({{"socket", socket}, {"error", reason}});
+  for (const auto& [socket, reason] : silent_) {
+    Json entry = {{"socket", socket}, {"error", reason}};
+    for (const auto& tunnel : tunnels_)
+      if (const auto text = tunnel->text_of(socket); !text.empty())
+        entry = {{"socket", text},
+                 {"error",
+                  "the daemon there does not answer: " + (tunnel->said().empty() ? reason : tunnel->said())}};
+    list.push_back(entry);
+  }
+  for (const auto& tunnel : tunnels_)
+    if (const auto trouble = tunnel->trouble(); !trouble.empty())
+      list.push_back({{"socket", tunnel->text()}, {"error", trouble}});
   return list;
 }
 

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <functional>
 #include <map>
@@ -15,6 +16,7 @@
 #include <vector>
 
 #include "base/result.hh"
+#include "console/ssh_tunnel.hh"
 
 namespace nlb::console {
 
@@ -32,7 +34,10 @@ class Target {
   void add(const std::string& socket, const std::string& role);
   // Of the first socket that answers; the error of the last one when none does.
   [[nodiscard]] Result<nlohmann::json> ask(const nlohmann::json& request, int timeout_ms = 5000);
-  // The same, but an answer that is younger than this is good enough, and two who ask at once ask once.
+  // Of the socket that answers now, and of no other: what changes something is not asked twice.
+  [[nodiscard]] Result<nlohmann::json> command(const nlohmann::json& request, int timeout_ms);
+  // The same as ask(), but an answer that is younger than this is good enough, and two who ask at once ask
+  // once.
   [[nodiscard]] Result<nlohmann::json> ask_shared(const nlohmann::json& request,
                                                   std::chrono::milliseconds age);
   // id, kind, name, role, connected, error, sockets
@@ -47,6 +52,7 @@ class Target {
     std::chrono::steady_clock::time_point at{};
     Result<nlohmann::json> answer = nlohmann::json();
   };
+  void forget_old(std::chrono::milliseconds age);
   const std::string id_, name_;
   const Kind kind_;
   mutable std::mutex mutex_;
@@ -59,8 +65,13 @@ class Target {
 class Fleet {
  public:
   using Found = std::function<void(const std::shared_ptr<Target>&)>;
-  // No sockets: all of this machine, looked for again and again.
-  Fleet(std::vector<std::string> sockets, std::string runtime_root, Found found);
+  struct Places {
+    std::vector<std::string> sockets;
+    std::vector<SshPlace> machines;
+    std::string runtime_root =
+        "/run/opennlb";  // neither sockets nor machines: all below, looked for again and again
+  };
+  Fleet(const Places& places, Found found);
   ~Fleet();
   [[nodiscard]] std::vector<std::shared_ptr<Target>> targets() const;
   [[nodiscard]] std::shared_ptr<Target> find(const std::string& id) const;
@@ -69,11 +80,12 @@ class Fleet {
 
  private:
   void look();
+  [[nodiscard]] std::vector<std::string> sockets_now() const;
   void identify(const std::string& socket);
   std::shared_ptr<Target> target_for(Kind kind, const std::string& name);
 
-  const std::vector<std::string> given_;
-  const std::string runtime_root_;
+  const Places places_;
+  std::vector<std::unique_ptr<SshTunnel>> tunnels_;
   const Found found_;
   mutable std::mutex mutex_;
   std::condition_variable wake_;

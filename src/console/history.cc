@@ -2,6 +2,7 @@
 #include "console/history.hh"
 
 #include <algorithm>
+#include <cmath>
 #include <set>
 
 namespace nlb::console {
@@ -39,6 +40,11 @@ Reading reading_of(const Json& answer, double at_s) {
   return reading;
 }
 
+// To a hundredth: seventeen digits say no more.
+double rounded(double rate) {
+  return std::round(rate * 100) / 100;
+}
+
 std::optional<Json> rates_of(const Reading& before, const Reading& now) {
   const double seconds = now.at_s - before.at_s;
   if (seconds <= 0 || seconds > kLongestS) return std::nullopt;
@@ -50,15 +56,15 @@ std::optional<Json> rates_of(const Reading& before, const Reading& now) {
     if (count < was) return std::nullopt;
     const double rate = static_cast<double>(count - was) / seconds;
     if (name == "tcp.passive_opens") {
-      rates["opens"] = rate;
+      rates["opens"] = rounded(rate);
       continue;
     }
     if (accepts(name)) accepted += rate;
     if (drops(name)) dropped += rate;
-    if (rate > 0) rates["verdicts"][name] = rate;
+    if (rate > 0) rates["verdicts"][name] = rounded(rate);
   }
-  rates["accepted"] = accepted;
-  rates["dropped"] = dropped;
+  rates["accepted"] = rounded(accepted);
+  rates["dropped"] = rounded(dropped);
   return rates;
 }
 
@@ -77,13 +83,21 @@ Json Rates::add(int64_t time_ms, double at_s, const Json& answers) {
     now[host] = std::move(reading);
   }
   for (auto& [host, reading] : now) last_[host] = std::move(reading);
-  samples_.push_back(sample);
+  Json kept = sample;
+  for (auto& host : kept["hosts"]) host["verdicts"] = Json::object();
+  newest_ = sample.dump();
+  samples_.push_back(kept.dump());
   if (samples_.size() > kMost) samples_.pop_front();
   return sample;
 }
 
-Json Rates::all() const {
-  return samples_;
+std::string Rates::all() const {
+  std::string text = "[";
+  for (const auto& sample : samples_) {
+    if (text.size() > 1) text += ',';
+    text += &sample == &samples_.back() ? newest_ : sample;
+  }
+  return text + "]";
 }
 
 void EventLog::add(Json event) {

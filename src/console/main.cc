@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // nlb-console: the web console of clusters and of the switches of hypervisors. `nlb console` runs it.
+#include <malloc.h>
 #include <signal.h>
 #include <unistd.h>
 
@@ -51,12 +52,26 @@ bool is_loopback(const std::string& address) {
   return address.starts_with("127.") || address == "::1";
 }
 
-nlb::Result<void> complete(const std::string& listen, nlb::console::Settings& settings) {
-  if (auto done = read_listen(listen, settings); !done) return done;
-  for (auto& socket : settings.connect) {
-    if (socket.starts_with("unix:")) socket = socket.substr(5);
-    if (!socket.starts_with('/')) return nlb::fail("--connect " + socket + ": allowed: unix:/PATH");
+nlb::Result<void> read_places(const std::vector<std::string>& connect, nlb::console::Fleet::Places& places) {
+  for (std::string place : connect) {
+    if (place.starts_with("ssh:")) {
+      auto machine = nlb::console::parse_ssh_place(place);
+      if (!machine) return tl::unexpected(machine.error().within("--connect"));
+      places.machines.push_back(*machine);
+      continue;
+    }
+    if (place.starts_with("unix:")) place = place.substr(5);
+    if (!place.starts_with('/'))
+      return nlb::fail("--connect " + place + ": allowed: unix:/PATH or ssh://[USER@]HOST[:PORT][/SOCKET]");
+    places.sockets.push_back(place);
   }
+  return {};
+}
+
+nlb::Result<void> complete(const std::string& listen, const std::vector<std::string>& connect,
+                           nlb::console::Settings& settings) {
+  if (auto done = read_listen(listen, settings); !done) return done;
+  if (auto done = read_places(connect, settings.places); !done) return done;
   if (!is_loopback(settings.address) && settings.certificate.empty())
     return nlb::fail(
         settings.address +
@@ -70,6 +85,8 @@ int serve(const nlb::console::Settings& settings) {
   for (const int signal : {SIGINT, SIGTERM}) sigaddset(&ends, signal);
   pthread_sigmask(SIG_BLOCK, &ends, nullptr);  // before the first thread
   ::signal(SIGPIPE, SIG_IGN);
+  // Else each of twenty threads keeps what its largest answer once took.
+  ::mallopt(M_ARENA_MAX, 2);
   nlb::console::Console console(settings);
   if (auto started = console.start(); !started) {
     std::cerr << "nlb-console: " << started.error().message << "\n";
@@ -98,20 +115,23 @@ int main(int argc, char** argv) {
                "nlb-console");
   app.set_version_flag("--version", std::string("nlb-console ") + NLB_VERSION);
   app.add_option("--listen", listen, "ADDRESS:PORT (127.0.0.1:8420); not loopback: with a certificate only");
-  app.add_option("--connect", settings.connect,
-                 "unix:/PATH of a control socket, several times; default: all below /run/opennlb");
+  std::vector<std::string> connect;
+  app.add_option(
+      "--connect", connect,
+      "unix:/PATH of a control socket or ssh://[USER@]HOST[:PORT][/SOCKET], several times; default: "
+      "all below /run/opennlb");
   app.add_option("--token-file", settings.token_file, "made, mode 0600, when it is not there")
       ->capture_default_str();
   auto* certificate = app.add_option("--certificate", settings.certificate, "chain in PEM: serve TLS");
   app.add_option("--key", settings.key, "its key in PEM")->needs(certificate);
   app.add_option("--assets", settings.assets, "the directory of the pages")->capture_default_str();
-  app.add_option("--runtime-root", settings.runtime_root, "where control sockets are looked for");
+  app.add_option("--runtime-root", settings.places.runtime_root, "where control sockets are looked for");
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : kUsage;
   }
-  if (auto done = complete(listen, settings); !done) {
+  if (auto done = complete(listen, connect, settings); !done) {
     std::cerr << "nlb-console: " << done.error().message << "\n";
     return kUsage;
   }

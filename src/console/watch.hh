@@ -20,7 +20,7 @@ class Watch {
   Watch(std::shared_ptr<Target> target, Live& live);
   ~Watch();
   [[nodiscard]] const std::string& id() const { return target_->id(); }
-  [[nodiscard]] nlohmann::json samples() const;
+  [[nodiscard]] std::string samples() const;  // a JSON array
   [[nodiscard]] nlohmann::json events(std::size_t count) const;
 
  private:

@@ -173,6 +173,8 @@ Json Administration::carry_out_here(const Json& request) {
 }
 
 Json Administration::change_here(const Json& request) {
+  if (request.value("check", false))
+    return foreseen(request.value("change", Json::object()), bit_of(self_), false);
   if (!change_->record().prepared.empty())
     return failure("a change for all hosts waits for its outcome here; try again later", kFailed);
   const auto done = disk_.apply_here(request.value("change", Json::object()));

@@ -56,6 +56,8 @@ class Administration {
 
   // administration_change.cc: rule, vip, weight
   [[nodiscard]] Json change(const Json& request, const std::string& by);
+  // What a change would do, without doing it; judged by this host's file alone.
+  [[nodiscard]] Json foreseen(const Json& change, HostSet members, bool for_all);
   [[nodiscard]] Json text_of_end(const core::ClusterChange::End& end, HostSet members,
                                  const std::string& what) const;
   [[nodiscard]] Json hear_change(const Json& request);

@@ -25,6 +25,12 @@ std::string hosts_text(HostSet hosts) {
   return text;
 }
 
+Json ids_of(HostSet hosts) {
+  Json ids = Json::array();
+  for_each_host(hosts, [&](HostId id) { ids.push_back(id); });
+  return ids;
+}
+
 Json to_json(const core::ChangeMessage& message) {
   return {{"command", kVerbs[static_cast<std::size_t>(message.verb)]},
           {"id", message.order.id},
@@ -39,6 +45,7 @@ Json Administration::change(const Json& request, const std::string& by) {
   const Json wanted = request.value("change", Json::object());
   if (request.value("local", false)) return carry_out_here(request);
   const HostSet members = roster_.hosts() | heard() | bit_of(self_);
+  if (request.value("check", false)) return foreseen(wanted, members, true);
   core::ChangeOrder order;
   order.coordinator = self_;
   order.members = members;
@@ -60,6 +67,27 @@ Json Administration::change(const Json& request, const std::string& by) {
   return text_of_end(ended.get(), members, what);
 }
 
+Json Administration::foreseen(const Json& change, HostSet members, bool for_all) {
+  const auto effect = disk_.foresee(change);
+  if (!effect) return failure(effect.error().message, effect.error().code == kUsage ? kUsage : kFailed);
+  const HostSet silent = members & ~(heard() | bit_of(self_));
+  std::string message = text_of_change(change) + " on " + (for_all ? "hosts " : "host ") +
+                        hosts_text(members) + (for_all ? ", on all or on none: " : " alone: ") +
+                        label_of(*effect) + ".";
+  if (silent != 0)
+    message += " Hosts " + hosts_text(silent) + " are not heard: a change for all is refused until they are.";
+  return {{"schema", 1},
+          {"cluster", daemon_.config().name},
+          {"host", self_},
+          {"changed", false},
+          {"effect", nlb::name_of(*effect)},
+          {"label", label_of(*effect)},
+          {"text", text_of(*effect)},
+          {"members", ids_of(members)},
+          {"not_heard", ids_of(silent)},
+          {"message", message}};
+}
+
 Json Administration::text_of_end(const core::ClusterChange::End& end, HostSet members,
                                  const std::string& what) const {
   if (!end.committed) {
@@ -69,10 +97,9 @@ Json Administration::text_of_end(const core::ClusterChange::End& end, HostSet me
     return failure("nothing was changed:" + reasons, kFailed);
   }
   daemon_.events().add(EventId::change_made, what + ", on hosts " + hosts_text(members));
-  Json answer = {{"schema", 1},     {"cluster", daemon_.config().name}, {"host", self_},
-                 {"changed", true}, {"members", Json::array()},         {"unconfirmed", Json::array()}};
-  for_each_host(members, [&](HostId id) { answer["members"].push_back(id); });
-  for_each_host(end.unconfirmed, [&](HostId id) { answer["unconfirmed"].push_back(id); });
+  Json answer = {
+      {"schema", 1},     {"cluster", daemon_.config().name}, {"host", self_},
+      {"changed", true}, {"members", ids_of(members)},       {"unconfirmed", ids_of(end.unconfirmed)}};
   answer["message"] = "In force on hosts " + hosts_text(members & ~end.unconfirmed) + ".";
   if (end.unconfirmed != 0)
     answer["message"] = answer["message"].get<std::string>() + " Prepared on hosts " +

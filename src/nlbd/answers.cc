@@ -248,7 +248,8 @@ Json Daemon::answer(const Json& request, const Peer& peer) {
   const std::string command = request.value("command", "");
   const Role wanted = role_for(command);
   if (!peer.may(wanted)) return failure(refusal_of(command, wanted, peer), 4);
-  if (wanted != Role::read) events_.add(EventId::commanded, "`" + command + "` by " + peer.text());
+  const bool asks = command == "change" && request.value("check", false);
+  if (wanted != Role::read && !asks) events_.add(EventId::commanded, "`" + command + "` by " + peer.text());
   if (Administration::waits(request)) return administration_->answer(request, peer);
   Json answer = answer_here(request);
   if (command == "version") answer["role"] = name_of(peer.role);

@@ -168,6 +168,12 @@ core::ChangeRecord ChangeDisk::load() const {
   return record;
 }
 
+Result<ChangeEffect> ChangeDisk::foresee(const Json& change) const {
+  const auto text = edited(change);
+  if (!text) return tl::unexpected(text.error());
+  return daemon_.foresee(*text);
+}
+
 Result<void> ChangeDisk::apply_here(const Json& change) {
   const auto text = edited(change);
   if (!text) return tl::unexpected(text.error());

@@ -6,6 +6,7 @@
 #include <nlohmann/json_fwd.hpp>
 #include <string>
 
+#include "control/change_effect.hh"
 #include "core/change.hh"
 
 namespace nlb {
@@ -24,6 +25,8 @@ class ChangeDisk final : public core::ChangeStore {
 
   // `what` of an order: the change, and what the coordinator has it build on.
   [[nodiscard]] nlohmann::json describe(const nlohmann::json& change) const;
+  // How it would come into force here; an error when this host would refuse it. Nothing is written.
+  [[nodiscard]] Result<ChangeEffect> foresee(const nlohmann::json& change) const;
   // On this host alone, whatever the others have.
   [[nodiscard]] Result<void> apply_here(const nlohmann::json& change);
 

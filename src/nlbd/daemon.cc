@@ -40,12 +40,6 @@ std::vector<IpAddress> addresses_of(const Config& config) {
   return addresses;
 }
 
-bool differ_in_rules_alone(const Config& before, const Config& after) {
-  auto former = wire::digests_of(before, 0), now = wire::digests_of(after, 0);
-  former.rules = now.rules = 0;
-  return former == now && before.mac_strategy == after.mac_strategy && before.vips == after.vips;
-}
-
 std::vector<IpAddress> vips_only_in(const Config& one, const Config& other) {
   std::vector<IpAddress> only;
   const auto others = addresses_of(other);
@@ -469,17 +463,16 @@ Result<void> Daemon::reload() {
   const Config before = config_;
   const BindPlan old_plan = bind_plan_of(config_);
   config_ = std::move(*fresh);
-  const bool same_cluster = wire::digests_of(before, 0) == wire::digests_of(config_, 0) &&
-                            before.mac_strategy == config_.mac_strategy && before.vips == config_.vips;
+  const ChangeEffect effect = change_effect(before, config_);
   if (before.keys.keys != config_.keys.keys) use_new_keys();
   health_->configure(config_);
   history_.add_cause("this host: reload", boottime_now(), unix_ms());
-  if (same_cluster) {
+  if (effect == ChangeEffect::live) {
     apply_rule_switches();
     protocol_->call([&](core::Host& host, Nanos now) {
       return host.on_holds(static_cast<uint16_t>(config_.restart_hold_s), config_.max_hold_s, now);
     });
-  } else if (differ_in_rules_alone(before, config_)) {
+  } else if (effect == ChangeEffect::convergence) {
     use_new_rules(before.rules);
   } else {
     keep_switches(before.rules);

@@ -15,6 +15,7 @@
 #include <string>
 
 #include "base/result.hh"
+#include "control/change_effect.hh"
 #include "control/config_file.hh"
 #include "control/role.hh"
 #include "core/config.hh"
@@ -88,6 +89,8 @@ class Daemon {
   void expect_change(bool expected);
   void change_failed(const std::string& why);
   [[nodiscard]] Result<Config> judge_file(const std::string& path) const;
+  // The same of a text that is not on the disk: how it would come into force.
+  [[nodiscard]] Result<ChangeEffect> foresee(const std::string& text) const;
 
  private:
   // daemon.cc

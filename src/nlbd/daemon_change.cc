@@ -7,6 +7,8 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
+#include "control/change_effect.hh"
+#include "control/config_file.hh"
 #include "control/config_json.hh"
 #include "control/durable_file.hh"
 #include "linux/adapter.hh"
@@ -62,6 +64,16 @@ Result<Config> Daemon::judge_file(const std::string& path) const {
   const std::lock_guard lock(mutex_);
   if (auto possible = possible_at_run_time(*fresh); !possible) return tl::unexpected(possible.error());
   return std::move(*fresh);
+}
+
+Result<ChangeEffect> Daemon::foresee(const std::string& text) const {
+  auto parsed = parse_config(text, paths_.config);
+  if (!parsed) return fail(parsed.error().front().message, 2);
+  const std::lock_guard lock(mutex_);
+  Config fresh = in_common_order(std::move(parsed->config));
+  fresh.keys = config_.keys;
+  if (auto possible = possible_at_run_time(fresh); !possible) return tl::unexpected(possible.error());
+  return change_effect(config_, fresh);
 }
 
 Result<void> Daemon::possible_at_run_time(const Config& fresh) const {

@@ -198,6 +198,8 @@ class Schema:
     def check(self, value, schema, where):
         schema = self.resolved(schema)
         kind = schema.get("type")
+        if isinstance(kind, list):  # of several, the one that it is
+            kind = next((one for one in kind if isinstance(value, self.TYPES[one])), kind[0])
         need(kind in self.TYPES, f"{where}: the description has no type")
         right = isinstance(value, self.TYPES[kind]) and (kind == "boolean" or not isinstance(value, bool))
         need(right, f"{where}: {value!r} is no {kind}")
@@ -349,6 +351,10 @@ def over_tls(run, nlb, directory, sockets):
         for words, part in ((["--listen", "0.0.0.0:0"], "not loopback"),
                             (["--token-file", str(others)], "others"),
                             (["--connect", "tcp:1.2.3.4"], "allowed"),
+                            (["--connect", "ssh://-oProxyCommand=id"], "is no host"),
+                            (["--connect", "ssh://-l@host"], "is no user"),
+                            (["--connect", "ssh://host:0/x.sock"], "is no port"),
+                            (["--connect", "ssh://host/x y"], "characters"),
                             (["--certificate", certificate], "key")):
             arguments = [nlb, "console", *(["--listen", "127.0.0.1:0"] if "--listen" not in words else []),
                          *(["--token-file", f"{directory}/state/token"]

@@ -3,6 +3,7 @@
 """The demonstration runs to its end, and mac-truth holds over the whole of it, from the lab's first frame.
 
 The switch's table is read all the while: it never learns the cluster MAC."""
+import re
 import subprocess
 import sys
 import threading
@@ -10,7 +11,7 @@ import time
 from pathlib import Path
 
 from capture import SWITCH, Capture, need_mac_truth
-from live import CLUSTER_MAC, VIP, main, need, wait_for
+from live import CLUSTER_MAC, VIP, main, need, processes, wait_for
 
 PROGRAM = Path(__file__).resolve().parents[2] / "tools/demo.py"
 
@@ -52,6 +53,17 @@ def scenario(run):
         table.over = True
         need(demo.returncode == 0, out + err)
         notes.append(f"{len(out.splitlines())} lines in {time.monotonic() - begin:.0f} s")
+    with run.case("it leaves the web console up, with its token in a file, and `lab down` ends it"):
+        address = re.search(r"http://127\.0\.0\.1:\d+/", out)
+        need(address, out)
+        page = subprocess.run(["curl", "-sf", address.group()], capture_output=True, text=True, check=False)
+        need(page.returncode == 0 and "OpenNLB console" in page.stdout, f"{page}")
+        token = Path(re.search(r"token is in (\S+)", out).group(1)).read_text().strip()
+        of_console = lambda words: words[0].endswith("nlb-console") and lab.root in words
+        (words,) = processes(of_console).values()
+        need(token not in " ".join(words), "the token is on a command line")
+        lab.down()
+        need(not processes(of_console), "the console is left")
     with run.case("a capture over the whole of it proves mac-truth") as notes:
         notes.append(need_mac_truth(capture, VIP, CLUSTER_MAC["unicast"]))
         need(any(arp.sender_ip == VIP for arp in capture.arps()), "nobody answered ARP for the VIP")

@@ -230,7 +230,10 @@ class Run:
             failure = str(problem)
         except Exception:  # pylint: disable=broad-except
             failure = traceback.format_exc()
-        seconds = time.monotonic() - begin
+        self.note(title, time.monotonic() - begin, failure, notes)
+
+    def note(self, title, seconds, failure, notes):
+        """The outcome of a case, also of one that another program has judged."""
         self.results.append((title, seconds, failure))
         print(f"{'ok  ' if failure is None else 'FAIL'} {title} [{seconds:.1f} s]" +
               (f": {'; '.join(map(str, notes))}" if notes else ""), flush=True)

@@ -47,6 +47,11 @@ export function targets() {
   return request("GET", "/targets");
 }
 
+/** What a port rule's keys may be and what a change of each causes. */
+export function changeFields() {
+  return request("GET", "/change-fields");
+}
+
 export function read(target, what, parameters = {}) {
   const query = new URLSearchParams(parameters).toString();
   return request("GET", path(target, what) + (query ? `?${query}` : ""));

@@ -38,7 +38,7 @@ function note(answers) {
     ++moved;
   }
   if (moved) buckets.moved = moved;
-  buckets.owners = owners;
+  if (moved || !buckets.owners) buckets.owners = owners;
   buckets.at = Date.now();
   buckets.rule = answers.find(({ answer }) => answer.rule)?.answer.rule || "";
   buckets.silent = answers.filter(({ answer }) => answer.error).map(({ host }) => host);
@@ -76,6 +76,8 @@ function colour(owner) {
   return colours.get(owner);
 }
 
+const drawn = new WeakMap(); // by canvas: what it shows
+
 export function drawBuckets(canvas) {
   const ratio = window.devicePixelRatio || 1;
   const cell = Math.max(2, Math.floor((canvas.clientWidth * ratio) / COLUMNS));
@@ -84,6 +86,10 @@ export function drawBuckets(canvas) {
   if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });
   const pen = canvas.getContext("2d");
   const gap = cell > 3 ? 1 : 0, now = performance.now();
+  const still = now - Math.max(...buckets.changed) > 2 * GLOW_MS; // and once more after the last glow
+  const look = [width, buckets.slot, getComputedStyle(canvas).color].join(" ");
+  if (still && drawn.get(canvas)?.owners === buckets.owners && drawn.get(canvas).look === look) return;
+  drawn.set(canvas, { owners: still ? buckets.owners : null, look });
   pen.clearRect(0, 0, width, height);
   colours.clear(); // the theme may have changed
   for (let bucket = 0; bucket < BUCKETS; ++bucket) {

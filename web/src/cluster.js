@@ -31,8 +31,18 @@ function heading(cluster) {
       h("dt", {}, "Asked"), h("dd", {}, cluster.view.host ? `Host ${cluster.view.host}` : "–")));
 }
 
-function shareBar(cluster, rule) {
-  const parts = cluster.hosts.map((host) => ({ host, share: shareOf(rule, host.id) }));
+const bars = new Map(); // by place and rule: of many hosts and rules these are most of the page
+
+function shareBar(cluster, rule, place) {
+  const shares = new Map((rule.members || []).map((member) => [member.id, member.share]));
+  const parts = cluster.hosts.map((host) => ({ host, share: shares.get(host.id) || 0 }));
+  const shown = parts.map(({ host, share }) => `${host.id}:${share}`).join(" ");
+  const key = `${cluster.id} ${place} ${rule.slot}`;
+  if (bars.get(key)?.shown !== shown) bars.set(key, { shown, bar: shareBarOf(parts) });
+  return bars.get(key).bar;
+}
+
+function shareBarOf(parts) {
   const label = parts.map(({ host, share }) => `host ${host.id}: ${percent(share)}`).join(", ");
   return h("div", { class: "share", role: "img", "aria-label": label }, parts.map(({ host, share }) =>
     h("span", { key: host.id, style: { width: `${100 * share}%`, background: colourOf(host.id) } },
@@ -55,7 +65,7 @@ function bucketPanel(cluster) {
       h("span", { class: "note" }, buckets.moved ?
           `last change moved ${plural(buckets.moved, "bucket")}` : "")),
     cluster.rules.length ? shareBar(cluster, cluster.rules.find((rule) => rule.slot === buckets.slot) ||
-        cluster.rules[0]) : null,
+        cluster.rules[0], "buckets") : null,
     h("canvas", { class: "buckets", ref: (canvas) => canvas && drawBuckets(canvas), role: "img",
       "aria-label": `${BUCKETS} buckets by owner: ${said}` }),
     h("ul", { class: "legend" }, owners.map(([owner, number]) =>
@@ -135,7 +145,7 @@ function ruleRow(cluster, rule) {
         rule.affinity[0].toUpperCase() + rule.affinity.slice(1) : "–"),
     h("td", {}, mark(mood, rule.state[0].toUpperCase() + rule.state.slice(1))),
     cell("Connections", count(open)),
-    h("td", { class: "wide" }, shareBar(cluster, rule)),
+    h("td", { class: "wide" }, shareBar(cluster, rule, "rules")),
     h("td", { class: "actions" }, ["enable", "drain", "disable"].map((name) =>
       h("button", { key: name, type: "button", class: "small", disabled,
           "aria-label": `${name} rule ${rule.rule}`,

@@ -23,7 +23,8 @@ async function act(event) {
   dialog.trouble = "";
   changed();
   try {
-    tell(await dialog.act());
+    const said = await dialog.act();
+    if (said) tell(said);
     if (store.dialog === dialog) close();
   } catch (problem) {
     dialog.trouble = problem.message;

@@ -3,6 +3,7 @@
 import { buckets, watchBuckets } from "./buckets.js";
 import { clusterPage, currentCluster } from "./cluster.js";
 import { showDialog } from "./dialog.js";
+import { configurationPage, watchConfiguration } from "./configure.js";
 import { doctorPage, watchDoctor } from "./doctor.js";
 import { explainPage } from "./explain.js";
 import { dot, nothing } from "./parts.js";
@@ -59,6 +60,8 @@ function treeOfCluster(one) {
     h("ul", {}, cluster.hosts.map((host) => h("li", { key: host.id },
       h("a", { href: placeOf("cluster", one.id, String(host.id)) }, dot(host.id), ` Host ${host.id}`,
         h("span", { class: `tiny ${stateWords(host.state).mood}` }, stateWords(host.state).text))))),
+    h("a", { href: placeOf("configure", one.id), class: "sub", "aria-current": here("configure", one.id) },
+        "Configuration"),
     h("a", { href: placeOf("explain", one.id), class: "sub", "aria-current": here("explain", one.id) },
         "Explain"),
     h("a", { href: placeOf("doctor", one.id), class: "sub", "aria-current": here("doctor", one.id) },
@@ -87,7 +90,8 @@ function content() {
   }
   const kind = store.targets.get(id).kind;
   if (kind === "switch") return switchPage(id);
-  return page === "explain" ? explainPage(id) : page === "doctor" ? doctorPage(id) : clusterPage(id, detail);
+  const pages = { explain: explainPage, doctor: doctorPage, configure: configurationPage };
+  return (pages[page] || clusterPage)(id, detail);
 }
 
 function application() {
@@ -128,3 +132,4 @@ readPlace();
 begin();
 watchBuckets();
 watchDoctor();
+watchConfiguration();

@@ -30,8 +30,9 @@ export function table(label, heads, rows) {
       h("tbody", {}, rows)));
 }
 
-export function eventRow(event, index) {
-  return h("li", { key: `${event.time} ${event.number} ${event.host} ${index}`, class: event.severity },
+/** An event never changes, so its row is made once. */
+export function eventRow(event) {
+  return event.row ??= h("li", { key: event.arrival, class: event.severity },
     h("time", { datetime: event.time }, clock(event.time)),
     h("span", { class: "who" }, event.host ? [dot(event.host), ` ${event.host}`] : ""),
     h("span", { class: "number", title: event.name }, String(event.number)),

@@ -34,6 +34,19 @@ export function changed() {
   });
 }
 
+const UNHURRIED_MS = 200;
+let waits = false;
+
+/** For what comes by itself: hosts that all have something to tell are drawn together. */
+function changedSoon() {
+  if (waits) return;
+  waits = true;
+  setTimeout(() => {
+    waits = false;
+    changed();
+  }, UNHURRIED_MS);
+}
+
 export function tell(text, bad = false) {
   const notice = { text, bad };
   store.notice = notice;
@@ -64,6 +77,10 @@ function keep(map, id, news, most, order) {
   map.set(id, all.slice(-most));
 }
 
+let arrived = 0;
+// A row stays the same element while others come and go.
+const numbered = (events) => events.map((event) => ({ ...event, arrival: ++arrived }));
+
 const byTime = (one, other) => (one.time < other.time ? -1 : one.time > other.time ? 1 : 0);
 
 function take(event, data) {
@@ -73,14 +90,14 @@ function take(event, data) {
     if (isNew) catchUp(data.id);
   }
   if (event === "sample") keep(store.samples, data.target, [data], MOST_SAMPLES);
-  if (event === "events") keep(store.events, data.target, data.events, MOST_EVENTS, byTime);
-  changed();
+  if (event === "events") keep(store.events, data.target, numbered(data.events), MOST_EVENTS, byTime);
+  changedSoon();
 }
 
 // What happened before this page was opened.
 async function catchUp(id) {
   try {
-    store.events.set(id, (await api.read(id, "events")).events);
+    store.events.set(id, numbered((await api.read(id, "events")).events));
     store.samples.set(id, (await api.read(id, "samples")).samples);
     changed();
   } catch (problem) {

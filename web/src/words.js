@@ -21,7 +21,11 @@ export function stateWords(state, isDefault) {
 }
 
 export const percent = (share) => (share === undefined ? "–" : `${(100 * share).toFixed(1)} %`);
-export const count = (number) => (number === undefined ? "–" : Math.round(number).toLocaleString("en"));
+// Made once: a formatter is dear.
+const NUMBER = new Intl.NumberFormat("en");
+const CLOCK = new Intl.DateTimeFormat("en-GB", { hour12: false, timeStyle: "medium" });
+
+export const count = (number) => (number === undefined ? "–" : NUMBER.format(Math.round(number)));
 
 export function rate(number) {
   if (number === undefined) return "–";
@@ -35,13 +39,18 @@ export function age(ms) {
   return `${Math.round(ms / 60000)} min ago`;
 }
 
-export const clock = (time) => new Date(time).toLocaleTimeString("en-GB", { hour12: false });
+export const clock = (time) => CLOCK.format(new Date(time));
 export const plural = (number, word) => `${count(number)} ${word}${number === 1 ? "" : "s"}`;
 
 export function hostName(host, name, all) {
   const unlike = name && all.filter((one) => one === name).length < 2;
   return unlike ? `${host} · ${name}` : `Host ${host}`;
 }
+
+/** Keys of a port rule, in the words of NLB Manager. */
+const FIELDS = { vip: "Cluster IP", ports: "Port range", protocol: "Protocol", mode: "Filtering mode",
+  affinity: "Affinity", weight: "Load weight", priority: "Handling priority", timeout_s: "Timeout, seconds" };
+export const fieldName = (key) => FIELDS[key] || key;
 
 export const VERDICTS = {
   owned: "accepted: this host owns the bucket",
