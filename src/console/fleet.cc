@@ -3,6 +3,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstdlib>
@@ -16,6 +17,7 @@ namespace {
 using Json = nlohmann::json;
 using std::chrono::steady_clock;
 constexpr int kNobodyThere = 3, kAliveTimeoutMs = 2000;
+constexpr unsigned kLooksBetween = 3;  // a daemon that was started anew may give another role
 constexpr std::size_t kMostShared = 64;
 
 std::string host_name() {
@@ -54,7 +56,12 @@ const char* name_of(Kind kind) {
 
 void Target::add(const std::string& socket, const std::string& role) {
   const std::lock_guard lock(mutex_);
-  sockets_.push_back({socket, role});
+  const auto known =
+      std::find_if(sockets_.begin(), sockets_.end(), [&](const Socket& one) { return one.path == socket; });
+  if (known == sockets_.end())
+    sockets_.push_back({socket, role});
+  else
+    known->role = role;
 }
 
 Result<Json> Target::ask(const Json& request, int timeout_ms) {
@@ -169,11 +176,12 @@ std::vector<std::string> Fleet::sockets_now() const {
 }
 
 void Fleet::look() {
+  const bool again = ++looks_ % kLooksBetween == 0;
   for (const auto& socket : sockets_now()) {
     {
       const std::lock_guard lock(mutex_);
       if (stopping_) return;
-      if (belongs_.contains(socket)) continue;
+      if (belongs_.contains(socket) && !again) continue;
     }
     identify(socket);
   }
@@ -183,7 +191,7 @@ void Fleet::identify(const std::string& socket) {
   const auto version = nlb::ask(socket, {{"command", "version"}}, kAliveTimeoutMs);
   if (!version) {
     const std::lock_guard lock(mutex_);
-    silent_[socket] = version.error().message;
+    if (!belongs_.contains(socket)) silent_[socket] = version.error().message;
     return;
   }
   const bool cluster = version->contains("cluster");

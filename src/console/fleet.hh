@@ -31,7 +31,7 @@ class Target {
   [[nodiscard]] const std::string& id() const { return id_; }
   [[nodiscard]] const std::string& name() const { return name_; }
   [[nodiscard]] Kind kind() const { return kind_; }
-  void add(const std::string& socket, const std::string& role);
+  void add(const std::string& socket, const std::string& role);  // known already: its role now
   // Of the first socket that answers; the error of the last one when none does.
   [[nodiscard]] Result<nlohmann::json> ask(const nlohmann::json& request, int timeout_ms = 5000);
   // Of the socket that answers now, and of no other: what changes something is not asked twice.
@@ -90,6 +90,7 @@ class Fleet {
   mutable std::mutex mutex_;
   std::condition_variable wake_;
   bool stopping_ = false;
+  unsigned looks_ = 0;                          // on its thread
   std::map<std::string, std::string> silent_;   // socket, reason
   std::map<std::string, std::string> belongs_;  // socket, target's id
   std::vector<std::shared_ptr<Target>> targets_;

@@ -6,7 +6,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from live import Failure, end_process, need, wait_for
+from live import Failure, end_process, need, processes, wait_for
 
 PORT = 2222
 ADDRESS = "10.77.0.11"
@@ -27,8 +27,8 @@ print(connection.getresponse().read().decode())
 class Sshd:
     """In host 1, with keys of its own; who comes with them is root there."""
 
-    def __init__(self, lab, directory):
-        self.lab, self.directory = lab, directory
+    def __init__(self, directory):
+        self.directory = directory
         directory.mkdir(mode=0o700)
         Path("/run/sshd").mkdir(exist_ok=True)  # OpenSSH's own, for its unprivileged half
         for name in ("host_key", "user_key"):
@@ -85,10 +85,19 @@ class RemoteConsole:
 
 
 def cases(run, directory):
-    lab = run.lab
-    sshd = Sshd(lab, directory / "sshd")
+    need(shutil.which("sshd"), "no sshd: `make deps` installs openssh-server")
+    sshd = Sshd(directory / "sshd")
     sshd.start()
     there = f"ssh://root@{ADDRESS}:{PORT}"
+    try:
+        comes_and_goes(run, sshd, there)
+        refused(run, sshd, there)
+    finally:
+        sshd.end()
+
+
+def comes_and_goes(run, sshd, there):
+    lab = run.lab
     console = RemoteConsole(lab, sshd, f"{there}{lab.socket(1)}", "far")
     try:
         with run.case("by ssh: a console elsewhere shows the cluster behind a host's socket") as notes:
@@ -107,9 +116,9 @@ def cases(run, directory):
             console.wait("the cluster again", again, 5)
     finally:
         end_process(console.process)
-    need(not list(sshd.directory.glob("nlb-console-*")), "the tunnel's directory is left")
-    refused(run, sshd, there)
-    sshd.end()
+    with run.case("by ssh: a console that has ended leaves no socket and no ssh"):
+        need(not list(sshd.directory.glob("nlb-console-*")), "the tunnel's directory is left")
+        need(not processes(lambda words: str(sshd.directory / "config") in words), "ssh is left")
 
 
 def refused(run, sshd, there):

@@ -81,7 +81,7 @@ async function drain(stage) {
   const dialog = page.getByRole("dialog");
   await stage.case("drainstop: the question counts the connections; the host drains, and starts again", async () => {
     await stage.go("cluster", CLUSTER);
-    const ended = stage.streams(12, 7);
+    const ended = stage.streams(12, 10);
     await waitFor("streams at host 3", async () => (await stage.atHost(3, "connections")).total > 0, 5);
     await page.getByRole("button", { name: "drainstop host 3" }).click();
     await stage.see("takes no new connections", "dialog");
