@@ -37,6 +37,6 @@ if [ ! -e "$policy" ]; then
 fi
 apt-get update -qq
 apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
-case " ${missing[*]} " in *" nginx "*) systemctl disable nginx >/dev/null 2>&1 || true ;; esac
-case " ${missing[*]} " in *" openssh-server "*) systemctl disable ssh >/dev/null 2>&1 || true ;; esac
+case " ${missing[*]} " in *" nginx "*) systemctl disable --now nginx >/dev/null 2>&1 || true ;; esac
+case " ${missing[*]} " in *" openssh-server "*) systemctl disable --now ssh >/dev/null 2>&1 || true ;; esac
 echo "deps: done"
