@@ -1,20 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the switch in front of this host says of another one behind the same switch: its port has gone down
 // and is fenced, nothing gets in or out there, so whatever that host owned it owns no more. Why this may be
-// believed, and when not: docs/decisions/0016.
+// believed, and when not: docs/decisions/0016. It names a life of that host's daemon: a later one is not
+// meant.
 #pragma once
 
 #include <array>
 
-#include "base/net.hh"
+#include "wire/fence_notice.hh"
 
 namespace nlb::core {
 
-struct FenceNotice {
-  HostId host = 0;
-  uint64_t incarnation = 0;  // the life of that host's daemon that has ended; a later one is not meant
-  uint64_t nonce = 0;        // of one of this host's own latest words to its switch
-};
+using wire::FenceNotice;
 
 // The numbers that this host has said to its switch, and to nobody else: who repeats one of the latest has
 // heard it, and lately. Random ones; they come from outside.
