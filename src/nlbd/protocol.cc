@@ -398,6 +398,7 @@ class AsioProtocol final : public Protocol {
   // at.
   void perform(core::Actions actions) {
     leave_for_successor();
+    exchange_.begin_anew(host_.settings().incarnation);
     if (actions.states_changed) write_states();
     if (actions.lease) datapath_.set_lease(*actions.lease);
     for (const core::Send& send : actions.sends) say(send);
