@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
-/* A member's announcement of its buckets, or of itself, ends at its port: what it says last is noted at once, before user
- * space has read it, because a member that is about to take more says so first (guard_steering.h). Whose it
- * is, the port says; what else claims to be an announcement is the hypervisor's alone and forged. */
+/* A member's announcement of its buckets, or of itself, ends at its port: what it says last of its buckets is
+ * noted at once, before user space has read it, because a member that is about to take more says so first
+ * (guard_steering.h). Whose it is, the port says; what else claims to be an announcement is the hypervisor's
+ * alone and forged. */
 #ifndef NLB_BPF_GUARD_ANNOUNCEMENT_H
 #define NLB_BPF_GUARD_ANNOUNCEMENT_H
 

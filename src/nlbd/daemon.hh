@@ -158,7 +158,6 @@ class Daemon {
   // daemon_switch.cc
   using Json = nlohmann::json;
   void follow_switch();
-  void take_fence(const wire::FenceNotice& notice);
   void speak_to_switch();
   [[nodiscard]] BindOutcome with_switch_words(const BindOutcome& found) const;
   [[nodiscard]] std::string with_switch_remedy(BindReason reason, const std::string& of_platform) const;

@@ -2,6 +2,7 @@
 // What the guard of the hypervisor's switch tells this host about its port. It is quoted, it explains a
 // refusal, and a change of it is a reason to try again at once, or to prove the path anew; whether a bind
 // holds is the proof's to say.
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "linux/switch_words.hh"
@@ -23,20 +24,11 @@ const char* name_of(wire::PortSpoofing spoofing) {
 void Daemon::on_switch() {
   const std::lock_guard lock(mutex_);
   switch_->read();
-  for (const auto& notice : switch_->take_notices()) take_fence(notice);
+  const auto notices = switch_->take_notices();
   follow_switch();
-}
-
-// Whether it may be believed is the core's to say.
-void Daemon::take_fence(const wire::FenceNotice& notice) {
-  bool of_this_host = false;
-  protocol_->call([&](core::Host& host, Nanos now) {
-    const uint64_t before = host.settings().incarnation;
-    auto actions = host.on_fence(notice, new_incarnation(), now);
-    of_this_host = host.settings().incarnation != before;
-    return actions;
-  });
-  if (of_this_host) speak_to_switch();  // it opens the port for this new life
+  // The protocol thread acts on them. If one was of this host, its new life opens the port.
+  if (std::ranges::any_of(notices, [&](const auto& notice) { return notice.host == config_.id; }))
+    speak_to_switch();
 }
 
 // Twice a second, while the switch asks for it. The number is the core's before anybody can hear it.

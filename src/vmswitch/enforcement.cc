@@ -259,7 +259,7 @@ Result<void> Enforcement::put_gates(const SwitchConfig& config, const std::vecto
   return {};
 }
 
-// The flag counts where both programs read it; an interface that is gone passes nothing.
+// The flag counts where both programs read it; an interface that is gone, or off its bridge, passes nothing.
 Result<void> Enforcement::fence(uint32_t ifindex) {
   if (auto done = maps_->fence(ifindex); !done) return done;
   if (const auto value = policy_.ports.find(ifindex); value != policy_.ports.end())
@@ -268,7 +268,7 @@ Result<void> Enforcement::fence(uint32_t ifindex) {
   if (!found) return tl::unexpected(found.error());
   const auto link =
       std::find_if(found->begin(), found->end(), [&](const Link& one) { return one.ifindex == ifindex; });
-  if (link == found->end()) return {};
+  if (link == found->end() || link->master == 0) return {};
   const auto hooks = hooks_of({ifindex, link->name, ""});
   if (!hooks.state(programs_->transmit_id(), programs_->receive_id()).complete())
     return fail(link->name + " is fenced, and its programs are not in place");

@@ -17,10 +17,10 @@ const Link* link_of(const std::vector<Link>& links, uint32_t ifindex) {
   return found == links.end() ? nullptr : &*found;
 }
 
-// Off its bridge it may be on another one, and its machine goes on there: that is no port that is down.
+// On another bridge its machine may go on there. On none, as on its way to its end, nothing passes it.
 bool is_elsewhere(const std::vector<Link>& links, const Link& link, const std::string& bridge) {
   const auto* master = link_of(links, link.master);
-  return master == nullptr || master->name != bridge;
+  return master != nullptr && master->name != bridge;
 }
 
 }  // namespace

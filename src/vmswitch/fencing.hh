@@ -43,6 +43,7 @@ class Fencing {
   };
 
   void follow(const FencingPorts& ports);
+  [[nodiscard]] bool has_members() const { return !members_.empty(); }
   [[nodiscard]] bool follows(uint32_t ifindex) const { return members_.contains(ifindex); }
 
   // A member has said what it is. What is to be said to it: that it was fenced, itself.
@@ -51,6 +52,8 @@ class Fencing {
   // ago a port's member was heard last. Each is told of once, fenced or not.
   using Silence = std::function<std::optional<Nanos>(uint32_t ifindex)>;
   [[nodiscard]] std::vector<Port> gone_down(const std::vector<Link>& links, const Silence& silent, Nanos now);
+  // It could not be put in force: looked at again.
+  void not_fenced(uint32_t ifindex) { members_.at(ifindex).down = false; }
   // The fence is in force: what is to be said to the other members.
   [[nodiscard]] std::vector<SaidNotice> fence(uint32_t ifindex, Nanos now);
   // Fenced ports that have come up again: what is to be said to their own members.

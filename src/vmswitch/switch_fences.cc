@@ -30,6 +30,7 @@ void SwitchDaemon::adopt_fences() {
 }
 
 void SwitchDaemon::fence_ports() {
+  if (!fencing_.has_members()) return;
   const auto found = links();
   if (!found) return;
   const Nanos now = boottime_now(), monotonic = monotonic_now();
@@ -43,6 +44,7 @@ void SwitchDaemon::fence_ports() {
     if (auto done = enforcement_->fence(port.ifindex); !done) {
       events_.add(EventId::not_in_force, port.interface + ": " + done.error().message +
                                              "; the other members are not told that it is down");
+      fencing_.not_fenced(port.ifindex);
       continue;
     }
     const auto notices = fencing_.fence(port.ifindex, now);

@@ -67,11 +67,21 @@ TEST_F(Fences, WhoWasSilentBeforeMayHaveMovedAndIsNotTold) {
 }
 
 TEST_F(Fences, WhoIsOnAnotherBridgeOrHasSaidNothingLatelyIsNotTold) {
-  link(kFirst).master = 0;
+  links.push_back({30, "br1", 0, "bridge", true, false, true});
+  link(kFirst).master = 30;
   link(kFirst).carrier = false;
   EXPECT_TRUE(down(kStart).empty());
   link(kSecondPort).carrier = false;
   EXPECT_TRUE(down(kStart + 3 * kSecond).empty());
+}
+
+TEST_F(Fences, WhatCouldNotBeFencedIsTriedAgain) {
+  link(kFirst).master = 0;
+  link(kFirst).carrier = false;
+  ASSERT_EQ(down(kStart).size(), 1U) << "off its bridge and down";
+  EXPECT_TRUE(down(kStart).empty());
+  fencing.not_fenced(kFirst);
+  EXPECT_EQ(down(kStart).size(), 1U);
 }
 
 TEST_F(Fences, APresenceUnderAnotherHostIdCountsForNothing) {
