@@ -83,8 +83,10 @@ def scenario(run):
     with run.case("a port goes down and comes up: its host learns that it was fenced, and comes back"):
         def fenced():
             lab.lab("fault", "cut", "host3")
-            if states(lab).get(3) == "fenced":
-                return True
+            for _ in range(20):
+                if states(lab).get(3) == "fenced":
+                    return True
+                time.sleep(0.05)
             lab.lab("fault", "heal", "host3")
             lab.wait_members(HOSTS)
             return False
