@@ -21,6 +21,7 @@ static nlb_inline __u32 nlb_guard_judge_guest_receive(struct nlb_guard_frame* fr
 
   if (frame->type == NLB_ETHERTYPE_POLICY)
     return nlb_guard_is_announced_rightly(frame) ? NLB_GUARD_PASSED : NLB_GUARD_REASON(forged_announcement);
+  if (nlb_guard_is_fenced(frame)) return NLB_GUARD_REASON(fenced);
   if (nlb_guard_is_own_mac(frame, frame->destination) || nlb_guard_is_broadcast(frame->destination))
     return NLB_GUARD_PASSED;
   owner = nlb_guard_find_mac(frame, frame->destination);

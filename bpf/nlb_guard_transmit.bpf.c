@@ -37,6 +37,7 @@ static nlb_inline __u32 nlb_guard_judge_transmit(struct nlb_guard_frame* frame) 
 
   if (reason != NLB_GUARD_PASSED) return reason;
   if (guest && frame->nested) return NLB_GUARD_REASON(double_tagged);
+  if (nlb_guard_is_fenced(frame)) return NLB_GUARD_REASON(fenced);
   reason = nlb_guard_judge_source(frame);
   if (reason != NLB_GUARD_PASSED) return reason;
   reason = nlb_guard_judge_destination(frame);

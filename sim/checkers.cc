@@ -96,7 +96,7 @@ bool Checkers::excused_by_standstill(const Node& node) {
 void Checkers::judge_overlap(const Node& a, const Node& b) {
   const Nanos now = scene_.now;
   const auto accepting = [&](const Node& node) {
-    return node.kernel_runs() && !node.filter_closed && node.lease_valid(now);
+    return node.kernel_runs() && !node.filter_closed && !node.plug.fenced && node.lease_valid(now);
   };
   if (!accepting(a) || !accepting(b)) return;
   const bool a_excused = excused_by_standstill(a), b_excused = excused_by_standstill(b);
@@ -120,7 +120,7 @@ void Checkers::full_cover(HostSet group) {
     BucketWords covered{};
     for_each_host(group, [&](Port port) {
       const Node& node = scene_.nodes[port];
-      if (!node.kernel_runs() || !node.lease_valid(scene_.now)) return;
+      if (!node.kernel_runs() || node.plug.fenced || !node.lease_valid(scene_.now)) return;
       for (std::size_t word = 0; word < covered.size(); ++word) covered[word] |= node.owned[slot][word];
     });
     for_each_host(group, [&](Port port) {

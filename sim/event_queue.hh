@@ -21,6 +21,9 @@ enum class EventKind : uint8_t {
   connect,    // a client's SYN
   segment,    // a segment of an established connection
   visit,      // a client that comes again
+  notice,     // the switch tells a host that another one's port is fenced
+  fence_ends,
+  port_ends,  // of a machine that has moved away
 };
 
 struct Event {

@@ -108,6 +108,8 @@ int64_t draw_value(FaultKind kind, Random& random) {
       return 10 + random.below(400);
     case FaultKind::unhealthy:
       return random.below(4);
+    case FaultKind::notice_late:
+      return 1 + random.below(random.below(2) != 0 ? 50 : 3'000);
     default:
       return 0;
   }
@@ -148,6 +150,11 @@ void draw_hosts(Fault& fault, HostId count, Random& random) {
     case FaultKind::sender_loss:
     case FaultKind::crash:
     case FaultKind::unhealthy:
+    case FaultKind::port_down:
+    case FaultKind::migrate:
+    case FaultKind::notice_lost:
+    case FaultKind::notice_late:
+    case FaultKind::notice_twice:
       fault.a = random.below(3) == 0 ? some_of(count, random, false) : one_of(count, random);
       break;
     default:

@@ -68,6 +68,7 @@ std::string replay_command(const Arguments& arguments, const RunResult& result, 
         fmt::format(" --sender-loss {:g}", static_cast<double>(arguments.options.sender_loss) / 10'000);
   if (arguments.options.timeout_s != 0)
     command += fmt::format(" --affinity-timeout {}", arguments.options.timeout_s);
+  if (arguments.options.fences) command += " --fences";
   if (!arguments.plant.empty()) command += " --plant " + arguments.plant;
   return command + " --faults " + text_of(faults);
 }
@@ -134,6 +135,10 @@ int run_each_plant(const Arguments& arguments) {
       options.only = planted.invariant;  // it may violate others first
       if (planted.name.starts_with("keeps-") || planted.name.starts_with("kept-"))
         options.timeout_s = kPlantedTimeoutS;
+      options.fences = planted.name.starts_with("fence-");
+      if (options.fences)  // of which, too
+        options.kinds = {FaultKind::migrate, FaultKind::migrate, FaultKind::late,     FaultKind::one_way,
+                         FaultKind::loss,    FaultKind::replay,  FaultKind::port_down};
       if (planted.invariant == "replay")  // of which the default mix has too few in so short a time
         options.kinds = {FaultKind::replay, FaultKind::restart, FaultKind::power, FaultKind::crash};
       right = !run(options).violations.empty();
@@ -219,6 +224,8 @@ int main(int argc, char** argv) {
   app.add_option("--affinity-timeout", arguments.options.timeout_s,
                  "seconds of extended affinity, with clients that return and are judged")
       ->check(CLI::Range(0, 14'400));
+  app.add_flag("--fences", arguments.options.fences,
+               "the switch fences ports that go down and tells the hosts; draws faults of that, too");
   app.add_flag("--trace", arguments.options.trace, "tell what happens");
   app.add_flag("!--no-shrink", arguments.shrink, "do not look for a shorter list of faults");
   app.add_option("--report", arguments.report, "write a summary to this file");

@@ -28,6 +28,17 @@ struct Snapshot {
   Nanos lease = 0, local = 0;
 };
 
+// The port of the switch that a machine is plugged into, and what the switch knows of it.
+struct Plug {
+  int down = 0;  // unseen by the machine
+  uint64_t incarnation = 0, nonce = 0;
+  Nanos spoke_to_switch_at = 0;
+  Nanos heard_at = 0;  // its newest frame for others
+  bool fenced = false;
+  uint64_t fenced_incarnation = 0;
+  uint32_t fence = 0;  // their number
+};
+
 struct Node {
   HostId id = 0;
   Port port = 0;
@@ -69,6 +80,12 @@ struct Node {
   int64_t starving_ms = 0, slow_scan_ms = 0;
   bool turn_taken = false;  // a starved daemon waits for the processor
 
+  Plug plug;
+  int moving = 0;
+  bool away = false, was_away = false;  // behind another switch
+  int notices_lost = 0, notices_twice = 0;
+  int64_t notices_late_ms = 0;
+
   HostSet knew = 0;            // whom its daemon was acquainted with when it lost its turn
   HostSet remembers = 0;       // whose kernel its daemon may be expected to know of, their daemons being down
   Nanos resumed_at = 0;        // when it last went on after it had stood still for D, in the world's time
@@ -81,10 +98,11 @@ struct Node {
     return host && kernel_alive && stalled == 0 && paused == 0 && !turn_taken;
   }
   [[nodiscard]] bool kernel_runs() const { return kernel_alive && paused == 0; }
-  // Do frames for clients' connections get in here?
-  [[nodiscard]] bool serves() const {
-    return kernel_runs() && !filter_closed && isolated == 0 && no_carrier == 0 && deaf == 0;
+  [[nodiscard]] bool connected() const {
+    return isolated == 0 && no_carrier == 0 && plug.down == 0 && !plug.fenced;
   }
+  // Do frames for clients' connections get in here?
+  [[nodiscard]] bool serves() const { return kernel_runs() && !filter_closed && connected() && deaf == 0; }
   [[nodiscard]] bool lease_valid(Nanos now) const {
     return clock.local(now) < lease || (core::planted(core::Bug::lease_unread) && lease != 0);
   }
@@ -92,7 +110,7 @@ struct Node {
   [[nodiscard]] bool accepts(std::size_t slot, uint32_t bucket, Nanos now) const {
     const BucketState state = states[slot][bucket];
     const bool owns = state == BucketState::owned || state == BucketState::owned_checked;
-    return owns && kernel_runs() && !filter_closed && lease_valid(now);
+    return owns && kernel_runs() && !filter_closed && !plug.fenced && lease_valid(now);
   }
 };
 

@@ -31,6 +31,8 @@ void Report::add(const RunResult& result) {
   counters_.evictions += c.evictions;
   counters_.views += c.views;
   counters_.resumed += c.resumed;
+  counters_.fences += c.fences;
+  counters_.fenced_believed += c.fenced_believed;
   counters_.busiest_second = std::max(counters_.busiest_second, c.busiest_second);
   for (const Fault& fault : result.faults) ++faults_[static_cast<std::size_t>(fault.kind)];
   ++hosts_[result.hosts];
@@ -78,6 +80,9 @@ std::string Report::text(const std::string& command, double processor_s) const {
   row("views acquired, members evicted (counted at each host)",
       fmt::format("{}, {}", counters_.views, counters_.evictions));
   row("daemons that went on in the view of the one before", fmt::format("{}", counters_.resumed));
+  if (counters_.fences != 0)
+    row("ports fenced, notices of that believed",
+        fmt::format("{}, {}", counters_.fences, counters_.fenced_believed));
   row("most frames that one host sent in a second", fmt::format("{}", counters_.busiest_second));
   row("resets of another's connection that nobody could know of", fmt::format("{}", excused_resets_));
   row("longest time to settle", fmt::format("{} ms", longest_settling_ / kMillisecond));

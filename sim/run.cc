@@ -9,8 +9,12 @@ namespace {
 constexpr Nanos kRound = 40 * kSecond, kFaultsOfARound = 30 * kSecond;
 constexpr uint32_t kMostFaults = 8;  // of a round
 constexpr std::size_t kVisitors = 60;
-// It came later: drawn with all others it would give every seed another meaning, and results name seeds.
-constexpr FaultKind kDrawnOnlyWhenAsked = FaultKind::unhealthy;
+// They came later: drawn with all others they would give every seed another meaning, and results name seeds.
+constexpr FaultKind kFirstDrawnOnlyWhenAsked = FaultKind::unhealthy;
+constexpr auto kOfFences = {FaultKind::port_down,   FaultKind::port_down,    FaultKind::port_down,
+                            FaultKind::migrate,     FaultKind::migrate,      FaultKind::notice_lost,
+                            FaultKind::notice_late, FaultKind::notice_twice, FaultKind::link_down,
+                            FaultKind::power,       FaultKind::power};
 // Beyond it a lease ends now and then without an eviction, as no echo comes in time: nobody accepts then.
 constexpr int64_t kMostLossCovered = 200'000;  // parts in a million
 
@@ -29,6 +33,7 @@ class Run {
     result_.hosts = options.hosts != 0 ? options.hosts : drawn;
     if (options.trace) world_.tell_story();
     world_.judge_only(options.only);
+    if (options.fences) world_.use_fences(mix(options.seed ^ 0x66656e6365));
     if (options.sender_loss != 0) world_.set_sender_loss(options.sender_loss);
     draw_rules();
     if (random_.below(2) != 0) world_.add_gateway();
@@ -128,8 +133,10 @@ class Run {
     FaultMix mix;
     mix.kinds = options_.kinds;
     if (mix.kinds.empty() && options_.sender_loss == 0)
-      for (std::size_t i = 0; i < kFaultKinds; ++i)
-        if (static_cast<FaultKind>(i) != kDrawnOnlyWhenAsked) mix.kinds.push_back(static_cast<FaultKind>(i));
+      for (std::size_t i = 0; i < static_cast<std::size_t>(kFirstDrawnOnlyWhenAsked); ++i)
+        mix.kinds.push_back(static_cast<FaultKind>(i));
+    if (options_.kinds.empty() && options_.fences)
+      mix.kinds.insert(mix.kinds.end(), kOfFences.begin(), kOfFences.end());
     mix.hosts = result_.hosts;
     mix.until = until;
     mix.count = 1 + random_.below(kMostFaults);

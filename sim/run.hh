@@ -21,6 +21,7 @@ struct RunOptions {
   std::optional<FaultPlan> faults;  // given: in place of the drawn list, times from the start
   int64_t sender_loss = 0;          // parts in a million, all the time
   uint32_t timeout_s = 0;           // extended affinity of the first rule, and clients that return; 0 = none
+  bool fences = false;              // the switch fences ports that go down, and tells the hosts
   bool trace = false;
   std::string only;  // judge by this invariant alone; empty = by all
 };

@@ -58,6 +58,12 @@ void World::happen(const Event& event) {
       return client_comes();
     case EventKind::visit:
       return visit(event.subject);
+    case EventKind::notice:
+      return take_notice(event);
+    case EventKind::fence_ends:
+      return end_fence(node, event.subject);
+    case EventKind::port_ends:
+      return port_goes_down(node);
     case EventKind::segment:
       if (scene_.flows[event.subject].generation == event.generation) send_segment(event.subject);
       return;
@@ -68,8 +74,8 @@ void World::deliver(const Event& event) {
   Node& node = scene_.nodes[event.port];
   const uint32_t index = event.subject;
   const bool to_cluster_mac = packets_.at(index).destination == switch_.macs().unicast;
-  const bool arrives = node.host && node.kernel_alive && node.no_carrier == 0 && node.isolated == 0 &&
-                       !(to_cluster_mac && node.deaf != 0);
+  const bool arrives =
+      node.host && node.kernel_alive && node.connected() && !(to_cluster_mac && node.deaf != 0);
   if (!arrives) return packets_.drop(index);
   if (!node.daemon_runs()) {
     if (node.inbox.size() >= kInboxFrames) return packets_.drop(index);
@@ -134,6 +140,7 @@ void World::perform(Port port, core::Actions actions) {
   for (const auto& notice : actions.notices) {
     if (notice.kind == core::Notice::Kind::view_changed) checkers_.view_begun(port);
     counters_.evictions += notice.kind == core::Notice::Kind::peer_evicted;
+    counters_.fenced_believed += notice.kind == core::Notice::Kind::peer_fenced;
     counters_.views += notice.kind == core::Notice::Kind::converged;
     if (on_notice) on_notice(node.id, notice);
     const std::string whom = notice.peer != 0 ? "[" + std::to_string(notice.peer) + "] " : "";
@@ -243,8 +250,10 @@ void World::send(Node& from, const core::Send& message) {
   if (refusal) checkers_.violate("guarded-port", *refusal);
   checkers_.frame_sent(from.port, packet.source, switch_.knows(switch_.macs().unicast));
   if (refusal) return;
-  if (from.isolated != 0 || from.no_carrier != 0) return;
+  speak_to_switch(from);
+  if (!from.connected()) return;
   if (random_.chance(static_cast<uint32_t>(scene_.network.sender_loss()))) return;
+  if (!from.away) from.plug.heard_at = scene_.now;
   if (counters_.frames++ % kEachThroughTheCodec == 0) {
     const std::string wrong =
         wire_.round_trip(packet.frame, from.next_minor, random_.below(2) != 0, packet.bytes);
@@ -291,11 +300,11 @@ void World::carry(Port from, Port to, uint32_t index, const Passage& passage) {
 }
 
 bool World::answers(const Node& node, const core::KernelProbe& asked) {
-  if (node.isolated != 0 || node.no_carrier != 0) return false;
+  if (!node.connected()) return false;
   if (asked.peer == 0) return node.no_gateway == 0 && !scene_.network.cut(node.port, 0);
   for (const Node& peer : scene_.nodes) {
     if (peer.port == 0 || !(peer.mac == asked.mac)) continue;
-    const bool reachable = peer.kernel_runs() && peer.isolated == 0 && peer.no_carrier == 0;
+    const bool reachable = peer.kernel_runs() && peer.connected();
     return reachable && scene_.network.pass(node.port, peer.port, scene_.now, random_).copies != 0 &&
            scene_.network.pass(peer.port, node.port, scene_.now, random_).copies != 0;
   }

@@ -16,7 +16,7 @@ namespace nlb::sim {
 
 struct Counters {
   uint64_t frames = 0, deliveries = 0, refused = 0, forged = 0, connections = 0, unanswered = 0, segments = 0,
-           evictions = 0, views = 0, resumed = 0,
+           evictions = 0, views = 0, resumed = 0, fences = 0, fenced_believed = 0,
            busiest_second = 0;  // most frames that one host sent within a second
 };
 
@@ -54,6 +54,8 @@ class World {
   void let_clients_come(bool come);  // and send, from now on, by themselves
   // Faults with a beginning and an end.
   void plan(const FaultPlan& faults);
+  // The switch fences ports that go down, and tells; before hosts are there.
+  void use_fences(uint64_t seed);
   void mend();  // what no fault's end has mended: everybody runs and is started
 
   void run_for(Nanos duration) { run_until(scene_.now + duration); }
@@ -123,6 +125,19 @@ class World {
   void intrude(uint32_t index);
   void record(const Packet& packet);
   void bury(uint64_t incarnation);
+  // world_fence.cc
+  void speak_to_switch(Node& node);
+  void port_goes_down(Node& node);
+  void port_comes_up(Node& node);
+  void tell_of_fence(Node& whom, const Node& fenced);
+  void deliver_notice(Port port, const core::FenceNotice& notice);
+  void take_notice(const Event& event);
+  void end_fence(Node& node, uint32_t fence);
+  void move_away(Node& node);
+  void arrive(Node& node);
+  void forge_notice(bool overheard);
+  void begin_fence_fault(const Fault& fault, Node& node);
+  void end_fence_fault(const Fault& fault, Node& node);
   // world_visits.cc
   [[nodiscard]] Nanos timeout_of(std::size_t slot) const;
   void write_kept(Node& node);
@@ -157,6 +172,10 @@ class World {
   IpAddress gateway_;        // unspecified = there is none
   bool clients_come_ = false;
   HostSet older_ = 0;  // versions
+  bool fences_ = false;
+  Random fence_random_{0};
+  std::vector<core::FenceNotice> notices_;
+  std::size_t next_notice_ = 0;
   HostSet demanded_ = 0;
 };
 

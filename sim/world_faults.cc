@@ -106,6 +106,7 @@ void World::begin_at(const Fault& fault, Node& node) {
     case FaultKind::link_down:
       ++node.no_carrier;
       forget_remembered(port);
+      port_goes_down(node);
       if (node.daemon_runs()) perform(port, node.host->on_carrier(false, local));
       return;
     case FaultKind::deaf:
@@ -153,7 +154,7 @@ void World::begin_at(const Fault& fault, Node& node) {
       node.slow_scan_ms += fault.value;
       return;
     default:
-      return;
+      return begin_fence_fault(fault, node);
   }
 }
 
@@ -167,9 +168,9 @@ void World::end_at(const Fault& fault, Node& node) {
       --node.isolated;
       return;
     case FaultKind::link_down:
-      if (--node.no_carrier == 0 && node.daemon_runs())
-        perform(port, node.host->on_carrier(true, node.clock.local(scene_.now)));
-      return;
+      if (--node.no_carrier != 0) return;
+      if (node.daemon_runs()) perform(port, node.host->on_carrier(true, node.clock.local(scene_.now)));
+      return port_comes_up(node);
     case FaultKind::deaf:
       --node.deaf;
       return;
@@ -214,7 +215,7 @@ void World::end_at(const Fault& fault, Node& node) {
       node.slow_scan_ms -= fault.value;
       return;
     default:
-      return;
+      return end_fence_fault(fault, node);
   }
 }
 
@@ -277,6 +278,7 @@ void World::bury(uint64_t incarnation) {
 // formed and signed, so the core has to tell that it is old. Where it pretends to be a member, or the
 // cluster, the guard of its port refuses the frame.
 void World::intrude(uint32_t index) {
+  forge_notice(faults_[index].kind == FaultKind::replay);
   if (recorded_.empty()) return;
   const bool from_the_dead =
       faults_[index].kind == FaultKind::replay && !buried_.empty() && random_.below(2) != 0;

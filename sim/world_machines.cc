@@ -135,6 +135,7 @@ void World::kill_host(Port port) {
   node.inbox.clear();
   for (std::size_t slot : scene_.slots) write_slot(node, slot, SlotStates{});
   checkers_.states_changed(port);
+  port_goes_down(node);
   switch_.unplug(port);
 }
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
-/* A member's announcement of its buckets ends at its port: what it says last is noted at once, before user
- * space has read it, because a member that is about to take more says so first (guard_steering.h). Whose it
- * is, the port says; what else claims to be an announcement is the hypervisor's alone and forged. */
+/* A member's announcement of its buckets, or of itself, ends at its port: what it says last of its buckets is
+ * noted at once, before user space has read it, because a member that is about to take more says so first
+ * (guard_steering.h). Whose it is, the port says; what else claims to be an announcement is the hypervisor's
+ * alone and forged. */
 #ifndef NLB_BPF_GUARD_ANNOUNCEMENT_H
 #define NLB_BPF_GUARD_ANNOUNCEMENT_H
 
@@ -23,9 +24,10 @@ static nlb_inline int nlb_guard_may_announce(const struct nlb_guard_frame* frame
          frame->network_offset == sizeof(struct ethhdr) && nlb_guard_same_mac(frame->destination, nearest);
 }
 
-static nlb_inline int nlb_guard_is_steering_header(const struct nlb_steering_header* header) {
+/* kind 'O': of its buckets; 'M': of itself */
+static nlb_inline int nlb_guard_is_header(const struct nlb_steering_header* header, char kind) {
   return header->magic[0] == 'O' && header->magic[1] == 'N' && header->magic[2] == 'L' &&
-         header->magic[3] == 'O' && header->major == NLB_STEERING_MAJOR;
+         header->magic[3] == kind && header->major == NLB_STEERING_MAJOR;
 }
 
 /* The header was read: the frame has it. */
@@ -49,15 +51,19 @@ static nlb_inline void nlb_guard_hand_over(const struct nlb_guard_frame* frame) 
 static nlb_inline __u32 nlb_guard_judge_announcement(const struct nlb_guard_frame* frame) {
   struct nlb_steering_header header;
   struct nlb_guard_state* state;
+  int of_buckets;
 
   if (!nlb_guard_may_announce(frame) ||
-      bpf_skb_load_bytes(frame->skb, frame->network_offset, &header, sizeof(header)) ||
-      !nlb_guard_is_steering_header(&header))
+      bpf_skb_load_bytes(frame->skb, frame->network_offset, &header, sizeof(header)))
     return NLB_GUARD_REASON(forged_announcement);
+  of_buckets = nlb_guard_is_header(&header, 'O');
+  if (!of_buckets && !nlb_guard_is_header(&header, 'M')) return NLB_GUARD_REASON(forged_announcement);
   state = nlb_guard_state_of(frame->ifindex);
   if (!state) return NLB_GUARD_REASON(announcement_storm);
-  *(volatile __u64*)&state->announced_ns = bpf_ktime_get_coarse_ns();
-  *(volatile __u32*)&state->announced_generation = bpf_ntohl(header.generation);
+  if (of_buckets) {
+    *(volatile __u64*)&state->announced_ns = bpf_ktime_get_coarse_ns();
+    *(volatile __u32*)&state->announced_generation = bpf_ntohl(header.generation);
+  }
   if (!nlb_guard_within_rate(&state->announcement_ns, NLB_STEERING_PARTS_PER_SECOND))
     return NLB_GUARD_REASON(announcement_storm);
   nlb_guard_hand_over(frame);

@@ -20,10 +20,13 @@ static nlb_inline int nlb_guard_is_link_control(const __u8* mac) {
 
 static nlb_inline __u32 nlb_guard_judge_heartbeat(const struct nlb_guard_frame* frame) {
   const struct nlb_guard_mac* owner = nlb_guard_find_mac(frame, frame->destination);
+  struct nlb_guard_state* state;
 
-  if (!nlb_guard_is_shared(owner) || (frame->member && owner->cluster == frame->member))
-    return NLB_GUARD_PASSED;
-  return NLB_GUARD_REASON(foreign_heartbeat);
+  if (!nlb_guard_is_shared(owner)) return NLB_GUARD_PASSED;
+  if (!frame->member || owner->cluster != frame->member) return NLB_GUARD_REASON(foreign_heartbeat);
+  state = nlb_guard_state_of(frame->ifindex);
+  if (state) *(volatile __u64*)&state->heartbeat_heard_ns = bpf_ktime_get_coarse_ns();
+  return NLB_GUARD_PASSED;
 }
 
 static nlb_inline __u32 nlb_guard_judge_destination(const struct nlb_guard_frame* frame) {

@@ -92,9 +92,9 @@ static nlb_inline int nlb_guard_lets_through(__u32 reason) {
 }
 
 /* Audit drops nothing; `report` lets through what is held against the guest. An announcement is the switch's
- * own: it goes nowhere. */
+ * own: it goes nowhere. Nor does anything through a fence: others rely on that. */
 static nlb_inline int nlb_guard_is_dropped(const struct nlb_guard_port* port, __u32 direction, __u32 reason) {
-  if (!port || reason == NLB_GUARD_REASON(announced)) return 1;
+  if (!port || reason == NLB_GUARD_REASON(announced) || reason == NLB_GUARD_REASON(fenced)) return 1;
   if (nlb_guard_lets_through(reason) || (port->flags & NLB_GUARD_PORT_AUDIT)) return 0;
   return port->violation != NLB_GUARD_VIOLATION_REPORT || direction == NLB_GUARD_RECEIVE;
 }

@@ -23,6 +23,11 @@ static nlb_inline int nlb_guard_is_down(const struct nlb_guard_port* port, __u32
   return state && state->down_ns > port->recovered_ns;
 }
 
+/* Between the guest and the switch alone something may be said. */
+static nlb_inline int nlb_guard_is_fenced(const struct nlb_guard_frame* frame) {
+  return (frame->port->flags & NLB_GUARD_PORT_FENCED) && frame->type != NLB_ETHERTYPE_POLICY;
+}
+
 static nlb_inline void nlb_guard_shut_down(__u32 ifindex, __u32 reason) {
   struct nlb_guard_state* state = nlb_guard_state_of(ifindex);
 

@@ -58,6 +58,8 @@ class Exchange {
   Exchange(HostId self, uint64_t incarnation, Lines lines)
       : self_(self), incarnation_(incarnation), lines_(std::move(lines)) {}
 
+  // Its host goes on as another incarnation (Host::on_fence): what is under way is answered to nobody.
+  void begin_anew(uint64_t incarnation) { incarnation_ = incarnation; }
   Output ask(uint64_t token, HostId target, std::string text, Nanos timeout, Nanos now);
   Output answer(const MemberRequest& to, std::string text, Nanos now);
   // A part that is for this host, of a believed incarnation, and fresh (Host::judge_message).

@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "core/fence.hh"
 #include "core/host_state.hh"
 #include "core/kept.hh"
 #include "core/membership.hh"
@@ -77,6 +78,8 @@ struct Notice {  // something a person may want to know
     rule_served_as_last,  // the same, and all serve: all_down = "open"
     rule_served,          // some host is well again
     duplicate_priority,   // two members have one handling priority
+    peer_fenced,          // the switch says that nothing gets in or out at its port
+    fenced,               // the same was said to others of this host
   };
   Kind kind = Kind::state_changed;
   HostId peer = 0;
@@ -146,6 +149,11 @@ class Host {
   Actions on_scan(uint32_t token, const SlotBuckets& live, uint64_t connections, Nanos now);
   Actions on_scan_failed(uint32_t token, Nanos now);  // asked again a period later; until then all is checked
   Actions on_kernel_answer(const IpAddress& address, Nanos now);
+  // This host has told the switch in front of it that it is there, under this number, which nobody else
+  // knows.
+  void say_to_switch(uint64_t nonce, Nanos now);
+  // The switch tells of a fenced port. Of this host's own: it goes on as `next_incarnation`.
+  Actions on_fence(const FenceNotice& notice, uint64_t next_incarnation, Nanos now);
   // Buckets of rules with extended affinity in which a client came that counts (core/kept.hh).
   Actions on_visits(const SlotBuckets& seen, Nanos now);
   Actions on_offers(const std::array<uint8_t, kMaxRules>& offers, Service service, Nanos now);
@@ -252,6 +260,10 @@ class Host {
 
   // host_resume.cc
   bool take_up(const ResumePoint& point, Nanos lease, Nanos now);
+  // host_fence.cc
+  [[nodiscard]] bool lives_though_fenced(const Peer& peer, const wire::Heartbeat& heartbeat) const;
+  void believe_fenced(const FenceNotice& notice, Nanos now);
+  void begin_anew(uint64_t incarnation, Nanos now);
   // host_health.cc: rules whose health check fails everywhere
   void tell_unserved();
   void tell_duplicate_priorities();  // host_priorities.cc
@@ -323,6 +335,7 @@ class Host {
   Nanos drain_deadline_ = 0;
 
   PeerTable peers_{};
+  SwitchNonces nonces_;
   View view_, former_view_;
   Phase phase_ = Phase::none;
   Nanos view_started_at_ = 0;

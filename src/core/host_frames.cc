@@ -94,6 +94,8 @@ void Host::hear(const wire::Heartbeat& heartbeat, Nanos now) {
   Peer& peer = peers_[sender];
   const bool known = peer.believed && peer.incarnation == heartbeat.header.incarnation;
   if (!known && !believe_or_note_candidate(heartbeat, now)) return;
+  const bool cut_off = known && peer.fenced_at != 0;
+  if (cut_off && !lives_though_fenced(peer, heartbeat)) return refuse(wire::Refusal::stale_incarnation);
   const bool old = known && heartbeat.header.sequence <= peer.sequence;
   if (old && !planted(Bug::sequence_ignored)) return refuse_old(peer, now);
   if (peer.resumed && !echoes_us_freshly(heartbeat, now)) return note_unproven(peer, heartbeat, now);
@@ -114,6 +116,7 @@ void Host::hear(const wire::Heartbeat& heartbeat, Nanos now) {
   if (is_new && in_a_view(heartbeat)) left_behind_until_[sender] = now + silence_limit();
   peer.sequence = heartbeat.header.sequence;
   peer.heard_at = now;
+  peer.fenced_at = 0;
   peer.heartbeat = heartbeat;
   if (heartbeat.phase != 0) peer.in_no_view_since = 0;
   if (heartbeat.phase == 0 && peer.in_no_view_since == 0) peer.in_no_view_since = now;
@@ -227,7 +230,7 @@ void Host::hear_own_id(const wire::Heartbeat& heartbeat, Nanos now) {
 void Host::hear_held(const wire::HeldPart& part, Nanos now) {
   Peer& peer = peers_[part.header.sender];
   if (part.header.sender == settings_.id) return refuse(wire::Refusal::own_frame);
-  if (!peer.believed || peer.resumed || peer.incarnation != part.header.incarnation)
+  if (!peer.believed || peer.resumed || peer.incarnation != part.header.incarnation || peer.fenced_at != 0)
     return refuse(wire::Refusal::stale_incarnation);
   if (part.header.sequence <= peer.sequence) return refuse(wire::Refusal::replayed);
   peer.sequence = part.header.sequence;

@@ -39,6 +39,7 @@ struct Peer {
   Nanos mutual_since = 0;      // since when we hear each other; 0 = not now
   Nanos prompt_at = 0;         // newest frame with an echo of ours that was young enough to give a lease
   Nanos in_no_view_since = 0;  // as it says; 0 = it is in one
+  Nanos fenced_at = 0;         // the switch says that this incarnation is cut off; 0 = not
   Nanos echoed_send = 0;       // send time of our newest frame that it echoed without accusing us
   wire::Heartbeat heartbeat;   // newest accepted
   bool accused = false;  // silent for D; a promise not to extend its lease until a later view readmits it

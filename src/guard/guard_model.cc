@@ -78,7 +78,8 @@ GuardDecision GuardModel::decide(uint32_t ifindex, const TaggedFrame& frame, nlb
   const bool reported_only =
       policy.violation == NLB_GUARD_VIOLATION_REPORT && direction == NLB_GUARD_TRANSMIT;
   const bool goes_on = (policy.flags & NLB_GUARD_PORT_AUDIT) != 0 || reported_only || lets_through(*refused);
-  decision.dropped = !goes_on || *refused == NLB_GUARD_REASON_announced;
+  decision.dropped =
+      !goes_on || *refused == NLB_GUARD_REASON_announced || *refused == NLB_GUARD_REASON_fenced;
   const bool shuts = policy.violation == NLB_GUARD_VIOLATION_SHUTDOWN && direction == NLB_GUARD_TRANSMIT;
   if (shuts && decision.dropped && !is_expected(*refused)) states_[ifindex].down = now;
   return decision;

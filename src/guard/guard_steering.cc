@@ -76,11 +76,16 @@ Refusal GuardModel::Trial::announcement(const TaggedFrame& whole) {
   const bool member =
       is_guest() && port_.spoofing == NLB_GUARD_SPOOFING_CLUSTER && port_.cluster != 0 && port_.host_id != 0;
   if (!plain || !member || frame_->destination != *MacAddress::parse("01:80:c2:00:00:0e") ||
-      said.size() < 16 || number(said, 0, 4) != 0x4f4e4c4f || said[4] != 1)
+      said.size() < 16 || said[4] != 1)
     return NLB_GUARD_REASON_forged_announcement;
+  constexpr uint32_t kOfBuckets = 0x4f4e4c4f, kOfItself = 0x4f4e4c4d;
+  const uint32_t magic = number(said, 0, 4);
+  if (magic != kOfBuckets && magic != kOfItself) return NLB_GUARD_REASON_forged_announcement;
   State& state = model_.states_[ifindex_];
-  state.announced = number(said, 8, 4);
-  state.announced_at = now_;
+  if (magic == kOfBuckets) {
+    state.announced = number(said, 8, 4);
+    state.announced_at = now_;
+  }
   if (!fits(state.announcements_until, NLB_STEERING_PARTS_PER_SECOND))
     return NLB_GUARD_REASON_announcement_storm;
   return NLB_GUARD_REASON_announced;

@@ -77,6 +77,7 @@ Refusal GuardModel::Trial::transmit(const GuardFrame& frame, const TaggedFrame& 
   if (!frame.whole) return NLB_GUARD_REASON_short_frame;
   frame_ = &frame;
   if (frame.too_deep || (is_guest() && frame.nested)) return NLB_GUARD_REASON_double_tagged;
+  if (is_fenced() && frame.type != NLB_ETHERTYPE_POLICY) return NLB_GUARD_REASON_fenced;
   if (const Refusal refused = source()) return refused;
   if (const Refusal refused = destination(whole)) return refused;
   for (const Saying& saying : frame.payload.sayings) {
@@ -96,6 +97,7 @@ Refusal GuardModel::Trial::receive(const GuardFrame& frame, const TaggedFrame& w
     if (to == *MacAddress::parse("01:80:c2:00:00:0e")) return std::nullopt;
     return NLB_GUARD_REASON_forged_announcement;
   }
+  if (is_fenced()) return NLB_GUARD_REASON_fenced;
   if (is_own(to) || is_broadcast(to)) return std::nullopt;
   frame_ = &frame;
   const nlb_guard_mac* found = owner(to);

@@ -52,6 +52,7 @@ class GuardModel::Trial {
   [[nodiscard]] bool is_guest() const { return port_.role == NLB_GUARD_ROLE_GUEST; }
   [[nodiscard]] bool may_spoof() const { return port_.spoofing == NLB_GUARD_SPOOFING_ON; }
   [[nodiscard]] bool has(uint32_t flag) const { return (port_.flags & flag) != 0; }
+  [[nodiscard]] bool is_fenced() const { return (port_.flags & NLB_GUARD_PORT_FENCED) != 0; }
   [[nodiscard]] bool is_own(const MacAddress& mac) const { return mac == own_ && !mac.is_zero(); }
   [[nodiscard]] bool is_member_of(uint16_t cluster) const;
   [[nodiscard]] bool is_heartbeat() const;

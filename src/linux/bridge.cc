@@ -116,6 +116,10 @@ int subscribed(int family, std::initializer_list<int> groups) {
 }  // namespace
 
 Result<std::vector<Link>> links() {
+  const auto has_carrier = [](nlmsghdr* header) {
+    auto* carrier = nlmsg_find_attr(header, sizeof(ifinfomsg), IFLA_CARRIER);
+    return carrier != nullptr && nla_get_u8(carrier) != 0;
+  };
   auto socket = netlink::Socket::open();
   if (!socket) return tl::unexpected(socket.error());
   netlink::Message message(nlmsg_alloc_simple(RTM_GETLINK, 0));
@@ -132,7 +136,8 @@ Result<std::vector<Link>> links() {
                      master != nullptr ? nla_get_u32(master) : 0,
                      kind_in(nlmsg_find_attr(header, sizeof(ifinfomsg), IFLA_LINKINFO)),
                      (info->ifi_flags & IFF_UP) != 0,
-                     filters_vlans(nlmsg_find_attr(header, sizeof(ifinfomsg), IFLA_LINKINFO))});
+                     filters_vlans(nlmsg_find_attr(header, sizeof(ifinfomsg), IFLA_LINKINFO)),
+                     (info->ifi_flags & IFF_UP) != 0 && has_carrier(header)});
   });
   if (!dumped) return tl::unexpected(dumped.error());
   return found;

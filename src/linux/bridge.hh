@@ -21,6 +21,7 @@ struct Link {
   std::string kind;            // "bridge", "tun", "veth", …; "" for a physical adapter
   bool up = false;             // by the administrator, whatever the carrier
   bool filters_vlans = false;  // a bridge whose ports have VLANs
+  bool carrier = false;        // up, and somebody is at the other end
   bool operator==(const Link&) const = default;
 };
 [[nodiscard]] Result<std::vector<Link>> links();

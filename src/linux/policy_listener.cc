@@ -58,10 +58,15 @@ void PolicyListener::read() {
 void PolicyListener::take(const ReceivedFrame& frame) {
   const bool from_one = !frame.source.is_zero() && (frame.source.octets[0] & 1) == 0;
   if (frame.destination != kDestination || !from_one) return;
+  if (const auto fence = wire::decode_fence_frame(frame.payload)) {
+    if (const auto* notice = std::get_if<wire::FenceNotice>(&*fence)) notices_.push_back(*notice);
+    return;
+  }
   auto policy = wire::decode_policy_announcement(frame.payload);
   if (!policy) return;
   const auto steering = std::exchange(policy->steering, std::nullopt);
-  newest_ = HeardPolicy{std::move(*policy), steering, frame.received_at};
+  const bool fences = std::exchange(policy->fences, false);
+  newest_ = HeardPolicy{std::move(*policy), steering, fences, frame.received_at};
 }
 
 std::optional<HeardPolicy> PolicyListener::fresh(Nanos now) const {

@@ -7,8 +7,11 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "linux/frame_socket.hh"
+#include "wire/fence_notice.hh"
 #include "wire/policy_announcement.hh"
 
 namespace nlb {
@@ -16,8 +19,9 @@ namespace nlb {
 inline constexpr Nanos kPolicyFresh = 3 * kSecond;  // it is said each second
 
 struct HeardPolicy {
-  wire::PolicyAnnouncement policy;   // without `steering`, which is no policy and changes often
+  wire::PolicyAnnouncement policy;   // without what is no policy:
   std::optional<uint32_t> steering;  // as there
+  bool fences = false;               // as there
   Nanos heard_at = 0;
 };
 
@@ -27,6 +31,8 @@ class PolicyListener {
 
   [[nodiscard]] int fd() const { return socket_->fd(); }
   void read();  // takes what waits
+  // Notices of fences that were among it, and are of no other use.
+  [[nodiscard]] std::vector<wire::FenceNotice> take_notices() { return std::exchange(notices_, {}); }
   // The newest, unless it is too old to be believed.
   [[nodiscard]] std::optional<HeardPolicy> fresh(Nanos now) const;
 
@@ -36,6 +42,7 @@ class PolicyListener {
 
   std::unique_ptr<FrameSocket> socket_;
   std::optional<HeardPolicy> newest_;
+  std::vector<wire::FenceNotice> notices_;
 };
 
 // Waits until an announcement was heard, or that time has come.

@@ -97,7 +97,8 @@ std::string render_switches(const json& answer, const Style& style) {
            ", unknown ports " + field(one, "unknown_ports") + ", properties change " +
            (flag_field(one, "require_stopped") ? "while the VM is stopped" : "at any time") +
            (flag_field(one, "announce") ? ", guests are told" : ", guests are not told") +
-           (flag_field(one, "steering") ? ", frames of clusters are steered" : "") + "\n";
+           (flag_field(one, "steering") ? ", frames of clusters are steered" : "") +
+           (flag_field(one, "fence_notice") ? ", members are told of ports that are fenced" : "") + "\n";
     for (const auto& warning : list_field(one, "warnings"))
       out += style.paint("Warning: ", Colour::yellow) + words(warning) + "\n";
     for (const auto& port : list_field(one, "ports")) out += "\n" + render_port(port, style);

@@ -4,6 +4,7 @@
 // tries again by itself.
 #include "nlbd/daemon.hh"
 
+#include <net/if.h>
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
@@ -18,6 +19,7 @@
 #include "linux/neighbour.hh"
 #include "linux/realtime.hh"
 #include "nlbd/administration.hh"
+#include "nlbd/incarnation.hh"
 #include "nlbd/local_config.hh"
 #include "nlbd/resume_file.hh"
 #include "wire/codec.hh"
@@ -26,13 +28,6 @@ namespace nlb {
 namespace {
 
 constexpr Nanos kKeyGrace = 60 * kSecond;
-
-uint64_t new_incarnation() {
-  std::ifstream random("/dev/urandom", std::ios::binary);
-  uint32_t low = 0;
-  random.read(reinterpret_cast<char*>(&low), sizeof low);
-  return static_cast<uint64_t>(unix_ms() / 1000) << 32 | low;
-}
 
 std::vector<IpAddress> addresses_of(const Config& config) {
   std::vector<IpAddress> addresses;
@@ -207,6 +202,9 @@ Result<void> Daemon::start() {
   auto announcements = PolicyListener::open(config_.interface);
   if (!announcements) return tl::unexpected(announcements.error());
   switch_ = std::move(*announcements);
+  auto to_switch = AnnouncementSocket::open(if_nametoindex(config_.interface.c_str()));
+  if (!to_switch) return tl::unexpected(to_switch.error());
+  to_switch_.emplace(std::move(*to_switch));
 
   events_.add(EventId::started,
               "nlbd " NLB_VERSION " runs host " + std::to_string(config_.id) + " of cluster " + config_.name);
@@ -386,6 +384,7 @@ void Daemon::tick() {
   const std::lock_guard lock(mutex_);
   notice_resume();
   follow_switch();
+  speak_to_switch();
   follow_own_mac();
   retry_bind();
   const auto missing = datapath_->repair();

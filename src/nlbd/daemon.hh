@@ -162,6 +162,7 @@ class Daemon {
   // daemon_switch.cc
   using Json = nlohmann::json;
   void follow_switch();
+  void speak_to_switch();
   [[nodiscard]] BindOutcome with_switch_words(const BindOutcome& found) const;
   [[nodiscard]] std::string with_switch_remedy(BindReason reason, const std::string& of_platform) const;
   [[nodiscard]] Json switch_json() const;
@@ -236,6 +237,8 @@ class Daemon {
   std::unique_ptr<LinkMonitor> monitor_;
   std::unique_ptr<FrameSocket> claims_;
   std::unique_ptr<PolicyListener> switch_;
+  std::optional<AnnouncementSocket> to_switch_;
+  bool switch_fences_ = false;
   std::optional<wire::PolicyAnnouncement> switch_policy_;  // as last told in an event
   Nanos switch_changed_at_ = 0;
   bool switch_changed_in_attempt_ = false;  // the attempt under way may have met the former policy

@@ -55,6 +55,10 @@ EventId event_of(Kind kind) {
       return EventId::rule_served;
     case Kind::duplicate_priority:
       return EventId::duplicate_priority;
+    case Kind::peer_fenced:
+      return EventId::peer_fenced;
+    case Kind::fenced:
+      return EventId::fenced;
     case Kind::drained:
       break;
   }
@@ -68,8 +72,8 @@ bool stands_still(const core::Notice& notice) {
 
 // Why the next view is another one, in a person's words; "" = this notice is no cause.
 std::string cause_of(const core::Notice& notice, const std::string& peer) {
-  if (notice.kind == Kind::peer_silent || notice.kind == Kind::peer_joined ||
-      notice.kind == Kind::peer_left || notice.kind == Kind::peer_evicted)
+  if (notice.kind == Kind::peer_silent || notice.kind == Kind::peer_fenced ||
+      notice.kind == Kind::peer_joined || notice.kind == Kind::peer_left || notice.kind == Kind::peer_evicted)
     return peer + notice.text;
   constexpr std::string_view command = "(command ";  // "stopped -> converging (command start)"
   const auto at = notice.kind == Kind::state_changed ? notice.text.find(command) : std::string::npos;

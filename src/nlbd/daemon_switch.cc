@@ -2,10 +2,12 @@
 // What the guard of the hypervisor's switch tells this host about its port. It is quoted, it explains a
 // refusal, and a change of it is a reason to try again at once, or to prove the path anew; whether a bind
 // holds is the proof's to say.
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "linux/switch_words.hh"
 #include "nlbd/daemon.hh"
+#include "nlbd/incarnation.hh"
 
 namespace nlb {
 namespace {
@@ -22,7 +24,30 @@ const char* name_of(wire::PortSpoofing spoofing) {
 void Daemon::on_switch() {
   const std::lock_guard lock(mutex_);
   switch_->read();
+  const auto notices = switch_->take_notices();
   follow_switch();
+  // The protocol thread acts on them. If one was of this host, its new life opens the port.
+  if (std::ranges::any_of(notices, [&](const auto& notice) { return notice.host == config_.id; }))
+    speak_to_switch();
+}
+
+// Twice a second, while the switch asks for it. The number is the core's before anybody can hear it.
+void Daemon::speak_to_switch() {
+  const auto heard = switch_->fresh(boottime_now());
+  if (!heard || !heard->fences) return;
+  wire::PortPresence presence;
+  presence.host = config_.id;
+  presence.period_ms = config_.period_ms;
+  presence.silence_ms = config_.period_ms * config_.tolerance;
+  presence.nonce = random_number<uint64_t>();
+  protocol_->call([&](core::Host& host, Nanos now) {
+    presence.incarnation = host.settings().incarnation;
+    host.say_to_switch(presence.nonce, now);
+    return core::Actions{};
+  });
+  const bool masked = replace_ && bind_ == BindState::bound;
+  to_switch_->send(masked ? masked_mac(config_.vips.front().address, config_.id) : own_mac_,
+                   wire::encode(presence));
 }
 
 // Also called at each tick, for what came too soon after another change.
@@ -30,6 +55,9 @@ void Daemon::follow_switch() {
   const Nanos now = boottime_now();
   const auto heard = switch_->fresh(now);
   speaker_->on_switch(heard ? heard->steering : std::nullopt);
+  const bool fences = heard && heard->fences;
+  if (fences && !std::exchange(switch_fences_, fences)) speak_to_switch();
+  switch_fences_ = fences;
   if (!heard || (switch_policy_ && *switch_policy_ == heard->policy)) return;
   if (switch_policy_ && now - switch_changed_at_ < kBetweenChanges) return;
   const std::string before = switch_policy_ ? "; it was " + quote_of(*switch_policy_) : "";
@@ -95,6 +123,7 @@ nlohmann::json Daemon::switch_json() const {
           {"policy", told.audit ? "audit" : "enforce"},
           {"require_stopped", told.require_stopped},
           {"steering", steering_json()},
+          {"fences", heard->fences},
           {"age_ms", (now - heard->heard_at) / kMillisecond},
           {"text", quote_of(told)}};
 }

@@ -170,7 +170,14 @@ namespace nlb {
   X(guest_refused, 1120, error, "The definition of a virtual machine cannot be followed.",                  \
     "correct the named element (virsh edit); until then its settings are off, or its port is closed")       \
   X(guest_attached, 1121, info, "A virtual machine was handed over by its manager.", "")                    \
-  X(guest_detached, 1122, info, "A virtual machine ended.", "")
+  X(guest_detached, 1122, info, "A virtual machine ended.", "")                                             \
+  X(port_fenced, 1123, warning, "A member's port went down and is fenced.",                                 \
+    "look why its machine ended or its interface went down; it is let in again when its nlbd begins anew")  \
+  X(fence_ended, 1124, info, "The fence of a member's port has ended.", "")                                 \
+  X(peer_fenced, 1125, warning, "The switch has fenced a peer's port: its buckets are taken at once.",      \
+    "look at the peer's machine, and at `nlb vmswitch events` on the hypervisor")                           \
+  X(fenced, 1126, warning, "The switch has fenced this host's port: it begins anew.",                       \
+    "its port on the hypervisor was down; look at `nlb vmswitch events` there")
 
 enum class Severity : uint8_t { info, warning, error };
 enum class EventId : uint8_t {

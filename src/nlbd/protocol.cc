@@ -19,8 +19,10 @@
 #include <thread>
 
 #include "core/group_carriage.hh"
+#include "linux/policy_listener.hh"
 #include "linux/realtime.hh"
 #include "nlbd/connection_table.hh"
+#include "nlbd/incarnation.hh"
 #include "nlbd/resume_file.hh"
 #include "wire/arp.hh"
 #include "wire/carrier.hh"
@@ -66,7 +68,7 @@ class AsioProtocol final : public Protocol {
     if (thread_.joinable()) thread_.join();
     asio::post(scan_io_, [this] { scan_io_.stop(); });
     if (scanner_.joinable()) scanner_.join();
-    for (asio::posix::stream_descriptor* descriptor : {&frames_fd_, &carried_fd_, &arp_fd_})
+    for (asio::posix::stream_descriptor* descriptor : {&frames_fd_, &carried_fd_, &arp_fd_, &switch_fd_})
       if (descriptor->is_open()) descriptor->release();  // owned by the frame sockets
   }
 
@@ -75,6 +77,9 @@ class AsioProtocol final : public Protocol {
     if (!frames) return tl::unexpected(frames.error());
     auto arp = FrameSocket::open(setup_.interface, kArpEtherType, std::nullopt);
     if (!arp) return tl::unexpected(arp.error());
+    auto notices = PolicyListener::open(setup_.interface);
+    if (!notices) return tl::unexpected(notices.error());
+    switch_ = std::move(*notices);
     if (hears_ip()) {
       auto carried =
           FrameSocket::open_ip(setup_.interface, carrier_type(), wire::kCarrierProtocol, setup_.cluster_mac);
@@ -89,6 +94,7 @@ class AsioProtocol final : public Protocol {
     timer_fd_.assign(timer);
     frames_fd_.assign(frames_->fd());
     arp_fd_.assign(arp_->fd());
+    switch_fd_.assign(switch_->fd());
     datapath_.forget_senders();  // this incarnation has heard nobody yet
     tell_tag_keys();
     if (!resumed_) datapath_.set_lease(0);  // before the first frame: this incarnation is fresh, and says so
@@ -180,6 +186,7 @@ class AsioProtocol final : public Protocol {
     wait_for(frames_fd_);
     if (carried_) wait_for(carried_fd_);
     wait_for_arp();
+    wait_for_switch();
     wait_for_timer();
     perform(host_.on_tick(boottime_now()));
     if (resumed_) perform(host_.ask_members(boottime_now()));
@@ -243,6 +250,19 @@ class AsioProtocol final : public Protocol {
                          if (error) return;
                          read_arp();
                        });
+  }
+
+  // A fence must not wait for a thread that others keep from the processor. Policies are the main thread's.
+  void wait_for_switch() {
+    switch_fd_.async_wait(asio::posix::stream_descriptor::wait_read,
+                          [this](const boost::system::error_code& error) {
+                            if (error) return;
+                            drain();
+                            switch_->read();
+                            for (const auto& notice : switch_->take_notices())
+                              perform(host_.on_fence(notice, new_incarnation(), boottime_now()));
+                            wait_for_switch();
+                          });
   }
 
   // What was read from the kernel in one go waits in the socket, where epoll does not see it: as long as
@@ -401,6 +421,7 @@ class AsioProtocol final : public Protocol {
   // at.
   void perform(core::Actions actions) {
     leave_for_successor();
+    exchange_.begin_anew(host_.settings().incarnation);
     if (actions.states_changed) write_states();
     if (actions.lease) datapath_.set_lease(*actions.lease);
     for (const core::Send& send : actions.sends) say(send);
@@ -523,7 +544,9 @@ class AsioProtocol final : public Protocol {
   std::unique_ptr<FrameSocket> frames_, carried_, arp_;  // carried_: of IP, where the cluster MAC is a group
   asio::io_context io_{1}, scan_io_{1};
   asio::steady_timer look_timer_{scan_io_};
-  asio::posix::stream_descriptor frames_fd_{io_}, carried_fd_{io_}, arp_fd_{io_}, timer_fd_{io_};
+  std::unique_ptr<PolicyListener> switch_;
+  asio::posix::stream_descriptor frames_fd_{io_}, carried_fd_{io_}, arp_fd_{io_}, switch_fd_{io_},
+      timer_fd_{io_};
   uint64_t refused_before_ = 0;  // when the window began
   Nanos flood_window_ = 0;       // its beginning
   bool flooded_ = false;         // the window before it was

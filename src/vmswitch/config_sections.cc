@@ -141,6 +141,11 @@ GuardedSwitch read_switch(ConfigSection& section) {
   result.steering = section.flag("steering").value_or(result.steering);
   if (result.steering && !result.announce)
     section.complain("steering", "needs announce = true: members are told there that the switch steers");
+  result.fence_notice = section.flag("fence_notice").value_or(result.fence_notice);
+  if (result.fence_notice && (!result.announce || result.policy == SwitchPolicy::audit))
+    section.complain("fence_notice",
+                     "needs announce = true and policy = \"enforce\": members are asked there, "
+                     "and a port is fenced that passes nothing");
   section.reject_unknown_keys();
   return result;
 }

@@ -124,7 +124,11 @@ Result<void> Enforcement::write_maps(const SwitchConfig& config, const ClusterNu
   std::vector<BridgePort> present;
   for (const auto& port : now) present.push_back(port.at);
   Policy policy = compile_policy(config, present, numbers);
-  for (auto& port : now) port.has_policy = policy.ports.contains(port.at.ifindex);
+  for (auto& port : now) {
+    const auto value = policy.ports.find(port.at.ifindex);
+    port.has_policy = value != policy.ports.end();
+    if (port.has_policy && fenced_.contains(port.at.interface)) value->second.flags |= NLB_GUARD_PORT_FENCED;
+  }
   if (written_ && !maps_->holds(policy_))
     findings.push_back(
         {Finding::Kind::maps_changed, "", "somebody else wrote to the guard's maps; they are written anew"});
@@ -252,6 +256,22 @@ Result<void> Enforcement::put_gates(const SwitchConfig& config, const std::vecto
     if (!gated.contains(bridge))
       if (auto done = remove_gate(bridge); !done) return done;
   gated_ = std::move(gated);
+  return {};
+}
+
+// The flag counts where both programs read it; an interface that is gone, or off its bridge, passes nothing.
+Result<void> Enforcement::fence(uint32_t ifindex) {
+  if (auto done = maps_->fence(ifindex); !done) return done;
+  if (const auto value = policy_.ports.find(ifindex); value != policy_.ports.end())
+    value->second.flags |= NLB_GUARD_PORT_FENCED;
+  const auto found = links();
+  if (!found) return tl::unexpected(found.error());
+  const auto link =
+      std::find_if(found->begin(), found->end(), [&](const Link& one) { return one.ifindex == ifindex; });
+  if (link == found->end() || link->master == 0) return {};
+  const auto hooks = hooks_of({ifindex, link->name, ""});
+  if (!hooks.state(programs_->transmit_id(), programs_->receive_id()).complete())
+    return fail(link->name + " is fenced, and its programs are not in place");
   return {};
 }
 

@@ -62,6 +62,10 @@ class Enforcement {
   [[nodiscard]] Result<std::vector<Finding>> look_again(const SwitchConfig& config,
                                                         const ClusterNumbers& numbers);
 
+  // At once, and read back from the kernel; to last, the interface has to be among those of keep_fenced().
+  [[nodiscard]] Result<void> fence(uint32_t ifindex);
+  void keep_fenced(const std::set<std::string>& interfaces) { fenced_ = interfaces; }
+
   // Takes everything off again: the bridges pass what they passed before they were guarded.
   [[nodiscard]] Result<void> release(const SwitchConfig& config);
 
@@ -103,6 +107,7 @@ class Enforcement {
   std::set<std::string> gated_;  // bridges with a gate of ours
   std::set<std::pair<uint32_t, MacAddress>> pinned_;
   std::set<uint32_t> in_groups_;      // ports that the bridge sends all groups, for our sake
+  std::set<std::string> fenced_;      // interfaces
   std::set<std::string> complained_;  // interfaces whose obstacle was told
 };
 

@@ -240,4 +240,16 @@ Result<void> GuardMaps::recover(uint32_t ifindex, Nanos now) {
   return {};
 }
 
+Result<void> GuardMaps::fence(uint32_t ifindex) {
+  auto value = port(ifindex);
+  if (!value) return {};
+  value->flags |= NLB_GUARD_PORT_FENCED;
+  if (bpf_map_update_elem(ports_, &ifindex, &*value, BPF_EXIST) != 0)
+    return fail(std::string("cannot fence a port: ") + std::strerror(errno), errno);
+  const auto in_force = port(ifindex);
+  if (in_force && (in_force->flags & NLB_GUARD_PORT_FENCED) == 0)
+    return fail("a port was fenced, and somebody took that back at once");
+  return {};
+}
+
 }  // namespace nlb::vmswitch

@@ -43,6 +43,8 @@ class GuardMaps {
   void forget_others(const std::set<uint32_t>& here);
   // Opens a port again that a violation has shut down.
   [[nodiscard]] Result<void> recover(uint32_t ifindex, Nanos now);
+  // Nothing gets in or out of that port: read back. A port without a policy passes nothing as it is.
+  [[nodiscard]] Result<void> fence(uint32_t ifindex);
   [[nodiscard]] int events_fd() const { return events_; }
   [[nodiscard]] int announcements_fd() const { return announcements_; }
   [[nodiscard]] uint64_t events_lost() const { return control_[0].events_lost; }

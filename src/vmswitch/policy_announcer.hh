@@ -33,6 +33,8 @@ class PolicyAnnouncer {
 
   // In place of everything that was announced before.
   void announce(const AnnouncedPolicies& policies);
+  // Something else, once and at once, on the caller's thread.
+  void tell(uint32_t ifindex, const std::vector<uint8_t>& payload) const { send({ifindex, payload}); }
 
  private:
   using Clock = std::chrono::steady_clock;

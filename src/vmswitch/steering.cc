@@ -89,6 +89,7 @@ bool Steering::take(const nlb_steering_part& part) {
   const auto found = ports_.find(part.ifindex);
   if (found == ports_.end() || part.bytes > sizeof part.payload) return false;
   Port& port = found->second;
+  if (part.bytes > 3 && part.payload[3] == 'M') return false;  // of itself: fencing.hh
   const auto taken = port.assembly.take({part.payload, part.bytes});
   if (!taken) {
     port.obstacle = std::string("its announcement is refused: ") + std::string(text_of(taken.error()));

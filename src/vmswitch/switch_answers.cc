@@ -63,6 +63,7 @@ std::vector<std::string> SwitchDaemon::problems() const {
   return found;
 }
 
+// fenced: it went down and others were told that its member is gone: nothing, until that has begun anew ·
 // guarded: it passes what its policy allows · closed: nothing · down: shut since a violation · audit · open:
 // anything (an unknown port that is allowed) · absent
 void SwitchDaemon::add_kernel_state(Json& port, const PortStatus* status) const {
@@ -74,6 +75,7 @@ void SwitchDaemon::add_kernel_state(Json& port, const PortStatus* status) const 
   const bool audit = policy && (policy->flags & NLB_GUARD_PORT_AUDIT) != 0;
   const bool down = policy && state && policy->violation == NLB_GUARD_VIOLATION_SHUTDOWN && !audit &&
                     state->down_ns > policy->recovered_ns;
+  const bool fenced = policy && (policy->flags & NLB_GUARD_PORT_FENCED) != 0;
   port["present"] = true;
   port["ifindex"] = ifindex;
   port["bridge"] = status->at.bridge;
@@ -81,9 +83,11 @@ void SwitchDaemon::add_kernel_state(Json& port, const PortStatus* status) const 
   port["state"] = audit && status->hooks.complete() ? "audit"
                   : !status->ready                  ? "closed"
                   : down                            ? "down"
+                  : fenced                          ? "fenced"
                                                     : "guarded";
   if (!status->hooks.obstacle.empty()) port["obstacle"] = status->hooks.obstacle;
   port["learned"] = texts(enforcement_->maps().learned(ifindex));
+  if (fencing_.follows(ifindex)) port["fenced"] = fenced;
   if (steering_->follows(ifindex)) port["steering"] = steering_json(ifindex);
 }
 
@@ -141,6 +145,7 @@ Json SwitchDaemon::switch_json(const GuardedSwitch& guarded, TapHolders& holders
                {"policy", name_of(guarded.policy)},
                {"announce", guarded.announce},
                {"steering", guarded.steering},
+               {"fence_notice", guarded.fence_notice},
                {"warnings", Json::array()},
                {"ports", Json::array()}};
   if (guarded.unknown_ports == UnknownPorts::allow)

@@ -33,8 +33,9 @@ struct GuardedSwitch {
   UnknownPorts unknown_ports = UnknownPorts::deny;
   bool require_stopped = true;
   SwitchPolicy policy = SwitchPolicy::enforce;
-  bool announce = true;   // guests are told the policy of their port
-  bool steering = false;  // a cluster's frames go only to those members that have announced their bucket
+  bool announce = true;       // guests are told the policy of their port
+  bool steering = false;      // a cluster's frames go only to those members that have announced their bucket
+  bool fence_notice = false;  // a member's port that goes down is fenced, and the other members are told
 
   bool operator==(const GuardedSwitch&) const = default;
 };

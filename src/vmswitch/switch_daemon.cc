@@ -103,6 +103,7 @@ Result<void> SwitchDaemon::start() {
                   (enforcement_->adopted() ? ", going on with what an earlier daemon left" : ""));
   numbers_.follow(config_.clusters);
   save_numbers();
+  adopt_fences();
   if (auto done = look_again(); !done) return done;
   read_events();
   read_counters();
@@ -131,6 +132,7 @@ void SwitchDaemon::save_numbers() const {
 }
 
 Result<void> SwitchDaemon::look_again() {
+  enforcement_->keep_fenced(fencing_.fenced());
   auto findings = enforcement_->look_again(config_, numbers_);
   if (!findings) {
     if (not_in_force_ != findings.error().message)
@@ -156,16 +158,22 @@ void SwitchDaemon::announce() {
   std::vector<BridgePort> present;
   for (const auto& port : enforcement_->ports()) present.push_back(port.at);
   steering_->follow(steered_ports(config_, present, numbers_));
+  fencing_.follow(fencing_ports(config_, present, numbers_));
   auto policies = announced_policies(config_, present, this_host_name());
-  for (auto& [ifindex, policy] : policies)
+  for (auto& [ifindex, policy] : policies) {
     if (steering_->follows(ifindex)) policy.steering = steering_->in_force(ifindex);
+    policy.fences = fencing_.follows(ifindex);
+  }
   announcer_->announce(policies);
 }
 
 void SwitchDaemon::on_announcements() {
   const std::lock_guard lock(mutex_);
   bool changed = false;
-  for (const auto& part : announcements_->read()) changed = steering_->take(part) || changed;
+  for (const auto& part : announcements_->read()) {
+    changed = steering_->take(part) || changed;
+    take_presence(part);
+  }
   if (changed) announce();
 }
 
@@ -196,6 +204,7 @@ void SwitchDaemon::tell_guest_complaints() {
 void SwitchDaemon::on_change() {
   const std::lock_guard lock(mutex_);
   monitor_->drain();
+  fence_ports();
   static_cast<void>(look_again());
   events_.write_lines();
 }
@@ -209,6 +218,8 @@ void SwitchDaemon::on_events() {
 void SwitchDaemon::tick() {
   follow_metrics();
   const std::lock_guard lock(mutex_);
+  fence_ports();
+  end_old_fences();
   static_cast<void>(look_again());
   read_events();
   read_counters();

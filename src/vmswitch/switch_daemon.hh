@@ -18,6 +18,7 @@
 #include "nlbd/event_log.hh"
 #include "vmswitch/enforcement.hh"
 #include "vmswitch/event_ring.hh"
+#include "vmswitch/fencing.hh"
 #include "vmswitch/guest_machine.hh"
 #include "vmswitch/override_file.hh"
 #include "vmswitch/policy_announcer.hh"
@@ -77,6 +78,14 @@ class SwitchDaemon {
   [[nodiscard]] Result<void> use(SwitchTexts texts, SwitchConfig config);
   [[nodiscard]] PortIdentity identity_of(uint32_t ifindex) const;
 
+  // switch_fences.cc
+  void adopt_fences();
+  void fence_ports();
+  void say(const std::vector<SaidNotice>& notices) const;
+  void take_presence(const nlb_steering_part& part);
+  void tell_ended_fences();
+  void end_old_fences();
+
   // switch_answers.cc
   [[nodiscard]] Json show();
   [[nodiscard]] Json clusters();
@@ -118,6 +127,8 @@ class SwitchDaemon {
   std::unique_ptr<EventRing> ring_;
   std::unique_ptr<AnnouncementRing> announcements_;
   std::unique_ptr<Steering> steering_;
+  Fencing fencing_;
+  std::set<std::string> fences_told_;  // interfaces
   std::unique_ptr<PolicyAnnouncer> announcer_;
   std::map<std::string, InstanceLock> locks_;  // by bridge
   EventLog events_;

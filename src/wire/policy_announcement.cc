@@ -18,8 +18,8 @@ constexpr std::size_t kHeaderBytes = 8, kFieldHeaderBytes = 4, kSettingBytes = 4
 constexpr uint8_t kAudit = 1, kRequireStopped = 2;  // flags of a setting
 
 // Types of fields. Append only.
-enum class Field : uint16_t { host = 1, bridge, port, vm, adapter, mac, setting, cluster, steering };
-constexpr uint16_t kLastField = static_cast<uint16_t>(Field::steering);
+enum class Field : uint16_t { host = 1, bridge, port, vm, adapter, mac, setting, cluster, steering, fences };
+constexpr uint16_t kLastField = static_cast<uint16_t>(Field::fences);
 
 bool is_name_character(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
@@ -69,6 +69,9 @@ class Assembly {
         return take_setting(value);
       case Field::steering:
         return take_steering(value);
+      case Field::fences:
+        out_.fences = true;
+        return std::nullopt;
     }
     return std::nullopt;
   }
@@ -150,11 +153,12 @@ std::vector<uint8_t> encode(const PolicyAnnouncement& announcement) {
     generation.put(*announcement.steering);
     put_field(fields, Field::steering, generation.bytes());
   }
+  if (announcement.fences) put_field(fields, Field::fences, {});
 
   Writer out(kHeaderBytes + fields.bytes().size());
   out.put(kMagic);
   out.put(kAnnouncementMajor);
-  out.put(static_cast<uint8_t>(announcement.steering ? kAnnouncementMinor : 0));
+  out.put(static_cast<uint8_t>(announcement.fences ? kAnnouncementMinor : announcement.steering ? 1 : 0));
   out.put(static_cast<uint16_t>(kHeaderBytes + fields.bytes().size()));
   out.put(fields.bytes());
   return std::move(out.bytes());

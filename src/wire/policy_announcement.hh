@@ -33,6 +33,8 @@ struct PolicyAnnouncement {
   // Set: the switch steers, and asks this port's member for its buckets (steering_announcement.hh). The
   // generation that is in force there; 0 = none.
   std::optional<uint32_t> steering = {};
+  // The switch fences ports of members that go down, and asks this one for its presence (fence_notice.hh).
+  bool fences = false;
 
   bool operator==(const PolicyAnnouncement&) const = default;
 };
@@ -54,9 +56,10 @@ enum class AnnouncementRefusal : uint8_t {
 };
 [[nodiscard]] std::string_view text_of(AnnouncementRefusal refusal);
 
-inline constexpr std::size_t kMaxAnnouncedName = 64;                      // octets of any name
-inline constexpr std::size_t kMaxAnnouncementBytes = 1500;                // of Ethernet payload
-inline constexpr uint8_t kAnnouncementMajor = 1, kAnnouncementMinor = 1;  // 0 without what 1 has added
+inline constexpr std::size_t kMaxAnnouncedName = 64;        // octets of any name
+inline constexpr std::size_t kMaxAnnouncementBytes = 1500;  // of Ethernet payload
+inline constexpr uint8_t kAnnouncementMajor = 1;
+inline constexpr uint8_t kAnnouncementMinor = 2;  // 0 and 1 without what 1 and 2 have added
 
 // A name as it is sent: letters, digits and "._:@+-", not beginning with "-"; what else a name may hold on
 // the hypervisor becomes "_", and what is longer is cut.

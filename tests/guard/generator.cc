@@ -65,6 +65,7 @@ nlb_guard_port GuardGenerator::any_policy() {
   policy.spoofing = static_cast<__u8>(below(3));
   policy.violation = static_cast<__u8>(chance(4) ? below(3) : 0);
   policy.flags = below(128) & (chance(6) ? ~0U : ~uint32_t{NLB_GUARD_PORT_AUDIT});
+  if (chance(16)) policy.flags |= NLB_GUARD_PORT_FENCED;
   policy.storm_limit_pps = chance(3) ? 1 + below(1000) : 0;
   policy.max_macs = chance(2) ? 1 + below(3) : 0;
   policy.vlan = any_vlan();

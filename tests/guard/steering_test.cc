@@ -6,6 +6,7 @@
 #include "datapath/filter_model.hh"
 #include "fixtures.hh"
 #include "nlbd/steering_rules.hh"
+#include "wire/fence_notice.hh"
 
 namespace nlb::test {
 namespace {
@@ -115,6 +116,9 @@ Frame announcement(const Frame& payload, const MacAddress& to = kNearest) {
 }
 const Frame kMark = wire::encode_steering_mark(kGeneration, true);
 
+const wire::PortPresence kHere{1, 50, 500, 0x1234, 0x5678};
+const wire::FenceNotice kNotice{2, 0x1234, 0x5678};
+
 GuardFixture announced_fixture(
     const char* sentence, const Frame& frame, nlb_guard_reason in_cluster,
     std::function<void(Arrangement&)> arrange = [](Arrangement&) {}) {
@@ -125,6 +129,9 @@ const GuardFixture kAnnounced[] = {
     announced_fixture("a members announcement", announcement(kMark), announced),
     announced_fixture("a members announcement with content",
                       announcement(wire::encode_steering(kGeneration, said()).front()), announced),
+    announced_fixture("a members presence", announcement(wire::encode(kHere)), announced),
+    announced_fixture("a notice of a fence from a guest", announcement(wire::encode(kNotice)),
+                      forged_announcement),
     announced_fixture("to the cluster MAC", announcement(kMark, kWebMac), forged_announcement),
     announced_fixture("to everybody", announcement(kMark, kAll), forged_announcement),
     announced_fixture("with a tag", tagged(announcement(kMark), {5}), forged_announcement),
@@ -144,6 +151,51 @@ const GuardFixture kAnnouncedByUplink[] = {
      forged_announcement, forged_announcement, forged_announcement},
 };
 NLB_GUARD_FIXTURES(AnnouncedByUplink, uplink_transmit, kAnnouncedByUplink);
+
+// A fenced port: nothing in, nothing out, whatever its policy does with violations; but what is said between
+// the guest and its switch.
+std::function<void(Arrangement&)> fence(nlb_guard_violation violation) {
+  return [violation](Arrangement& a) {
+    a.port.flags |= NLB_GUARD_PORT_FENCED;
+    a.port.violation = static_cast<uint8_t>(violation);
+  };
+}
+GuardFixture fenced_fixture(const char* sentence, const Frame& frame,
+                            nlb_guard_violation violation = NLB_GUARD_VIOLATION_DROP) {
+  return {sentence, frame, fenced, fenced, fenced, fence(violation)};
+}
+GuardFixture through_fence(const char* sentence, const Frame& frame, nlb_guard_reason otherwise,
+                           nlb_guard_reason in_cluster) {
+  return {sentence, frame, otherwise, in_cluster, otherwise, fence(NLB_GUARD_VIOLATION_DROP)};
+}
+const Frame kOwnDatagram =
+    Ethernet{kGateway, kOwn}.wrap(0x0800, Ipv4{kIp, kGatewayIp}.wrap(17, udp(1000, 53)));
+const Frame kOwnHeartbeat = Ethernet{kWebGroup, kOwn}.wrap(0x88b5, Frame(46, 0));
+
+const GuardFixture kFencedOut[] = {
+    fenced_fixture("a datagram out of a fenced port", kOwnDatagram),
+    fenced_fixture("a datagram out of a fenced port that only reports", kOwnDatagram,
+                   NLB_GUARD_VIOLATION_REPORT),
+    fenced_fixture("a heartbeat out of a fenced port", kOwnHeartbeat),
+    fenced_fixture("a frame with a foreign source out of a fenced port",
+                   Ethernet{kGateway, mac("52:54:00:99:99:99")}.wrap(0x0800, Frame(46, 0))),
+    through_fence("a presence out of a fenced port", announcement(wire::encode(kHere)), forged_announcement,
+                  announced),
+};
+NLB_GUARD_FIXTURES(FencedOut, guest_transmit, kFencedOut);
+
+const GuardFixture kFencedIn[] = {
+    fenced_fixture("a datagram into a fenced port",
+                   Ethernet{kOwn, kGateway}.wrap(0x0800, Ipv4{kFree, kIp}.wrap(17, udp(1, 80)))),
+    fenced_fixture("a client of the cluster into a fenced port", kNotTaken),
+    fenced_fixture("a broadcast into a fenced port",
+                   arp_frame({kRequest, kGateway, kGatewayIp, kNone, kWebVip}, kGateway)),
+    fenced_fixture("a heartbeat into a fenced port",
+                   Ethernet{kWebGroup, kGateway}.wrap(0x88b5, Frame(46, 0))),
+    through_fence("an announcement into a fenced port",
+                  Ethernet{kNearest, kGateway}.wrap(NLB_ETHERTYPE_POLICY, Frame(46, 0)), passed, passed),
+};
+NLB_GUARD_FIXTURES(FencedIn, guest_receive, kFencedIn);
 
 void arrange_member() {
   arrange_world(NLB_GUARD_SPOOFING_CLUSTER, [](Arrangement&) {});

@@ -59,13 +59,17 @@ const BadCase kBadCases[] = {
      "f:2: bridge is \"a/b\"; allowed: the name of a network interface, 1 to 15 characters"},
     {2, "bridge = \"br0\"\nunknown_port = \"deny\"",
      "f:3: unknown key \"unknown_port\" in [[switch]]; nearest known key: \"unknown_ports\" (known: bridge, "
-     "uplinks, unknown_ports, require_stopped, policy, announce or steering)"},
+     "uplinks, unknown_ports, require_stopped, policy, announce, steering or fence_notice)"},
     {2, "bridge = \"br0\"\nanounce = true",
      "f:3: unknown key \"anounce\" in [[switch]]; nearest known key: \"announce\" (known: bridge, uplinks, "
-     "unknown_ports, require_stopped, policy, announce or steering)"},
+     "unknown_ports, require_stopped, policy, announce, steering or fence_notice)"},
     {2, "bridge = \"br0\"\nsteering = 1", "f:3: steering must be true or false, not the number 1"},
     {2, "bridge = \"br0\"\nannounce = false\nsteering = true",
      "f:4: steering needs announce = true: members are told there that the switch steers"},
+    {2, "bridge = \"br0\"\npolicy = \"audit\"\nfence_notice = true",
+     "f:4: fence_notice needs announce = true and policy = \"enforce\": members are asked there, and a port "
+     "is "
+     "fenced that passes nothing"},
     {2, "bridge = \"br0\"\nannounce = \"no\"", "f:3: announce must be true or false, not the text \"no\""},
     {2, "bridge = \"br0\"\nunknown_ports = \"drop\"",
      "f:3: unknown_ports is \"drop\"; allowed: \"deny\", \"sticky\" or \"allow\""},

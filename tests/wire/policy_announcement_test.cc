@@ -109,6 +109,16 @@ TEST(PolicyAnnouncement, SaysThatTheSwitchSteers) {
   EXPECT_EQ(refusal_of(with(field(9, {1, 2, 3}))), Refusal::bad_field);
 }
 
+TEST(PolicyAnnouncement, SaysThatTheSwitchFences) {
+  PolicyAnnouncement told = sample();
+  told.fences = true;
+  const Bytes bytes = encode(told), last = field(10, {});
+  EXPECT_EQ(bytes[5], 2) << "the minor version that has added it";
+  EXPECT_TRUE(std::equal(last.rbegin(), last.rend(), bytes.rbegin()));
+  EXPECT_EQ(decode_policy_announcement(bytes), told);
+  EXPECT_TRUE(decode_policy_announcement(with(field(10, {7, 7})))->fences) << "a later version may append";
+}
+
 TEST(PolicyAnnouncement, IsThatOfThePublishedVectors) {
   std::map<std::string, std::string> vectors;
   std::ifstream file(NLB_ANNOUNCEMENT_VECTORS_FILE);

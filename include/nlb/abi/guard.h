@@ -29,7 +29,7 @@
 #include "limits.h"
 
 #ifndef NLB_GUARD_ABI_VERSION
-#define NLB_GUARD_ABI_VERSION 3
+#define NLB_GUARD_ABI_VERSION 4
 #endif
 
 #ifdef __cplusplus
@@ -105,6 +105,9 @@ enum nlb_guard_direction { NLB_GUARD_TRANSMIT, NLB_GUARD_RECEIVE }; /* as the gu
 #define NLB_GUARD_PORT_ANY_LINK_LOCAL 32
 /* Own addresses may be bound to the cluster MAC, as Windows NLB does. */
 #define NLB_GUARD_PORT_CLUSTER_DEDICATED 64
+/* guest: nothing gets in or out but announcements between it and the switch (docs/decisions/0018). Not in
+ * audit. */
+#define NLB_GUARD_PORT_FENCED 128
 
 /* guard_ports: interface index (__u32) -> policy. Whoever writes a value anew carries recovered_ns and
  * macs_forgotten over. The storm limit knows nothing of unknown unicast: that is the bridge's to tell. */
@@ -138,8 +141,9 @@ struct nlb_guard_state {
   __u64 announcement_ns; /* as storm_ns, of announcements */
   __u32 announced_generation;
   __u32 zero;
+  __u64 heartbeat_heard_ns; /* the member's newest one for its cluster (CLOCK_MONOTONIC, coarse) */
 };
-NLB_GUARD_ASSERT(sizeof(struct nlb_guard_state) == 56);
+NLB_GUARD_ASSERT(sizeof(struct nlb_guard_state) == 64);
 
 /* Whose a MAC is. */
 enum nlb_guard_mac_kind {

@@ -61,7 +61,8 @@
   X(announcement_storm, 0, "more announcements than any member sends")                                      \
   X(steered, 1, "let through: the member has announced the bucket")                                         \
   X(flooded, 1, "let through: what the member has announced is not in force, or does not tell")             \
-  X(steered_away, 1, "the bucket is none that the member has announced")
+  X(steered_away, 1, "the bucket is none that the member has announced")                                    \
+  X(fenced, 1, "the port went down and is fenced: other members were told that it is gone")
 
 enum nlb_guard_reason {
 #define NLB_GUARD_REASON_NUMBER(name, expected, text) NLB_GUARD_REASON_##name,

@@ -84,6 +84,7 @@ NLB_STEERING_ASSERT(sizeof(struct nlb_steering_config) ==
                     88 + 2 * 65536 + 2 * NLB_MAX_VIPS * NLB_STEERING_MAX_CLASSES);
 NLB_STEERING_ASSERT(NLB_MAX_SLOTS <= 72 && 2 * NLB_MAX_RULES + 1 <= NLB_STEERING_MAX_CLASSES);
 
+/* What a member says of itself comes by the same ring (docs/protocol/fence-notice.md). */
 struct nlb_steering_part { /* guard_parts, a ring: one part of a member's announcement */
   __u32 ifindex;
   __u32 bytes;                              /* of `payload` */
