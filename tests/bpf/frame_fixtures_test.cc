@@ -183,5 +183,36 @@ const Fixture kFragments[] = {
 };
 NLB_FIXTURES(FragmentFixtures, kFragments);
 
+// Longer than a page, so that the driver has it in more than one piece; tc has no test run of such a frame.
+class InPieces : public testing::Test {
+ protected:
+  static constexpr std::size_t kLength = 8000;
+  void SetUp() override {
+    harness().configure(example_config());
+    harness().set_lease(kForever);
+    harness().set_all_buckets(BucketState::owned);
+  }
+  static Frame datagram(bool ipv6_one, int beyond) {
+    Frame frame = ipv6_one ? Ethernet{kClusterMac, kClientMac}.wrap(
+                                 0x86dd, ipv6(kClient6, kVip6, 17, udp(40000, 80, kLength), 64))
+                           : to_vip(17, udp(40000, 80, kLength));
+    const std::size_t at = ipv6_one ? 18 : 16;
+    const int length = frame[at] << 8 | frame[at + 1];
+    frame[at] = static_cast<uint8_t>((length + beyond) >> 8);
+    frame[at + 1] = static_cast<uint8_t>(length + beyond);
+    return frame;
+  }
+  static uint32_t verdict(bool ipv6_one, int beyond) {
+    return harness().run(Hook::xdp, datagram(ipv6_one, beyond)).verdict;
+  }
+};
+
+TEST_F(InPieces, a_datagram_is_judged_by_its_first_piece_and_its_whole_length) {
+  for (const bool ipv6_one : {false, true}) {
+    EXPECT_EQ(verdict(ipv6_one, 0), uint32_t{NLB_VERDICT_owned});
+    EXPECT_EQ(verdict(ipv6_one, 1), uint32_t{NLB_VERDICT_bad_header}) << "longer than the frame";
+  }
+}
+
 }  // namespace
 }  // namespace nlb::test
