@@ -288,6 +288,7 @@ void Host::evaluate(Nanos now) {
   name_the_different(now, circle);
   judge_reception(now, circle);
   ask_gateway(now, circle);
+  note_arrivals(now, circle);
   if (self().active) {
     settle_view(now, circle);
     advance_phase(now, circle);

@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "core/arrivals.hh"
 #include "core/fence.hh"
 #include "core/host_state.hh"
 #include "core/kept.hh"
@@ -248,6 +249,8 @@ class Host {
   [[nodiscard]] uint64_t content_digest(HostSet members) const;
   [[nodiscard]] uint32_t highest_number_seen() const;
   [[nodiscard]] bool view_is_stuck(Nanos now, const Circle& circle) const;
+  [[nodiscard]] HostSet in_no_view(const Circle& circle) const;
+  void note_arrivals(Nanos now, const Circle& circle);
   [[nodiscard]] bool shut_out_by_a_peer(const Circle& circle) const;
   [[nodiscard]] bool is_better_than_ours(HostSet members) const;
   [[nodiscard]] HostSet late_and_better(const Circle& circle) const;
@@ -339,6 +342,7 @@ class Host {
   View view_, former_view_;
   Phase phase_ = Phase::none;
   Nanos view_started_at_ = 0;
+  Arrivals arrivals_;
   std::vector<MemberOffer> agreed_offers_;                // of the members when the view began
   std::array<Nanos, kMaxHosts + 1> left_behind_until_{};  // by id; their lease is over by then
   Ownership ownership_;

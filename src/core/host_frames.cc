@@ -113,7 +113,9 @@ void Host::hear(const wire::Heartbeat& heartbeat, Nanos now) {
                        peer.heartbeat.held_generation != heartbeat.held_generation ||
                        peer.heartbeat.held_parts != heartbeat.held_parts;
   const bool is_new = !known || now - peer.heard_at >= silence_limit();
-  if (is_new && in_a_view(heartbeat)) left_behind_until_[sender] = now + silence_limit();
+  // Whoever begins to serve beside our view may not have heard of it: the better view waits as well.
+  const bool begins = is_new || peer.heartbeat.phase == 0;
+  if (begins && in_a_view(heartbeat)) left_behind_until_[sender] = now + silence_limit();
   peer.sequence = heartbeat.header.sequence;
   peer.heard_at = now;
   peer.fenced_at = 0;

@@ -213,6 +213,24 @@ void Host::fall_out(const std::string& cause, Nanos now) {
   go_alone(cause);
 }
 
+HostSet Host::in_no_view(const Circle& circle) const {
+  HostSet outside = phase_ == Phase::none ? bit_of(settings_.id) : HostSet{0};
+  for_each_host(circle.heard, [&](HostId id) {
+    if (!in_a_view(peers_[id].heartbeat)) outside |= bit_of(id);
+  });
+  return outside;
+}
+
+// Who is in no view does not know who came before it: to it all come, and those in a view let it in. While a
+// change of the configuration is under way all are away for a moment, and nobody serves: not for longer.
+void Host::note_arrivals(Nanos now, const Circle& circle) {
+  const bool takes_part = self().active;
+  const HostSet present = takes_part ? (circle.heard & circle.compatible) | bit_of(settings_.id) : 0;
+  HostSet come = phase_ == Phase::none ? present : in_no_view(circle);
+  if (now < change_expected_until_) come = 0;
+  arrivals_.see(present, come, now, period());
+}
+
 void Host::settle_view(Nanos now, const Circle& circle) {
   if (planted(Bug::settles_never) && phase_ == Phase::acquired) return;
   if (shut_out_by_a_peer(circle)) return fall_out("the others have formed a view without this host", now);
@@ -229,13 +247,14 @@ void Host::settle_view(Nanos now, const Circle& circle) {
   }
   Self me = self();
   me.view_is_stuck = view_is_stuck(now, circle);
+  if (arrivals_.more_expected(now, period(), silence_limit())) me.put_off = in_no_view(circle);
   const HostSet wanted = wanted_members(me, peers_, circle, now, period());
   if (!(wanted & bit_of(settings_.id)) && waits_for_newcomers(wanted)) return;
   if (!(wanted & bit_of(settings_.id)))
     return fall_out("the others do not hear this host, or not all of them do", now);
   if (phase_ == Phase::none && now < stays_out_until_) return;
   if (wanted == bit_of(settings_.id) && std::popcount(view_.members) == 1 && phase_ == Phase::none &&
-      !may_serve_alone(now, circle))
+      (me.put_off != 0 || !may_serve_alone(now, circle)))
     return;  // still listening
 
   if (!digest_known_ || digest_members_ != wanted) {
@@ -372,6 +391,7 @@ void Host::start_view(uint32_t number, HostSet members, uint64_t digest, Nanos n
   view_ = {number, members, digest};
   phase_ = Phase::seen;
   view_started_at_ = now;
+  arrivals_.view_begins(now);
   ++scan_token_;  // an older scan answers for an older view
   scan_pending_ = false;
   held_generation_ = 0;

@@ -229,7 +229,7 @@ HostSet wanted_members(const Self& self, const PeerTable& peers, const Circle& c
   });
   const HostSet possible = (circle.compatible & circle.mutual) | bit_of(self.id);
   if (self.view_is_stuck) wanted = without_bad_pairs(wanted & possible, self, peers, circle, now);
-  for_each_host(possible & ~wanted, [&](HostId id) {
+  for_each_host(possible & ~wanted & ~self.put_off, [&](HostId id) {
     if (hears_all(id, wanted, self, peers, circle, now - join_delay)) wanted |= bit_of(id);
   });
   return wanted;

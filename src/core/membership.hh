@@ -17,6 +17,7 @@ struct Self {
   uint32_t view = 0;           // number of its current view
   HostSet view_members = 0;    // of that view; bit of itself only when alone
   bool view_is_stuck = false;  // not all its members have come to it, for long
+  HostSet put_off = 0;         // not to be admitted yet
   wire::ConfigDigests digests;
 };
 

@@ -65,7 +65,7 @@ def report(directory):
     text += "\nWhat is known of them:\n\n"
     text += "".join(f"- {name}: {why}.\n" for name, why in table.EXPLAINED.items())
     text += "\n## Requirements that are known not to be met\n\n"
-    text += "".join(f"- {name}: {why}.\n" for name, why in table.KNOWN.items())
+    text += "".join(f"- {name}: {why}.\n" for name, why in table.KNOWN.items()) or "None.\n"
     text += "\n## Faults that other tests play\n\n| # | fault | test |\n|---|---|---|\n"
     text += "".join(f"| {one.number} | {one.fault} | {one.test} |\n" for one in table.COVERED)
     text += "\n## Faults that nothing plays on a kernel yet\n\n| # | fault | why |\n|---|---|---|\n"
