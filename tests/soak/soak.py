@@ -5,7 +5,7 @@
 Host 1 is never restarted: its memory and descriptors are watched over the whole run. Programs, maps and pins
 of this lab's hosts are counted each time the cluster has healed, when there is nothing that a fault could
 explain; then, too, no client may fail. Samples go to build/soak/SEED.json as the run goes on; the last line
-is the verdict. `--leak memory|descriptors` puts tests/soak/leak.cc under every nlbd: such a run must fail."""
+is the verdict; what the hosts say and have logged when it failed is kept in build/soak/SEED-failure/. `--leak memory|descriptors` puts tests/soak/leak.cc under every nlbd: such a run must fail."""
 import argparse
 import json
 import os
@@ -87,12 +87,29 @@ def one_fault(lab, choice):
     time.sleep(seconds)
     if mend_it:
         lab.lab(*mend_it)
-    lab.wait_members([1, 2, 3], 30)  # or the run is over
+    try:
+        lab.wait_members([1, 2, 3], 30)  # or the run is over
+    except Failure as failure:
+        raise Failure(f"after {what}: {failure}") from failure
     try:
         need_no_failure(lab.load(200))
     except Failure as failure:
         return what, str(failure)[:400]
     return what, ""
+
+
+def keep_evidence(lab, directory):
+    """What the hosts say, and what their daemons logged: the lab is gone when the run is over."""
+    directory.mkdir(parents=True, exist_ok=True)
+    (directory / "status.txt").write_text(lab.lab("status", check=False).stdout)
+    for host in (1, 2, 3):
+        for question in (("query",), ("display",), ("history",), ("events",), ("--json", "query")):
+            answer = lab.host(host, *question, check=False)
+            path = directory / f"host{host}-{'-'.join(question).strip('-')}.txt"
+            path.write_text(answer.stdout + answer.stderr)
+        log = Path(f"/run/opennlb-lab/host{host}/nlbd.log")
+        if log.exists():
+            (directory / f"host{host}-nlbd.log").write_bytes(log.read_bytes()[-1 << 20:])
 
 
 def leaky_daemon(directory, kind, nlb):
@@ -142,6 +159,7 @@ def main():
         verdict, failed = judge(samples, options.warm_up_events), False
     except Failure as failure:
         verdict = str(failure)
+        keep_evidence(lab, Path(options.out) / f"{options.seed}-failure")
     finally:
         lab.lab("down", check=False)
         keep(verdict)
