@@ -5,7 +5,8 @@
 Host 1 is never restarted: its memory and descriptors are watched over the whole run. Programs, maps and pins
 of this lab's hosts are counted each time the cluster has healed, when there is nothing that a fault could
 explain; then, too, no client may fail. Samples go to build/soak/SEED.json as the run goes on; the last line
-is the verdict; what the hosts say and have logged when it failed is kept in build/soak/SEED-failure/. `--leak memory|descriptors` puts tests/soak/leak.cc under every nlbd: such a run must fail."""
+is the verdict. What the hosts say and have logged when a run fails is kept in build/soak/SEED-failure/.
+`--leak memory|descriptors` puts tests/soak/leak.cc under every nlbd: such a run must fail."""
 import argparse
 import json
 import os
