@@ -5,6 +5,7 @@
 
 #include "base/limits.hh"
 #include "wire/bytes.hh"
+#include "wire/refusal_text.hh"
 
 namespace nlb::wire {
 namespace {
@@ -49,14 +50,7 @@ tl::expected<FenceFrame, Refusal> read_notice(Reader& in, HostId host) {
 
 }  // namespace
 
-std::string_view text_of(FenceRefusal refusal) {
-  constexpr std::string_view texts[] = {
-#define NLB_FENCE_REFUSAL_TEXT(name, text) text,
-      NLB_FENCE_REFUSALS(NLB_FENCE_REFUSAL_TEXT)
-#undef NLB_FENCE_REFUSAL_TEXT
-  };
-  return texts[static_cast<std::size_t>(refusal)];
-}
+NLB_TEXT_OF(FenceRefusal, NLB_FENCE_REFUSALS)
 
 std::vector<uint8_t> encode(const PortPresence& presence) {
   Writer out(kPresenceBytes);

@@ -8,6 +8,7 @@
 
 #include "base/limits.hh"
 #include "wire/bytes.hh"
+#include "wire/refusal_text.hh"
 
 namespace nlb::wire {
 namespace {
@@ -116,14 +117,7 @@ class Assembly {
 
 }  // namespace
 
-std::string_view text_of(AnnouncementRefusal refusal) {
-  constexpr std::string_view texts[] = {
-#define NLB_ANNOUNCEMENT_REFUSAL_TEXT(name, text) text,
-      NLB_ANNOUNCEMENT_REFUSALS(NLB_ANNOUNCEMENT_REFUSAL_TEXT)
-#undef NLB_ANNOUNCEMENT_REFUSAL_TEXT
-  };
-  return texts[static_cast<std::size_t>(refusal)];
-}
+NLB_TEXT_OF(AnnouncementRefusal, NLB_ANNOUNCEMENT_REFUSALS)
 
 std::string announced_name(std::string_view name) {
   std::string text(name.substr(0, kMaxAnnouncedName));

@@ -7,6 +7,7 @@
 #include <cassert>
 
 #include "wire/bytes.hh"
+#include "wire/refusal_text.hh"
 
 namespace nlb::wire {
 namespace {
@@ -172,14 +173,7 @@ bool take_field(uint16_t type, Reader value, SteeringContent& content) {
 
 }  // namespace
 
-std::string_view text_of(SteeringRefusal refusal) {
-  constexpr std::string_view texts[] = {
-#define NLB_STEERING_REFUSAL_TEXT(name, text) text,
-      NLB_STEERING_REFUSALS(NLB_STEERING_REFUSAL_TEXT)
-#undef NLB_STEERING_REFUSAL_TEXT
-  };
-  return texts[static_cast<std::size_t>(refusal)];
-}
+NLB_TEXT_OF(SteeringRefusal, NLB_STEERING_REFUSALS)
 
 std::vector<uint8_t> encode_steering_mark(uint32_t generation, bool in_transition) {
   Writer out(kHeaderBytes);
