@@ -76,12 +76,7 @@ bool Host::believe_or_note_candidate(const wire::Heartbeat& heartbeat, Nanos now
     return true;
   }
   if (echoed && !same_adapter) note_rival(peer, heartbeat, now);
-  auto& candidate = peer.candidate;
-  const bool replace = !candidate || candidate->incarnation == incarnation ||
-                       incarnation > candidate->incarnation || now - candidate->heard_at >= silence_limit();
-  if (replace && (!candidate || candidate->incarnation != incarnation ||
-                  heartbeat.header.sequence > candidate->sequence))
-    candidate = Candidate{incarnation, heartbeat.header.sequence, now};
+  peer.candidates.note({incarnation, heartbeat.header.sequence, now}, silence_limit());
   refuse(wire::Refusal::stale_incarnation);
   return false;
 }
@@ -99,7 +94,7 @@ void Host::hear(const wire::Heartbeat& heartbeat, Nanos now) {
   const bool old = known && heartbeat.header.sequence <= peer.sequence;
   if (old && !planted(Bug::sequence_ignored)) return refuse_old(peer, now);
   if (peer.resumed && !echoes_us_freshly(heartbeat, now)) return note_unproven(peer, heartbeat, now);
-  if (peer.resumed) peer.candidate.reset();
+  if (peer.resumed) peer.candidates.reset();
   peer.resumed = false;
   const bool same_flags = ((peer.heartbeat.flags ^ heartbeat.flags) & ~wire::kToClusterMac) == 0;
   const bool offers_same = known && peer.heartbeat.offers == heartbeat.offers &&
@@ -133,8 +128,7 @@ void Host::hear(const wire::Heartbeat& heartbeat, Nanos now) {
 // Of a daemon that was in the view of the one before this one: a replay, or said before it could have heard
 // this one. It is listed, so that it can prove that it lives.
 void Host::note_unproven(Peer& peer, const wire::Heartbeat& heartbeat, Nanos now) {
-  if (!peer.candidate || heartbeat.header.sequence > peer.candidate->sequence)
-    peer.candidate = Candidate{peer.incarnation, heartbeat.header.sequence, now};
+  peer.candidates.note({peer.incarnation, heartbeat.header.sequence, now}, silence_limit());
   refuse(wire::Refusal::replayed);
 }
 
@@ -143,7 +137,7 @@ void Host::note_unproven(Peer& peer, const wire::Heartbeat& heartbeat, Nanos now
 void Host::refuse_old(Peer& peer, Nanos now) {
   const HostId id = peer.heartbeat.header.sender;
   if (!(view_.members & bit_of(id)) && now - peer.heard_at >= silence_limit())
-    peer.candidate = Candidate{peer.incarnation, peer.sequence, now};
+    peer.candidates.note({peer.incarnation, peer.sequence, now}, silence_limit());
   refuse(wire::Refusal::replayed);
 }
 
@@ -299,10 +293,12 @@ std::vector<wire::PeerReport> Host::compose_reports(Nanos now) const {
     wire::PeerReport report;
     report.id = id;
     const bool heard = peer.believed && now - peer.heard_at < silence_limit();
-    const auto& candidate = id == settings_.id ? namesake_ : peer.candidate;
-    const bool candidate_heard = candidate && now - candidate->heard_at < silence_limit();
+    const bool namesake_heard = namesake_ && now - namesake_->heard_at < silence_limit();
+    const Candidate* const candidate = id != settings_.id
+                                           ? peer.candidates.in_turn(sequence_, now, silence_limit())
+                                           : (namesake_heard ? &*namesake_ : nullptr);
     const bool succeeded =
-        candidate_heard &&
+        candidate != nullptr &&
         (!heard || peer.resumed || now - peer.heard_at >= 2 * period() || announces_end(peer.heartbeat));
     if (succeeded) {
       report.incarnation = low(candidate->incarnation);

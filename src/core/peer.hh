@@ -18,6 +18,19 @@ struct Candidate {
   Nanos heard_at = 0;
 };
 
+// Those of one host. The living one must not be hidden by dead ones whose frames a stranger sends again:
+// mostly its incarnation is the highest, but not after its clock was set back.
+class Candidates {
+ public:
+  void note(const Candidate& heard, Nanos longest_silence);
+  // Which one is listed this time; nullptr = none was heard for so long.
+  [[nodiscard]] const Candidate* in_turn(uint64_t turn, Nanos now, Nanos longest_silence) const;
+  void reset() { highest_ = latest_ = std::nullopt; }
+
+ private:
+  std::optional<Candidate> highest_, latest_;  // latest_: of the others
+};
+
 // The peer's held list, or its kept list, of one (view, generation), collected from its parts.
 struct HeldList {
   uint32_t view = 0;
@@ -46,7 +59,7 @@ struct Peer {
   uint32_t accused_in_view = 0;
   Nanos admitted_at = 0, removed_at = 0;  // to our view, and from it
   int short_stays = 0;                    // one after the other, each ended by an eviction
-  std::optional<Candidate> candidate;
+  Candidates candidates;
   Nanos rival_heard_at = 0;   // another living machine with this id, which hears us
   bool rival_serves = false;  // ... and said then that it was in a view
   HeldList held;              // newest list that is complete
