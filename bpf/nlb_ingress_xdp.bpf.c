@@ -13,10 +13,10 @@ static nlb_inline __u32 nlb_ip_end(const struct nlb_frame* frame) {
   const struct iphdr* ip = (const void*)(ethernet + 1);
   const struct ipv6hdr* ip6 = (const void*)(ethernet + 1);
 
-  if ((void*)(ip6 + 1) > frame->end) return 0;
+  if ((void*)(ip + 1) > frame->end) return 0;
   if (ethernet->h_proto == bpf_htons(ETH_P_IP))
     return ip->tot_len ? sizeof(*ethernet) + bpf_ntohs(ip->tot_len) : 0;
-  if (ethernet->h_proto == bpf_htons(ETH_P_IPV6))
+  if ((void*)(ip6 + 1) <= frame->end && ethernet->h_proto == bpf_htons(ETH_P_IPV6))
     return ip6->payload_len ? sizeof(*ethernet) + sizeof(*ip6) + bpf_ntohs(ip6->payload_len) : 0;
   return 0;
 }
