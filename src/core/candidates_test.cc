@@ -27,6 +27,15 @@ TEST(Candidates, ADeadOneOfAHigherNumberDoesNotHideTheLiving) {
   EXPECT_EQ(candidates.in_turn(0, 3 * kSecond, kD), nullptr) << "silent for long";
 }
 
+// A machine that was set back numbers its frames anew; it is listed with the number that it had come to.
+TEST(Candidates, OneThatIsListedWithTheSameNumberAgainStaysListed) {
+  Candidates candidates;
+  for (Nanos now = kSecond; now < 3 * kSecond; now += 50 * kMillisecond) {
+    candidates.note({9, 5, now}, kD);
+    ASSERT_NE(candidates.in_turn(0, now, kD), nullptr) << now;
+  }
+}
+
 struct Pair {
   std::array<std::optional<Host>, 3> hosts;  // by id
   std::vector<wire::Frame> recorded;

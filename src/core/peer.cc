@@ -7,7 +7,7 @@ namespace nlb::core {
 
 void Candidates::note(const Candidate& heard, Nanos longest_silence) {
   const bool known = highest_ && highest_->incarnation == heard.incarnation;
-  if (known && heard.sequence <= highest_->sequence) return;
+  if (known && heard.sequence < highest_->sequence) return;
   const bool replaces = !highest_ || known || heard.incarnation > highest_->incarnation ||
                         heard.heard_at - highest_->heard_at >= longest_silence;
   if (!replaces) {
