@@ -3,7 +3,7 @@
 """The Wireshark dissector against frames of the C++ encoder: every field of every vector, as tshark shows it.
 
 tshark refuses Lua scripts to root, so it runs as nobody there.
-Usage: dissector_test.py FRAME_TOOL LUA_SCRIPT ANNOUNCEMENT_VECTORS
+Usage: dissector_test.py FRAME_TOOL LUA_SCRIPT ANNOUNCEMENT_VECTORS SWITCH_VECTORS
 Exit 77 = skipped (no tshark)."""
 import os
 import shutil
@@ -13,8 +13,9 @@ import sys
 import tempfile
 
 import oracle
+import switch_oracle
 
-TOOL, SCRIPT, ANNOUNCEMENTS = sys.argv[1:]
+TOOL, SCRIPT, ANNOUNCEMENTS, SWITCH_VECTORS = sys.argv[1:]
 NOBODY = 65534
 TAG = bytes(range(1, 9))
 HEARTBEAT_FIELDS = {
@@ -145,16 +146,89 @@ def check_announcements(directory):
     with open(ANNOUNCEMENTS, encoding="ascii") as file:
         vectors = dict(line.split() for line in file if not line.startswith("#"))
     payloads = [bytes.fromhex(vectors[name]) for name in ("declared", "undeclared")]
-    field = b"\0\x09\0\2\xab\xcd"
+    field = b"\0\x09\0\4\xfe\xdc\xba\x98" b"\0\x0a\0\0" b"\0\xff\0\2\xab\xcd"
     newer = payloads[1][:6] + struct.pack("!H", len(payloads[1]) + len(field)) + payloads[1][8:] + field
-    names = ["policy." + name for name in [*DECLARED, "newer", "damaged"]]
+    names = ["policy." + name for name in [*DECLARED, "steering", "fences", "newer", "damaged"]]
     rows = dissect(directory, payloads + [newer, payloads[0][:-1]], names, "88b6")
     for row, wanted in zip(rows, (DECLARED, UNDECLARED)):
         for name, value in wanted.items():
             expect(name, row["policy." + name], value)
         expect("nothing newer, nothing damaged", (row["policy.newer"], row["policy.damaged"]), ("", ""))
     expect("a field of a newer version", rows[2]["policy.newer"], "abcd")
+    expect("generation in force", rows[2]["policy.steering"], "0xfedcba98")
+    expect("it fences", rows[2]["policy.fences"], "1")
     assert rows[3]["policy.damaged"], "a cut announcement is not called damaged"
+    return len(names)
+
+
+FENCE_FIELDS = ["host", "incarnation", "nonce", "period_ms", "silence_ms"]
+STEERING_FIELDS = ["generation", "in_transition", "content", "part", "parts", "seed", "address", "addressv6",
+                   "slot", "affinity", "ports.slot", "ports.address", "ports.protocols", "ports.first",
+                   "ports.last", "row", "bucket_count", "bitmap", "newer"]
+
+
+def check_fence_frame(row, frame):
+    for name in FENCE_FIELDS:
+        expect(name, numbers(row["fence." + name]), [frame[name]] if name in frame else [])
+
+
+def check_steering(rows, frame):
+    """All parts of one announcement, whose fields follow each other."""
+    shown = {name: ",".join(row["steering." + name] for row in rows if row["steering." + name])
+             for name in STEERING_FIELDS}
+    has_content = frame["frame"] == "steering"
+    expect("generation", set(numbers(shown["generation"])), {frame["generation"]})
+    expect("in transition", {row["steering.in_transition"] for row in rows},
+           {str(int(frame.get("in_transition", False)))})
+    expect("content", {row["steering.content"] for row in rows}, {str(int(has_content))})
+    expect("parts", numbers(shown["part"]), list(range(len(rows))))
+    if not has_content:
+        return expect("no fields", shown["slot"] + shown["seed"] + shown["row"], "")
+    expect("part counts", set(numbers(shown["parts"])), {len(rows)})
+    expect("seed", shown["seed"], frame["seed"].hex())
+    addresses = [one for one in (shown["address"] + "," + shown["addressv6"]).split(",") if one]
+    expect("addresses", addresses, frame["addresses"])
+    expect("slots", numbers(shown["slot"]), list(range(switch_oracle.SLOTS)))
+    expect("affinities", numbers(shown["affinity"]),
+           [frame["affinities"].get(slot, 0) for slot in range(switch_oracle.SLOTS)])
+    columns = [numbers(shown["ports." + name]) for name in ("slot", "address", "protocols", "first", "last")]
+    expect("ports", list(zip(*columns)), [(slot, address, switch_oracle.PROTOCOLS[protocols], first, last)
+                                          for slot, address, protocols, first, last in frame["ports"]])
+    expect("rows", numbers(shown["row"]), sorted(frame["rows"]))
+    bitmaps = [switch_oracle.bitmap(ranges) for _, ranges in sorted(frame["rows"].items())]
+    expect("bitmaps", shown["bitmap"].split(","), [one.hex() for one in bitmaps])
+    return expect("bucket counts", numbers(shown["bucket_count"]),
+                  [int.from_bytes(one, "little").bit_count() for one in bitmaps])
+
+
+def check_switch_frames(directory):
+    """What members and their switch say to each other, from the published octets."""
+    with open(SWITCH_VECTORS, encoding="ascii") as file:
+        text = file.read()
+    expect("the published vectors are the oracle's", text, switch_oracle.vectors())
+    frames = [frame for _, frame in switch_oracle.vector_frames()]
+    payloads = [payload for frame in frames for payload in switch_oracle.encode(frame)]
+    here, said = payloads[0], switch_oracle.steering_parts(switch_oracle.SAID)[0]
+    cut = [here[:-1], said[:-1], said[:15], said[:6] + b"\0\x12" + said[8:]]
+    later = here[:5] + b"\1\0\x26" + here[8:] + b"\xab\xcd"
+    names = (["fence." + name for name in [*FENCE_FIELDS, "appended", "damaged"]]
+             + ["steering." + name for name in [*STEERING_FIELDS, "damaged"]])
+    rows = dissect(directory, payloads + [later] + cut, names, "88b6")
+    at = 0
+    for frame in frames:
+        parts = rows[at:at + len(switch_oracle.encode(frame))]
+        at += len(parts)
+        expect("nothing damaged, nothing newer",
+               {row[name] for row in parts for name in
+                ("fence.damaged", "fence.appended", "steering.damaged", "steering.newer")}, {""})
+        if frame["frame"] in ("presence", "notice"):
+            check_fence_frame(parts[0], frame)
+        else:
+            check_steering(parts, frame)
+    expect("appended by a newer minor", rows[at]["fence.appended"], "abcd")
+    for row in rows[at + 1:]:
+        assert row["fence.damaged"] or row["steering.damaged"], "a cut frame is not called damaged"
+    expect("frames", len(rows), len(payloads) + 1 + len(cut))
     return len(names)
 
 
@@ -174,7 +248,7 @@ def main():
     with tempfile.TemporaryDirectory() as directory:
         os.chmod(directory, 0o755)
         rows = dissect(directory, payloads + [newer, cut, payloads[0] + TAG], fields)
-        announced = check_announcements(directory)
+        announced = check_announcements(directory) + check_switch_frames(directory)
     assert len(rows) == len(frames) + 3, f"{len(rows)} rows"
     for row, frame, data in zip(rows, frames, payloads):
         check_common(row, data)

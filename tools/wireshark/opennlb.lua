@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: Apache-2.0
--- Wireshark dissector of OpenNLB's heartbeats and messages (EtherType 0x88B5; IP protocol 253) and policy
--- announcements (0x88B6). The formats: docs/protocol/heartbeat.md, administration.md and
--- policy-announcement.md.
+-- Wireshark dissector of OpenNLB's heartbeats and messages (EtherType 0x88B5; IP protocol 253) and of what
+-- members and their switch say to each other (0x88B6). The formats: docs/protocol/heartbeat.md,
+-- administration.md, policy-announcement.md, steering-announcement.md and fence-notice.md.
 -- Heartbeats are signed, not encrypted, so no key is needed; whether the signature is good is not checked.
 -- Use: wireshark -X lua_script:opennlb.lua, or copy this file into the personal plugin folder.
 
@@ -276,6 +276,8 @@ local p = {
   host_id = ProtoField.uint8("opennlb.policy.host_id", "Host id"),
   audit = ProtoField.bool("opennlb.policy.audit", "Audit", 8, nil, 0x01),
   require_stopped = ProtoField.bool("opennlb.policy.require_stopped", "Require stopped", 8, nil, 0x02),
+  steering = ProtoField.uint32("opennlb.policy.steering", "Steers; generation in force", base.HEX),
+  fences = ProtoField.bool("opennlb.policy.fences", "Fences"),
   newer = ProtoField.bytes("opennlb.policy.newer", "Field of a newer version"),
 }
 policy.fields = p
@@ -284,7 +286,7 @@ local policy_damaged = ProtoExpert.new("opennlb.policy.damaged", "Damaged frame"
 policy.experts = {policy_damaged}
 
 local plain_fields = {p.host, p.bridge, p.port, p.vm, p.adapter, p.mac, nil, p.cluster}
-local SETTING = 7
+local SETTING, STEERING, FENCES = 7, 9, 10
 
 local function add_setting(tree, value)
   if value:len() < 4 then return false end
@@ -300,10 +302,14 @@ local function add_policy_field(tree, tvb, at, total)
   local kind, length = tvb(at, 2):uint(), tvb(at + 2, 2):uint()
   local first = at + FIELD_HEADER_BYTES
   if length > total - first then return nil end
-  if length > 0 then
+  if kind == FENCES then tree:add(p.fences, tvb(at, FIELD_HEADER_BYTES), true) end
+  if length > 0 and kind ~= FENCES then
     local value = tvb(first, length)
     if kind == SETTING then
       if not add_setting(tree, value) then return nil end
+    elseif kind == STEERING then
+      if length < 4 then return nil end
+      tree:add(p.steering, value(0, 4))
     else
       tree:add(plain_fields[kind] or p.newer, value)
     end
@@ -311,8 +317,7 @@ local function add_policy_field(tree, tvb, at, total)
   return first + length
 end
 
-function policy.dissector(tvb, pinfo, root)
-  if tvb:len() < POLICY_HEADER_BYTES or tvb(0, 4):string() ~= "ONLP" then return 0 end
+local function dissect_policy(tvb, pinfo, root)
   pinfo.cols.protocol = "OpenNLB policy"
   local tree = root:add(policy, tvb())
   local at = add_rows(tree, tvb, 0, {{p.magic, 4}, {p.major, 1}, {p.minor, 1}, {p.length, 2}})
@@ -324,6 +329,151 @@ function policy.dissector(tvb, pinfo, root)
   while at and at < total do at = add_policy_field(tree, tvb, at, total) end
   if not at then tree:add_proto_expert_info(policy_damaged, "a field ends outside the frame") end
   return total
+end
+
+-- Announcements of buckets.
+local steering = Proto("opennlb_steering", "OpenNLB Steering Announcement")
+local STEERING_HEADER_BYTES, ROW_BYTES = 16, 2 + BITMAP_BYTES
+local CONTENT = 2
+
+local s = {
+  magic = ProtoField.string("opennlb.steering.magic", "Magic"),
+  major = ProtoField.uint8("opennlb.steering.version.major", "Version, major"),
+  minor = ProtoField.uint8("opennlb.steering.version.minor", "Version, minor"),
+  length = ProtoField.uint16("opennlb.steering.length", "Total length"),
+  generation = ProtoField.uint32("opennlb.steering.generation", "Generation", base.HEX),
+  in_transition = ProtoField.bool("opennlb.steering.in_transition", "In transition", 8, nil, 0x01),
+  content = ProtoField.bool("opennlb.steering.content", "Content", 8, nil, CONTENT),
+  part = ProtoField.uint8("opennlb.steering.part", "Part (from 0)"),
+  parts = ProtoField.uint8("opennlb.steering.parts", "Parts"),
+  seed = ProtoField.bytes("opennlb.steering.seed", "Seed"),
+  ipv4 = ProtoField.ipv4("opennlb.steering.address", "Address"),
+  ipv6 = ProtoField.ipv6("opennlb.steering.addressv6", "Address"),
+  slot = ProtoField.uint8("opennlb.steering.slot", "Slot"),
+  affinity = ProtoField.uint8("opennlb.steering.affinity", "Affinity", base.DEC,
+                              {[0] = "none", "single", "network"}),
+  ports = ProtoField.uint8("opennlb.steering.ports.slot", "Ports of slot"),
+  vip = ProtoField.uint8("opennlb.steering.ports.address", "Number of the address (0: all)"),
+  protocols = ProtoField.uint8("opennlb.steering.ports.protocols", "Protocols", base.DEC,
+                               {"TCP", "UDP", "TCP and UDP"}),
+  first = ProtoField.uint16("opennlb.steering.ports.first", "First port"),
+  last = ProtoField.uint16("opennlb.steering.ports.last", "Last port"),
+  row = ProtoField.uint8("opennlb.steering.row", "Buckets of slot"),
+  buckets = ProtoField.bytes("opennlb.steering.bitmap", "Buckets (bitmap)"),
+  bucket_count = ProtoField.uint16("opennlb.steering.bucket_count", "Buckets"),
+  newer = ProtoField.bytes("opennlb.steering.newer", "Field of a newer version"),
+}
+steering.fields = s
+local steering_damaged = ProtoExpert.new("opennlb.steering.damaged", "Damaged frame", expert.group.MALFORMED,
+                                         expert.severity.ERROR)
+steering.experts = {steering_damaged}
+
+local function add_steering_row(tree, value)
+  local row = tree:add(s.row, value(0, 1))
+  local bitmap = value(2, BITMAP_BYTES)
+  row:add(s.bucket_count, bitmap, count_bits(bitmap))
+  row:add(s.buckets, bitmap)
+end
+
+local function add_address(tree, value)
+  local is_ipv4 = value(0, 12):bytes():tohex() == "00000000000000000000FFFF"
+  if is_ipv4 then tree:add(s.ipv4, value(12, 4)) else tree:add(s.ipv6, value(0, 16)) end
+end
+
+-- By type: how long a value is at least, and what shows it.
+local steering_fields = {
+  {16, function(tree, value) tree:add(s.seed, value(0, 16)) end},
+  {16, add_address},
+  {2, function(tree, value) tree:add(s.slot, value(0, 1)):add(s.affinity, value(1, 1)) end},
+  {8, function(tree, value)
+    add_rows(tree:add(s.ports, value(0, 1)), value, 1,
+             {{s.vip, 1}, {s.protocols, 1}, {nil, 1}, {s.first, 2}, {s.last, 2}})
+  end},
+  {ROW_BYTES, add_steering_row},
+}
+
+local function add_steering_field(tree, tvb, at, total)
+  if total - at < FIELD_HEADER_BYTES then return nil end
+  local known, length = steering_fields[tvb(at, 2):uint()], tvb(at + 2, 2):uint()
+  local first = at + FIELD_HEADER_BYTES
+  if length > total - first or (known and length < known[1]) then return nil end
+  if known then
+    known[2](tree, tvb(first, length))
+  elseif length > 0 then
+    tree:add(s.newer, tvb(first, length))
+  end
+  return first + length
+end
+
+local function dissect_steering(tvb, pinfo, root)
+  pinfo.cols.protocol = "OpenNLB steering"
+  local tree = root:add(steering, tvb())
+  if tvb:len() < STEERING_HEADER_BYTES then
+    tree:add_proto_expert_info(steering_damaged, "shorter than its header")
+    return tvb:len()
+  end
+  add_rows(tree, tvb, 0, {{s.magic, 4}, {s.major, 1}, {s.minor, 1}, {s.length, 2}, {s.generation, 4}})
+  tree:add(s.in_transition, tvb(12, 1))
+  tree:add(s.content, tvb(12, 1))
+  add_rows(tree, tvb, 13, {{s.part, 1}, {s.parts, 1}})
+  local total, at = tvb(6, 2):uint(), STEERING_HEADER_BYTES
+  if total > tvb:len() or total < STEERING_HEADER_BYTES then
+    tree:add_proto_expert_info(steering_damaged, "stated length and real length differ")
+    return tvb:len()
+  end
+  if tvb(12, 1):uint() ~= CONTENT then return total end
+  while at and at < total do at = add_steering_field(tree, tvb, at, total) end
+  if not at then tree:add_proto_expert_info(steering_damaged, "a field is cut") end
+  return total
+end
+
+-- Presences of members, and notices of fences.
+local fence = Proto("opennlb_fence", "OpenNLB Presence or Fence Notice")
+local NOTICE_BYTES, PRESENCE_BYTES = 28, 36
+
+local n = {
+  magic = ProtoField.string("opennlb.fence.magic", "Magic"),
+  major = ProtoField.uint8("opennlb.fence.version.major", "Version, major"),
+  minor = ProtoField.uint8("opennlb.fence.version.minor", "Version, minor"),
+  length = ProtoField.uint16("opennlb.fence.length", "Total length"),
+  host = ProtoField.uint8("opennlb.fence.host", "Host id"),
+  incarnation = ProtoField.uint64("opennlb.fence.incarnation", "Incarnation", base.HEX),
+  nonce = ProtoField.uint64("opennlb.fence.nonce", "Nonce", base.HEX),
+  period = ProtoField.uint32("opennlb.fence.period_ms", "Period (ms)"),
+  silence = ProtoField.uint32("opennlb.fence.silence_ms", "Silence limit (ms)"),
+  newer = ProtoField.bytes("opennlb.fence.appended", "Appended by a newer minor version"),
+}
+fence.fields = n
+local fence_damaged = ProtoExpert.new("opennlb.fence.damaged", "Damaged frame", expert.group.MALFORMED,
+                                      expert.severity.ERROR)
+fence.experts = {fence_damaged}
+
+local function dissect_fence(tvb, pinfo, root, needed)
+  pinfo.cols.protocol = needed == NOTICE_BYTES and "OpenNLB fence" or "OpenNLB presence"
+  local tree = root:add(fence, tvb())
+  local total = tvb(6, 2):uint()
+  if total > tvb:len() or total < needed then
+    tree:add_proto_expert_info(fence_damaged, "stated length and real length differ")
+    return tvb:len()
+  end
+  local at = add_rows(tree, tvb, 0, {{n.magic, 4}, {n.major, 1}, {n.minor, 1}, {n.length, 2}, {n.host, 1},
+                                     {nil, 3}, {n.incarnation, 8}, {n.nonce, 8}})
+  if needed == PRESENCE_BYTES then at = add_rows(tree, tvb, at, {{n.period, 4}, {n.silence, 4}}) end
+  if at < total then tree:add(n.newer, tvb(at, total - at)) end
+  return total
+end
+
+-- One EtherType; the magic tells what it is.
+local by_magic = {
+  ONLP = dissect_policy,
+  ONLO = dissect_steering,
+  ONLM = function(tvb, pinfo, root) return dissect_fence(tvb, pinfo, root, PRESENCE_BYTES) end,
+  ONLF = function(tvb, pinfo, root) return dissect_fence(tvb, pinfo, root, NOTICE_BYTES) end,
+}
+
+function policy.dissector(tvb, pinfo, root)
+  local dissect = tvb:len() >= POLICY_HEADER_BYTES and by_magic[tvb(0, 4):string()]
+  return dissect and dissect(tvb, pinfo, root) or 0
 end
 
 DissectorTable.get("ethertype"):add(0x88b6, policy)
