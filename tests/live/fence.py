@@ -10,7 +10,7 @@ import statistics
 import time
 from pathlib import Path
 
-from live import main, need, wait_for
+from live import VIP, main, need, wait_for
 
 HOSTS = [1, 2, 3]
 REPEATS = int(os.environ.get("NLB_FENCE_REPEATS", "0"))
@@ -44,6 +44,57 @@ def events(lab, host):
 
 def switch_events(lab):
     return [json.loads(line)["name"] for line in vmswitch(lab, "--json", "events").stdout.splitlines()]
+
+
+def echoes(lab, node):
+    """Echo requests that came to it."""
+    words = lab.lab("exec", node, "--", "cat", "/proc/net/snmp").stdout.splitlines()
+    names, values = [line.split() for line in words if line.startswith("Icmp:")]
+    return int(values[names.index("InEchos")])
+
+
+def addresses(lab, node):
+    """(MAC, IP) of its adapter."""
+    shown = json.loads(lab.lab("exec", node, "--", "ip", "-j", "-4", "addr", "show", "eth0").stdout)[0]
+    link = json.loads(lab.lab("exec", node, "--", "ip", "-j", "link", "show", "eth0").stdout)[0]
+    return link["address"], next(one["local"] for one in shown["addr_info"] if one["local"] != VIP)
+
+
+def passing(lab, node, other):
+    """How many of ten datagrams get from one to the other, both ways. The neighbours are told of each other,
+    so that nothing is asked that would have to come back first."""
+    ends = {one: addresses(lab, one) for one in (node, other)}
+    for one, peer in ((node, other), (other, node)):
+        mac, ip = ends[peer]
+        lab.lab("exec", one, "--", "ip", "neigh", "replace", ip, "lladdr", mac, "dev", "eth0")
+    before = [echoes(lab, one) for one in (other, node)]
+    for one, peer in ((node, other), (other, node)):
+        lab.lab("exec", one, "--", "ping", "-q", "-c", "10", "-i", "0.02", "-W", "0.1", ends[peer][1],
+                check=False)
+    return tuple(echoes(lab, one) - count for one, count in zip((other, node), before))
+
+
+def cut_until_fenced(lab, host):
+    lab.lab("fault", "cut", f"host{host}")
+    for _ in range(20):
+        if states(lab).get(host) == "fenced":
+            return True
+        time.sleep(0.05)
+    lab.lab("fault", "heal", f"host{host}")
+    lab.wait_members(HOSTS)
+    return False
+
+
+def passed_while_fenced(lab, host):
+    """(out of, into) a fenced port whose guest does not yet begin anew; None when the fence did not last as
+    long as that took to see."""
+    lab.lab("fault", "pause", f"host{host}")
+    try:
+        lab.lab("fault", "heal", f"host{host}")
+        passed = passing(lab, f"host{host}", "client1")
+        return passed if states(lab).get(host) == "fenced" else None
+    finally:
+        lab.lab("fault", "resume", f"host{host}")
 
 
 def gap(lab, fault):
@@ -81,21 +132,18 @@ def scenario(run):
         need("peer_fenced" in events(lab, 1) + events(lab, 3), "members were not told")
         need(taken < AT_MOST_MS, f"{taken} ms, at most {AT_MOST_MS}")
     with run.case("a port goes down and comes up: its host learns that it was fenced, and comes back"):
-        def fenced():
-            lab.lab("fault", "cut", "host3")
-            for _ in range(20):
-                if states(lab).get(3) == "fenced":
-                    return True
-                time.sleep(0.05)
-            lab.lab("fault", "heal", "host3")
-            lab.wait_members(HOSTS)
-            return False
-        need(any(fenced() for _ in range(TRIES)), "its port is not fenced")
-        lab.lab("fault", "heal", "host3")
+        passed = None
+        for _ in range(TRIES):
+            if cut_until_fenced(lab, 3) and (passed := passed_while_fenced(lab, 3)) is not None:
+                break
+        need(passed is not None, "its port is not fenced, or not for long enough to look")
+        need(passed == (0, 0), f"{passed} of ten datagrams got out of a fenced port, and into it")
         wait_for("its port is let in again", lambda: states(lab).get(3) == "guarded", 2)
         lab.wait_members(HOSTS)
         need("fenced" in events(lab, 3), "host 3 was not told")
         need("fence_ended" in switch_events(lab), "the switch does not say that the fence has ended")
+        passed = passing(lab, "host3", "client1")
+        need(passed == (10, 10), f"{passed} of ten datagrams pass the port that was fenced, out and in")
     if REPEATS:
         measure(run)
 
