@@ -25,18 +25,15 @@ bool is_elsewhere(const std::vector<Link>& links, const Link& link, const std::s
 
 }  // namespace
 
+// Unlike a steered one, such a port must be the member's only place: of a machine that is still to arrive the
+// member runs elsewhere, and one with a refused definition passes nothing.
 FencingPorts fencing_ports(const SwitchConfig& config, const std::vector<BridgePort>& present,
                            const ClusterNumbers& numbers) {
   FencingPorts ports;
-  for (const auto& port : present) {
-    const auto* guarded = switch_of(config, port.bridge);
-    const auto* guest = config.port_on(port.interface);
-    if (guarded == nullptr || !guarded->fence_notice || is_uplink(*guarded, port.interface)) continue;
-    const bool member = guest != nullptr && guest->mac_spoofing == MacSpoofing::cluster && !guest->incoming &&
-                        guest->refused.empty();
-    const auto* cluster = member ? config.cluster(guest->cluster) : nullptr;
-    if (cluster != nullptr && cluster->type == ClusterType::nlb)
-      ports[port.ifindex] = {port.interface, port.bridge, numbers.of(cluster->name), guest->host_id};
+  for (const auto& member : member_ports(config, present, numbers)) {
+    const auto& guest = member.guest;
+    if (member.guarded.fence_notice && !guest.incoming && guest.refused.empty())
+      ports[member.at.ifindex] = {member.at.interface, member.at.bridge, member.cluster, guest.host_id};
   }
   return ports;
 }

@@ -359,4 +359,19 @@ bool is_uplink(const GuardedSwitch& guarded, const std::string& interface) {
   return std::find(guarded.uplinks.begin(), guarded.uplinks.end(), interface) != guarded.uplinks.end();
 }
 
+std::vector<MemberPort> member_ports(const SwitchConfig& config, const std::vector<BridgePort>& present,
+                                     const ClusterNumbers& numbers) {
+  std::vector<MemberPort> members;
+  for (const auto& port : present) {
+    const auto* guarded = switch_of(config, port.bridge);
+    const auto* guest = config.port_on(port.interface);
+    if (guarded == nullptr || guest == nullptr || is_uplink(*guarded, port.interface)) continue;
+    if (guest->mac_spoofing != MacSpoofing::cluster) continue;
+    const auto* cluster = config.cluster(guest->cluster);
+    if (cluster != nullptr && cluster->type == ClusterType::nlb)
+      members.push_back({port, *guarded, *guest, numbers.of(cluster->name)});
+  }
+  return members;
+}
+
 }  // namespace nlb::vmswitch

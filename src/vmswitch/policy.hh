@@ -75,4 +75,15 @@ struct Policy {
 [[nodiscard]] const GuardedSwitch* switch_of(const SwitchConfig& config, const std::string& bridge);
 [[nodiscard]] bool is_uplink(const GuardedSwitch& guarded, const std::string& interface);
 
+// A port of a guarded bridge whose `mac_spoofing` is `cluster`, of a cluster of type nlb.
+struct MemberPort {
+  const BridgePort& at;
+  const GuardedSwitch& guarded;
+  const GuestPort& guest;
+  uint16_t cluster = 0;  // its number
+};
+[[nodiscard]] std::vector<MemberPort> member_ports(const SwitchConfig& config,
+                                                   const std::vector<BridgePort>& present,
+                                                   const ClusterNumbers& numbers);
+
 }  // namespace nlb::vmswitch

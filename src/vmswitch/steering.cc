@@ -44,19 +44,13 @@ void wait_for_readers() {
 
 }  // namespace
 
+// Also a port whose machine is still to arrive, or whose definition is refused: what it announces concerns
+// its own frames alone, and of who announces nothing, nothing is held back.
 SteeredPorts steered_ports(const SwitchConfig& config, const std::vector<BridgePort>& present,
                            const ClusterNumbers& numbers) {
   SteeredPorts steered;
-  for (const auto& port : present) {
-    const auto* guarded = switch_of(config, port.bridge);
-    const auto* guest = config.port_on(port.interface);
-    if (guarded == nullptr || !guarded->steering || !guarded->announce || is_uplink(*guarded, port.interface))
-      continue;
-    if (guest == nullptr || guest->mac_spoofing != MacSpoofing::cluster) continue;
-    const auto* cluster = config.cluster(guest->cluster);
-    if (cluster != nullptr && cluster->type == ClusterType::nlb)
-      steered[port.ifindex] = numbers.of(cluster->name);
-  }
+  for (const auto& member : member_ports(config, present, numbers))
+    if (member.guarded.steering && member.guarded.announce) steered[member.at.ifindex] = member.cluster;
   return steered;
 }
 

@@ -4,6 +4,9 @@
 
 #include <gtest/gtest.h>
 
+#include "vmswitch/fencing.hh"
+#include "vmswitch/steering.hh"
+
 namespace nlb::vmswitch {
 namespace {
 
@@ -273,6 +276,22 @@ TEST(ClusterNumbers, StayWithTheirClusters) {
   const auto again = ClusterNumbers::parse(numbers.text() + "\n7\nx y\n3 twin\n9999 large\n");
   EXPECT_EQ(again.text(), numbers.text());
   EXPECT_EQ(again.name_of(3), "list");
+}
+
+// tap1 alone is a member's; of a machine that is still to arrive it is steered to and not fenced.
+TEST(MemberPorts, WhoIsSteeredToAndWhoIsFenced) {
+  auto declared = config("steering = true\nfence_notice = true\n");
+  ClusterNumbers numbers;
+  numbers.follow(declared.clusters);
+  const SteeredPorts steered{{11, numbers.of("web")}};
+  EXPECT_EQ(steered_ports(declared, kPresent, numbers), steered);
+  const FencingPorts fencing{{11, {"tap1", "br0", numbers.of("web"), 1}}};
+  EXPECT_EQ(fencing_ports(declared, kPresent, numbers), fencing);
+  for (auto& port : declared.ports) port.incoming = true;
+  EXPECT_EQ(steered_ports(declared, kPresent, numbers), steered);
+  EXPECT_TRUE(fencing_ports(declared, kPresent, numbers).empty());
+  EXPECT_TRUE(steered_ports(config(), kPresent, numbers).empty());
+  EXPECT_TRUE(fencing_ports(config(), kPresent, numbers).empty());
 }
 
 }  // namespace
