@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Who owns which buckets, read from the kernel of each host. A bucket that changes hands lights up as it does.
 import { read } from "./api.js";
+import { theme, widthOf } from "./look.js";
 import { store } from "./store.js";
 
 export const BUCKETS = 4096;
@@ -80,14 +81,14 @@ const drawn = new WeakMap(); // by canvas: what it shows
 
 export function drawBuckets(canvas) {
   const ratio = window.devicePixelRatio || 1;
-  const cell = Math.max(2, Math.floor((canvas.clientWidth * ratio) / COLUMNS));
+  const cell = Math.max(2, Math.floor((widthOf(canvas) * ratio) / COLUMNS));
   const tall = Math.round(cell * 1.75);
   const width = cell * COLUMNS, height = tall * ROWS;
   if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });
   const pen = canvas.getContext("2d");
   const gap = cell > 3 ? 1 : 0, now = performance.now();
   const still = now - Math.max(...buckets.changed) > 2 * GLOW_MS; // and once more after the last glow
-  const look = [width, buckets.slot, getComputedStyle(canvas).color].join(" ");
+  const look = [width, buckets.slot, theme()].join(" ");
   if (still && drawn.get(canvas)?.owners === buckets.owners && drawn.get(canvas).look === look) return;
   drawn.set(canvas, { owners: still ? buckets.owners : null, look });
   pen.clearRect(0, 0, width, height);

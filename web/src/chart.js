@@ -1,26 +1,40 @@
 // SPDX-License-Identifier: Apache-2.0
 // New connections a second, one area a host upon the other, with the changes of membership as marks; below it,
-// when each host was in the view. One axis of time for both.
+// when each host was in the view. One axis of time for both. Of many hosts neighbours share an area: 64 of them
+// would be two pixels each, and each is a picture's width to fill.
 import uPlot from "uplot";
 import "uplot/dist/uPlot.min.css";
 
+import { theme, widthOf } from "./look.js";
 import { changesOf, staysOf, windowOf } from "./model.js";
 import { HOST_COLOURS, rate } from "./words.js";
 
-const HEIGHT = 176, LANE = 14, MOST_LANES = 16;
+const HEIGHT = 176, LANE = 14, MOST_LANES = 16, MOST_AREAS = 16;
 
 const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 const hostColour = (id) => css(`--host-${((id - 1) % HOST_COLOURS) + 1}`);
 
-/** Columns for uPlot: times, then the sums up to each host, the whole first so that the others cover it. */
+/** The last host of each area; with few hosts each has its own. */
+export function areasOf(ids) {
+  const many = Math.ceil(ids.length / MOST_AREAS);
+  return ids.filter((_, index) => index % many === many - 1 || index === ids.length - 1);
+}
+
+/** Columns for uPlot: times, then the sums up to each area, the whole first so that the others cover it. */
 export function columnsOf(all, ids) {
+  const areas = new Set(areasOf(ids));
   const samples = all.filter((sample) => Object.keys(sample.hosts).length);
   const sums = samples.map((sample) => {
     let sum = 0;
-    return ids.map((id) => (sum += sample.hosts[id]?.opens || 0));
+    const upTo = [];
+    for (const id of ids) {
+      sum += sample.hosts[id]?.opens || 0;
+      if (areas.has(id)) upTo.push(sum);
+    }
+    return upTo;
   });
   return [samples.map((sample) => sample.time_ms / 1000),
-    ...ids.map((_, index) => sums.map((row) => row[ids.length - 1 - index]))];
+    ...[...areas].map((_, index) => sums.map((row) => row[areas.size - 1 - index]))];
 }
 
 function drawMarks(plot, { history, now, span }) {
@@ -72,7 +86,7 @@ function make(place, shown) {
   const quiet = css("--quiet"), line = { stroke: css("--line"), width: 1 }, font = `11px ${css("--font")}`;
   const axis = { stroke: quiet, font, grid: line, ticks: { show: false } };
   return new uPlot({
-    width: place.clientWidth, height: place.clientHeight, legend: { show: false }, cursor: { show: false },
+    width: widthOf(place), height: HEIGHT + shown.lanes.length * LANE, legend: { show: false }, cursor: { show: false },
     padding: [18, 18, shown.lanes.length * LANE + (shown.lanes.length ? 6 : 0), 0],
     scales: { x: { time: false, range: () => [(shown.now - shown.span) / 1000, shown.now / 1000] },
       y: { range: (_, __, most) => [0, Math.max(1, most * 1.1)] } },
@@ -80,8 +94,8 @@ function make(place, shown) {
       splits: () => [0, 1, 2, 3].map((part) => (shown.now - (part * shown.span) / 4) / 1000),
       values: (_, splits) => splits.map((at) => before(Math.round(shown.now / 1000 - at))) },
     { ...axis, size: 44, values: (_, splits) => splits.map(rate) }],
-    series: [{}, ...shown.ids.toReversed().map((id) =>
-      ({ fill: hostColour(id), width: 0, points: { show: false } }))],
+    series: [{}, ...areasOf(shown.ids).map((id, index) =>
+      ({ fill: hostColour(shown.ids.length > MOST_AREAS ? index + 1 : id), width: 0, points: { show: false } })).reverse()],
     hooks: { draw: [(plot) => drawMarks(plot, shown), (plot) => drawLanes(plot, shown)] },
   }, columnsOf(shown.samples, shown.ids), place);
 }
@@ -92,7 +106,7 @@ export function drawChart(place, samples, cluster) {
   const ids = cluster.hosts.map((host) => host.id);
   const lanes = ids.length <= MOST_LANES ? ids : [];
   place.style.height = `${HEIGHT + lanes.length * LANE}px`;
-  const look = [ids, place.clientWidth, devicePixelRatio, css("--text")].join(" ");
+  const look = [ids, widthOf(place), devicePixelRatio, theme()].join(" ");
   let known = plots.get(place);
   if (known?.look !== look) {
     known?.plot.destroy();

@@ -10,7 +10,15 @@ import { changed, store } from "./store.js";
 import { h } from "preact";
 import { UNEXPECTED, VERDICTS, age, colourOf, count, hostName, percent, plural, rate } from "./words.js";
 
-export const currentCluster = (id) => clusterOf(store.targets.get(id), store.samples.get(id));
+const known = new Map(); // by target: what was made of its last state and samples; several parts of a page ask
+
+export function currentCluster(id) {
+  const state = store.targets.get(id), samples = store.samples.get(id), last = known.get(id);
+  if (last && last.state === state && last.samples === samples) return last.cluster;
+  const cluster = clusterOf(state, samples);
+  known.set(id, { state, samples, cluster });
+  return cluster;
+}
 
 const names = (cluster) => cluster.hosts.map((host) => host.name);
 
@@ -42,8 +50,23 @@ function shareBar(cluster, rule, place) {
   return bars.get(key).bar;
 }
 
+const MOST_PARTS = 16;
+
+/** All parts as one picture: of 64 hosts and 64 rules, elements of their own were most of the page's layout. */
+function stripes(parts) {
+  let sum = 0;
+  return parts.map(({ host, share }) => {
+    const from = sum;
+    sum += share;
+    return `${colourOf(host.id)} ${100 * from}% ${100 * sum}%`;
+  }).concat(`var(--nobody) ${100 * sum}%`).join(", ");
+}
+
 function shareBarOf(parts) {
   const label = parts.map(({ host, share }) => `host ${host.id}: ${percent(share)}`).join(", ");
+  if (parts.length > MOST_PARTS)
+    return h("div", { class: "share", role: "img", "aria-label": label,
+      style: { background: `linear-gradient(to right, ${stripes(parts)})` } });
   return h("div", { class: "share", role: "img", "aria-label": label }, parts.map(({ host, share }) =>
     h("span", { key: host.id, style: { width: `${100 * share}%`, background: colourOf(host.id) } },
       share > 0.08 ? h("b", {}, `${host.id}`) : null)));
@@ -133,7 +156,7 @@ function hostsPanel(cluster) {
 function ruleRow(cluster, rule) {
   const disabled = cluster.role === "read";
   const open = cluster.hosts.reduce((sum, host) =>
-    sum + (host.byRule.find((one) => one.slot === rule.slot)?.connections || 0), 0);
+    sum + (host.byRule.get(rule.slot) || 0), 0);
   const mood = { enabled: "good", draining: "busy", unhealthy: "bad" }[rule.state] || "off";
   return h("tr", { key: rule.slot },
     h("th", { scope: "row" }, rule.vip === "all" ? "All" : rule.vip),

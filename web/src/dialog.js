@@ -131,7 +131,7 @@ export function askRule(currentCluster, rule, name) {
     danger: name === "disable",
     say: () => {
       const open = concerned().reduce((sum, host) =>
-        sum + (host.byRule.find((one) => one.slot === rule.slot)?.connections || 0), 0);
+        sum + (host.byRule.get(rule.slot) || 0), 0);
       const who = form.host === 0 ? "Every host" : `Host ${form.host}`;
       return [`${who} ${effect} ${plural(open, "open connection")} of the rule there now.`];
     },

@@ -6,6 +6,7 @@ import { showDialog } from "./dialog.js";
 import { configurationPage, watchConfiguration } from "./configure.js";
 import { doctorPage, watchDoctor } from "./doctor.js";
 import { explainPage } from "./explain.js";
+import { theme } from "./look.js";
 import { dot, nothing } from "./parts.js";
 import { begin, changed, clusters, login, logout, onChange, placeOf, readPlace, store,
     switches } from "./store.js";
@@ -14,11 +15,6 @@ import { h, render } from "preact";
 import { stateWords } from "./words.js";
 
 const GLOW_MS = 1600;
-
-function theme() {
-  return document.documentElement.dataset.theme || (matchMedia("(prefers-color-scheme: dark)").matches ?
-      "dark" : "light");
-}
 
 function switchTheme() {
   const next = theme() === "dark" ? "light" : "dark";

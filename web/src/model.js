@@ -41,7 +41,7 @@ export function clusterOf(state, samples) {
       unhealthy: member?.unhealthy || [],
       share: rules.length ? shareOf(rules[0], id) : undefined,
       connections: good(connections.get(id))?.total,
-      byRule: good(connections.get(id))?.rules || [],
+      byRule: new Map((good(connections.get(id))?.rules || []).map((one) => [one.slot, one.connections])),
       rates: last?.hosts[id],
       display: good(displays.get(id)),
     };
