@@ -1,91 +1,140 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Outage after a host's death: OpenNLB beside keepalived, in the same namespaces with the same client.
+"""Outage after a host's death and at a clean leave: OpenNLB beside keepalived and ucarp, in the same
+namespaces with the same client.
 
 The client starts an attempt every 5 ms, each with 100 ms; the outage is the time from the death to the
-start of the first attempt after which none fails. Under OpenNLB a third of the clients notices, under
-keepalived all do.
-Usage: failover_bench.py [ROUNDS]; writes build/bench/failover.json."""
-import json
-import statistics
+start of the first attempt after which none fails. Under OpenNLB with N hosts one client in N notices, under
+the peers all do. Each round measures every subject once.
+Usage: failover_bench.py [ROUNDS [PART OF A NAME]]; writes build/bench/failover.json."""
+import contextlib
 import subprocess
 import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tests/live"))
-from live import VIP, Lab, wait_for  # noqa: E402
+from figures import spread, write  # noqa: E402
+from live import HTTP, VIP, Lab, end_process, wait_for  # noqa: E402
 
+FAST = ("--period-ms", 10, "--tolerance", 6)
+DIE = "lab fault kill host{} host"
 KEEPALIVED = """
-global_defs {{ vrrp_version 2 }}
+global_defs {{ vrrp_version {version} }}
 vrrp_instance web {{
   state BACKUP
   interface eth0
   virtual_router_id 51
   priority {priority}
+  advert_int {interval}
   virtual_ipaddress {{ {vip}/24 }}
 }}
 """
 
 
-def ours(lab, *profile):
-    lab.up(*profile)
-    return lab.gap("lab fault kill host2 host", seconds=4)
+def ours(lab, *profile, hosts=3, leave=None):
+    """The death of host 2, or what host 2 is told to do (`leave`)."""
+    lab.up(*profile, hosts=hosts)
+    return lab.gap(f"--socket {lab.socket(2)} {leave}" if leave else DIE.format(2), seconds=4)
 
 
-def start_keepalived(lab, host, priority):
-    folder = Path(lab.root) / f"host{host}"
-    config = folder / "keepalived.conf"
-    config.write_text(KEEPALIVED.format(priority=priority, vip=VIP))
-    words = ["lab", "exec", f"host{host}", "--", "keepalived", "--vrrp", "-n", "-l", "-f", str(config),
-             "-p", str(folder / "keepalived.pid"), "-r", str(folder / "vrrp.pid")]
-    return subprocess.Popen([lab.nlb_path, *words], stdin=subprocess.DEVNULL,
-                            stdout=(folder / "keepalived.log").open("w"), stderr=subprocess.STDOUT)
+def at_host(lab, host, *words):
+    log = (Path(lab.root) / f"host{host}/{words[0]}.log").open("w")
+    return subprocess.Popen(["ip", "netns", "exec", f"nlb-host{host}", *map(str, words)],
+                            stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT)
 
 
 def holds_vip(lab, host):
     return VIP in lab.lab("exec", f"host{host}", "--", "ip", "addr", "show", "eth0").stdout
 
 
-def keepalived(lab):
-    lab.up("--stand-in")
+@contextlib.contextmanager
+def active_standby(lab, start):
+    """Host 1 has the VIP by `start`'s daemons, host 2 stands by; gives host 1's."""
+    lab.up("--stand-in", hosts=2)
     lab.lab("exec", "host1", "--", "ip", "addr", "flush", "to", f"{VIP}/32", "dev", "eth0")
-    daemons = [start_keepalived(lab, 1, 150), start_keepalived(lab, 2, 100)]
+    daemons = [start(lab, 1)]
     try:
         wait_for("host 1 is master", lambda: holds_vip(lab, 1), 15)
-        return lab.gap("lab fault kill host1 host", seconds=8)
+        daemons.append(start(lab, 2))
+        wait_for("host 2 is no master", lambda: not holds_vip(lab, 2), 15)
+        yield daemons[0]
     finally:
         for daemon in daemons:
-            daemon.terminate()
-            daemon.wait(timeout=10)
+            end_process(daemon)
+
+
+def keepalived(lab, version, interval, leave=False):
+    def start(lab, host):
+        folder = Path(lab.root) / f"host{host}"
+        config = folder / "keepalived.conf"
+        config.write_text(KEEPALIVED.format(version=version, priority=200 - 50 * host, interval=interval,
+                                            vip=VIP))
+        return at_host(lab, host, "keepalived", "--vrrp", "-n", "-l", "-f", config, "-p",
+                       folder / "keepalived.pid", "-r", folder / "vrrp.pid")
+
+    with active_standby(lab, start) as master:
+        if leave:
+            return lab.tool("gap", "--to", HTTP, "--seconds", 4, "--fault-at-ms", 1500, "--fault-cmd",
+                            f"kill -TERM {master.pid}")
+        return lab.gap(DIE.format(1), seconds=8 if version == 2 else 4)
+
+
+def ucarp(lab, *pace):
+    def start(lab, host):
+        scripts = {}
+        for name, verb in (("up", "add"), ("down", "del")):
+            path = Path(lab.root) / f"host{host}/{name}.sh"
+            path.write_text(f"#!/bin/sh\nip addr {verb} {VIP}/24 dev eth0 || true\n")
+            path.chmod(0o755)
+            scripts[name] = path
+        return at_host(lab, host, "ucarp", "-i", "eth0", "-s", f"10.77.0.{10 + host}", "-v", 7,
+                       "-p", "secret", "-a", VIP, "-u", scripts["up"], "-d", scripts["down"], "-P",
+                       "-k", host - 1, *pace)
+
+    with active_standby(lab, start):
+        return lab.gap(DIE.format(1), seconds=6)
+
+
+SUBJECTS = {
+    "OpenNLB, default (50 ms x 10), 3 hosts": ours,
+    **{f"OpenNLB, fast (10 ms x 6), {hosts} hosts": lambda lab, hosts=hosts: ours(lab, *FAST, hosts=hosts)
+       for hosts in (2, 3, 8, 32)},
+    "keepalived, default (1 s adverts)": lambda lab: keepalived(lab, 2, 1),
+    "keepalived, fastest (VRRPv3, 10 ms adverts)": lambda lab: keepalived(lab, 3, 0.01),
+    "ucarp, default (1 s adverts, ratio 3)": lambda lab: ucarp(lab, "-b", 1),
+    "ucarp, fastest (1 s adverts, ratio 1)": lambda lab: ucarp(lab, "-b", 1, "-r", 1),
+    "clean leave: OpenNLB stop": lambda lab: ours(lab, leave="stop"),
+    "clean leave: OpenNLB drainstop": lambda lab: ours(lab, leave="drainstop"),
+    "clean leave: keepalived, fastest": lambda lab: keepalived(lab, 3, 0.01, leave=True),
+}
+
+
+def figures_of(results):
+    return {"rounds": len(results), "gap_ms": [result["gap_ms"] for result in results],
+            **spread([result["gap_ms"] for result in results]),
+            "failed": max(result["failed_after"] for result in results),
+            "patient_max_ms": max(result["patient"]["connect_ms"]["max"] for result in results)}
 
 
 def main():
-    rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 5
+    rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 3
+    wanted = sys.argv[2] if len(sys.argv) > 2 else ""
     lab = Lab(ROOT / "build/bin/nlb")
-    subjects = {"OpenNLB, default (50 ms x 10)": lambda: ours(lab),
-                "OpenNLB, fast (10 ms x 6)": lambda: ours(lab, "--period-ms", 10, "--tolerance", 6),
-                "keepalived, default (1 s adverts)": lambda: keepalived(lab)}
-    figures = {}
+    results = {name: [] for name in SUBJECTS if wanted in name}
     try:
-        for name, measure in subjects.items():
-            results = [measure() for _ in range(rounds)]
-            gaps = [result["gap_ms"] for result in results]
-            patient = [result["patient"]["connect_ms"]["max"] for result in results]
-            figures[name] = {"rounds": rounds, "gap_ms": gaps, "median_ms": statistics.median(gaps),
-                             "max_ms": max(gaps), "patient_max_ms": max(patient)}
+        for _ in range(rounds):
+            for name, seen in results.items():
+                seen.append(SUBJECTS[name](lab))
     finally:
         lab.down()
-    peer = figures["keepalived, default (1 s adverts)"]["median_ms"]
-    print(f"{'outage after a host dies':36}{'median ms':>10}{'max ms':>9}{'with SYN retry':>16}"
-          f"{'keepalived is':>15}")
-    for name, figure in figures.items():
-        ratio = peer / figure["median_ms"] if figure["median_ms"] else float("inf")
-        print(f"{name:36}{figure['median_ms']:10.0f}{figure['max_ms']:9.0f}{figure['patient_max_ms']:16.0f}"
-              f"{ratio:13.1f} x")
-    out = ROOT / "build/bench/failover.json"
-    out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_text(json.dumps(figures, indent=1) + "\n")
+    figures = {name: figures_of(seen) for name, seen in results.items()}
+    print(f"{'outage, ms':46}{'median':>8}{'least':>8}{'most':>8}{'failed':>8}{'with SYN retry':>16}")
+    for name, one in figures.items():
+        print(f"{name:46}{one['median']:8.0f}{one['least']:8.0f}{one['most']:8.0f}{one['failed']:8}"
+              f"{one['patient_max_ms']:16.0f}")
+    if not wanted:  # a part is no figure of the report's
+        write("failover", {"rounds": rounds, "subjects": figures})
 
 
 if __name__ == "__main__":

@@ -145,14 +145,52 @@ def guard(figures):
     return lines + [""]
 
 
+def load_of(figures):
+    return f"Load of the machine at the end: {figures['load']:.1f}."
+
+
+def guard_rates(figures):
+    counts = list(figures["rows"][0]["ports"])
+    lines = ["## What a guarded port adds, beside rules of hypervisors", "",
+             f"`bench/guard_rate_bench.py`: live frames over a bridge, rounds: {figures['rounds']}, each "
+             f"of {figures['seconds']:g} s, interleaved; ns a frame more than without a "
+             f"guard in the same round: median (least–most), by guarded ports. {load_of(figures)}", ""]
+    return lines + table(["guard", *(f"{count} ports" for count in counts)], [
+        (row["name"], *(f"{one['median']:.0f} ({one['least']:.0f}–{one['most']:.0f})"
+                        for one in row["ports"].values())) for row in figures["rows"]]) + [""]
+
+
+def overhead(figures):
+    lines = ["## What the balancer costs a service", "",
+             "`bench/overhead_bench.py`: nginx with a connection for each request (wrk), one TCP stream "
+             f"(iperf3); {figures['rounds']} rounds, interleaved. Ratio: mean of the rounds' ratios and its "
+             f"95 % confidence interval; goal {figures['goal']:.0%}. {load_of(figures)}", ""]
+    return lines + table(["what", "at", "median", "beside", "median", "ratio", "interval"], [
+        (row["kind"], row["place"], f"{row['own']['median']:.1f}", row["beside"],
+         f"{row['other']['median']:.1f}", f"{row['ratio']:.1%}", f"{row['low']:.1%}–{row['high']:.1%}")
+        for row in figures["rows"]]) + [""]
+
+
+def steering(figures):
+    lines = ["## What steering saves a hypervisor", "",
+             f"`bench/steering_bench.py`: processor time of the whole lab a request, medians, "
+             f"{figures['connections']} connections a round.", ""]
+    return lines + table(["members", "µs a request", "of one member", "others' frames a request"], [
+        (name, f"{one['median_us']:.1f}", f"{one['ratio']:.2f}", f"{one['foreign_frames']:.2f}")
+        for name, one in figures["figures"].items()]) + [""]
+
+
 def failover(figures):
-    return ["## Outage when a host dies", "",
-            "`bench/failover_bench.py`: as a client sees it, interleaved.", "", "```json",
-            json.dumps(figures, indent=1), "```", ""]
+    lines = ["## Outage when a host dies or leaves", "",
+             f"`bench/failover_bench.py`: as a client sees it, {figures['rounds']} rounds, interleaved; ms. "
+             f"{load_of(figures)}", ""]
+    return lines + table(["subject", "median", "least–most", "failed attempts", "with SYN retry, most"], [
+        (name, f"{one['median']:.0f}", f"{one['least']:.0f}–{one['most']:.0f}", one["failed"],
+         f"{one['patient_max_ms']:.0f}") for name, one in figures["subjects"].items()]) + [""]
 
 
-SECTIONS = (("filter", decision), ("rates", rates), ("balance", balance), ("guard", guard),
-            ("failover", failover))
+SECTIONS = (("filter", decision), ("rates", rates), ("overhead", overhead), ("balance", balance),
+            ("guard", guard), ("guard_rates", guard_rates), ("steering", steering), ("failover", failover))
 
 
 def main():

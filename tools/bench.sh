@@ -22,8 +22,15 @@ for program in "${programs[@]}"; do
     failed=1
   }
 done
-echo "== rates"
-python3 bench/rate_bench.py "${NLB_BENCH_ROUNDS:-5}" || failed=1
-echo "== failover"
-python3 bench/failover_bench.py "${NLB_BENCH_ROUNDS:-5}" || failed=1
+rounds=${NLB_BENCH_ROUNDS:-5}
+few=$(((rounds + 1) / 2)) # of what takes long a round
+run() {
+  echo "== $1"
+  python3 "bench/$1_bench.py" "${@:2}" || failed=1
+}
+run rate "$rounds"
+run overhead "$((rounds * 4))"
+run guard_rate "$few"
+run steering "$few"
+run failover "$few"
 exit $failed

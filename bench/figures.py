@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the benchmark scripts share: confidence intervals of interleaved ratios, and the record of a run."""
+import json
+import math
+import os
+import statistics
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+BUILD = ROOT / "build"
+# Student's t, two-sided 95 %, by degrees of freedom; between them the next lower one is taken.
+STUDENT = {1: 12.706, 2: 4.303, 3: 3.182, 4: 2.776, 5: 2.571, 7: 2.365, 9: 2.262, 14: 2.145, 19: 2.093,
+           29: 2.045, 59: 2.001}
+
+
+def interval(values):
+    """(mean, low, high) of the mean's 95 % confidence interval."""
+    mean, freedom = statistics.fmean(values), len(values) - 1
+    if freedom < 1:
+        raise ValueError("an interval needs two values")
+    wide = STUDENT[max(known for known in STUDENT if known <= freedom)]
+    half = wide * statistics.stdev(values) / math.sqrt(len(values))
+    return mean, mean - half, mean + half
+
+
+def spread(values):
+    """As every row of the report has it."""
+    return {"median": statistics.median(values), "least": min(values), "most": max(values)}
+
+
+def write(name, record):
+    """build/bench/NAME.json, with what else ran: the load of the machine when the run ended."""
+    path = BUILD / f"bench/{name}.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps({**record, "kernel": os.uname().release, "load": os.getloadavg()[1]},
+                               indent=1) + "\n")
