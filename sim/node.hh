@@ -77,6 +77,7 @@ struct Node {
   int stalled = 0, paused = 0;  // the daemon stands still; the machine does
   int clock_stopped = 0;        // with the machine
   int isolated = 0, no_carrier = 0, deaf = 0, no_gateway = 0;
+  bool carrier_untold = false;  // it changed while the daemon had no turn
   int64_t starving_ms = 0, slow_scan_ms = 0;
   bool turn_taken = false;  // a starved daemon waits for the processor
 

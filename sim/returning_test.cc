@@ -326,5 +326,136 @@ TEST(Histories, WhoReturnsWithinTheTimeoutMeetsTheSameLivingHost) {
   std::printf("%d returns, %d of them to a kept bucket\n", returns, to_kept);
 }
 
+// -- links that are lost and come back --
+
+// Lost twice within 5 s, for longer than it takes to give it up. Held down, it states no view of its own for
+// which the other one would wait.
+TEST_F(Returning, WhoServesDoesNotWaitForALinkThatFlaps) {
+  hosts({1, 2});
+  for (int times = 0; times < 2; ++times) {
+    world.set_link(1, false);
+    world.run_for(kSecond);
+    all_visit();
+    world.set_link(1, true);
+    world.run_for(800 * kMillisecond);
+    EXPECT_EQ(changed_host(), 0);
+  }
+  EXPECT_EQ(world.host(2).view().members, bit_of(2)) << "it holds the other one down";
+  EXPECT_EQ(owned_by(2), kBucketCount);
+}
+
+// For a moment, shorter than it takes to be noticed. The lease of the other one ends before its link is back:
+// it may no longer accept, but keeps what it kept.
+TEST_F(Returning, AMomentWithoutALinkDoesNotEndWhatTheOtherOneKeeps) {
+  hosts({1, 2});
+  world.set_link(1, false);
+  world.run_for(kSecond);
+  all_visit();
+  for (const auto& [client, home] : met) ASSERT_EQ(home, 2);
+  world.set_link(1, true);
+  ASSERT_TRUE(world.run_until_converged({1, 2}, kSecond));
+  EXPECT_EQ(changed_host(), 0);
+  world.set_link(1, false);
+  world.run_for(450 * kMillisecond);  // L < 450 ms < D
+  world.set_link(1, true);
+  world.run_for(kSecond);
+  EXPECT_EQ(changed_host(), 0);
+  EXPECT_TRUE(world.host(2).keeper().keeps_anything());
+}
+
+// Hosts lose their links, one at a time or one soon after the other, for a moment or for long, and never all
+// of them. Who came to a host within the timeout meets it again unless its link has been lost since.
+class Links {
+ public:
+  Links(uint64_t seed, HostId hosts, bool gateway) : random_(seed), world_(seed, 50, 10), hosts_(hosts) {
+    world_.rules = {extended()};
+    if (std::getenv("NLB_TRACE") != nullptr) world_.tell_story();
+    if (gateway) world_.add_gateway();
+    for (HostId id = 1; id <= hosts_; ++id) world_.add(id);
+    EXPECT_TRUE(world_.run_until_converged(with_link(), 20 * kSecond));
+    for (std::size_t i = 0; i < kClients; ++i) clients_.push_back({random_.next()});
+  }
+
+  void run() {
+    visit();
+    for (int step = 0; step < kSteps && !testing::Test::HasFailure(); ++step) {
+      happen();
+      const bool settles = random_.below(3) == 0 || world_.run_until_converged(with_link(), 12 * kSecond);
+      EXPECT_TRUE(settles) << story_;
+      world_.run_for(random_.between(0, 2 * kSecond));
+      visit();
+    }
+    for (const auto& violation : world_.violations()) ADD_FAILURE() << violation.text();
+  }
+  [[nodiscard]] int returns() const { return returns_; }
+
+ private:
+  static constexpr std::size_t kClients = 60;
+  static constexpr int kSteps = 12;
+  struct Client {
+    uint64_t number = 0;
+    Port host = 0;
+    Nanos at = 0;
+  };
+
+  [[nodiscard]] std::set<HostId> with_link() {
+    std::set<HostId> all;
+    for (HostId id = 1; id <= hosts_; ++id)
+      if (!lost_[id]) all.insert(id);
+    return all;
+  }
+
+  void happen() {
+    const auto id = static_cast<HostId>(1 + random_.below(hosts_));
+    if (lost_[id]) {
+      story_ += " heal " + std::to_string(id);
+      world_.set_link(id, true);
+      lost_[id] = false;
+    } else if (with_link().size() > 1) {
+      story_ += " cut " + std::to_string(id);
+      world_.set_link(id, false);
+      lost_[id] = true;
+      for (Client& client : clients_)
+        if (client.host == id) client.host = 0;
+    }
+  }
+
+  void visit() {
+    story_ += " visit";
+    for (Client& client : clients_) {
+      const Port met = world_.meet(0, client.number);
+      if (met == 0) continue;  // nobody answers, just now
+      const Nanos absent = world_.now() - client.at;
+      if (client.host != 0 && absent < kTimeout) {
+        EXPECT_EQ(met, client.host) << "after " << absent / kMillisecond << " ms:" << story_;
+        ++returns_;
+      }
+      client.host = met;
+      client.at = world_.now();
+      world_.remember_visit(world_.node(met), 0, client.number);
+    }
+  }
+
+  Random random_;
+  World world_;
+  HostId hosts_;
+  std::vector<Client> clients_;
+  std::array<bool, kMaxHosts + 1> lost_{};
+  std::string story_;
+  int returns_ = 0;
+};
+
+TEST(Links, WhoReturnsMeetsTheHostWhoseLinkHeld) {
+  int returns = 0;
+  for (uint64_t seed = 1; seed <= 200 && !testing::Test::HasFailure(); ++seed) {
+    SCOPED_TRACE("history " + std::to_string(seed));
+    Links links(seed, static_cast<HostId>(2 + seed % 2), seed % 4 < 2);
+    links.run();
+    returns += links.returns();
+  }
+  EXPECT_GT(returns, 60'000);
+  std::printf("%d returns\n", returns);
+}
+
 }  // namespace
 }  // namespace nlb::sim

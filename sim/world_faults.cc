@@ -93,9 +93,21 @@ void World::release_clogged() {
   }
 }
 
+void World::set_link(Port port, bool up) {
+  Node& node = scene_.nodes[port];
+  node.no_carrier += up ? -1 : 1;
+  if (up && node.no_carrier != 0) return;
+  if (!up) {
+    forget_remembered(port);
+    port_goes_down(node);
+  }
+  node.carrier_untold = !node.daemon_runs();
+  if (!node.carrier_untold) perform(port, node.host->on_carrier(up, node.clock.local(scene_.now)));
+  if (up) port_comes_up(node);
+}
+
 void World::begin_at(const Fault& fault, Node& node) {
   const Port port = node.port;
-  const Nanos local = node.clock.local(scene_.now);
   switch (fault.kind) {
     case FaultKind::sender_loss:
       for (Port to = 1; to <= kMaxHosts; ++to) scene_.network.path(port, to).loss += fault.value;
@@ -104,11 +116,7 @@ void World::begin_at(const Fault& fault, Node& node) {
       ++node.isolated;
       return forget_remembered(port);
     case FaultKind::link_down:
-      ++node.no_carrier;
-      forget_remembered(port);
-      port_goes_down(node);
-      if (node.daemon_runs()) perform(port, node.host->on_carrier(false, local));
-      return;
+      return set_link(port, false);
     case FaultKind::deaf:
       ++node.deaf;
       return;
@@ -168,9 +176,7 @@ void World::end_at(const Fault& fault, Node& node) {
       --node.isolated;
       return;
     case FaultKind::link_down:
-      if (--node.no_carrier != 0) return;
-      if (node.daemon_runs()) perform(port, node.host->on_carrier(true, node.clock.local(scene_.now)));
-      return port_comes_up(node);
+      return set_link(port, true);
     case FaultKind::deaf:
       --node.deaf;
       return;

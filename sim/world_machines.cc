@@ -167,6 +167,8 @@ void World::lose_turn(Node& node) {
 void World::get_turn(Node& node) {
   if (!node.daemon_runs()) return;
   node.knew = 0;
+  if (std::exchange(node.carrier_untold, false))
+    perform(node.port, node.host->on_carrier(node.no_carrier == 0, node.clock.local(scene_.now)));
   auto inbox = std::move(node.inbox);
   node.inbox.clear();
   for (const Received& waiting : inbox) {

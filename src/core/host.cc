@@ -31,7 +31,7 @@ Host::Host(Settings settings, Nanos now)
 Self Host::self() const {
   return {.id = settings_.id,
           .incarnation = settings_.incarnation,
-          .active = is_active(state_) && bound_ && !aside_,
+          .active = is_active(state_) && bound_ && carrier_ && !aside_,
           .view = view_.number,
           .view_members = view_.members,
           .digests = settings_.digests};
@@ -107,9 +107,13 @@ Actions Host::on_adapter_mac(const MacAddress& mac, Nanos now) {
   return finish(now);
 }
 
+// Without a carrier it states no view (self().active): when the link is back, one of this host alone may be
+// the better one, and whoever served meanwhile would wait for it. And what it saw was its own link flap: who
+// held the others down for that would begin a view without one of them, and the rest might follow.
 Actions Host::on_carrier(bool carrier, Nanos now) {
   if (carrier_ && !carrier) {
     carrier_ = false;
+    for (Peer& peer : peers_) peer.short_stays = 0;
     go_alone("carrier lost");
   } else if (!carrier_ && carrier) {
     carrier_ = true;

@@ -285,6 +285,8 @@ class Host {
   [[nodiscard]] bool waits_for_owners(const Circle& circle) const;
   [[nodiscard]] std::vector<bool> slots_that_may_keep() const;
   bool awaits_visits();
+  void let_lapse();
+  [[nodiscard]] SlotBuckets owned_until_now() const;
   void begin_keeping(Nanos now);
   void forget_kept_list();
   void publish_kept(uint16_t held_from);
@@ -369,6 +371,7 @@ class Host {
   std::vector<wire::HeldPart> held_parts_;
   SlotBuckets held_published_;
   Keeper keeper_;
+  SlotBuckets lapsed_;            // owned until the lease was over, and not acquired since; empty = nothing
   bool keeping_ = false;          // in this view
   bool visits_known_ = false;     // just read
   bool kept_changed_ = false;     // a list, since tables_ was computed

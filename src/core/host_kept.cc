@@ -73,7 +73,8 @@ bool Host::waits_for_newcomers(HostSet wanted) const {
 
 // The filter's memory of visits is read at the moment of the release: the newest client counts.
 bool Host::awaits_visits() {
-  if (visits_known_ || !keeper_.any() || !ownership_.owns_anything()) return false;
+  const bool owned_something = ownership_.owns_anything() || !lapsed_.empty();
+  if (visits_known_ || !keeper_.any() || !owned_something) return false;
   out_.visits = true;
   return true;
 }
@@ -96,12 +97,32 @@ std::vector<bool> Host::slots_that_may_keep() const {
   return may;
 }
 
+// Without its only peer a host has no lease until that one is evicted. It may accept nothing of what it owned
+// before it has acquired it again, but can keep it for those who came.
+void Host::let_lapse() {
+  if (keeper_.any() && ownership_.owns_anything()) lapsed_ = ownership_.owned();
+  ownership_.clear();
+}
+
+// What this host would keep. What has lapsed only where it can be nobody else's since: all others have said
+// in this view that they own nothing.
+SlotBuckets Host::owned_until_now() const {
+  SlotBuckets owned = ownership_.owned();
+  bool only_here = !lapsed_.empty();
+  for_each_host(view_.members & ~bit_of(settings_.id), [&](HostId id) {
+    only_here = only_here && (peers_[id].heartbeat.flags & wire::kOwnsNothing) != 0;
+  });
+  if (only_here)
+    for (const std::size_t slot : keeper_.slots()) owned[slot] |= lapsed_[slot];
+  return owned;
+}
+
 // At the release, before anything is closed: `next_tables_` is the new view's.
 void Host::begin_keeping(Nanos now) {
   forget_kept_list();
   keeping_ = keeper_.any() && all_members_keep();
   if (!keeping_) return keeper_.let_go_of_all();
-  keeper_.choose(ownership_.owned(), next_tables_, settings_.id, slots_that_may_keep(), now);
+  keeper_.choose(owned_until_now(), next_tables_, settings_.id, slots_that_may_keep(), now);
   publish_kept(0);
 }
 

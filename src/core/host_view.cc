@@ -386,7 +386,7 @@ void Host::start_view(uint32_t number, HostSet members, uint64_t digest, Nanos n
   times_resumed_ = first_generation_ = 0;
   note_departures(before, members, now);
   note_left_behind(before, members, now);
-  if (now >= lease_) ownership_.clear();  // others may own it since; a new lease must not bring it back
+  if (now >= lease_) let_lapse();  // others may own it since; a new lease must not bring it back
   former_view_ = view_;
   view_ = {number, members, digest};
   phase_ = Phase::seen;
@@ -427,6 +427,7 @@ void Host::go_alone(const std::string& cause) {
   held_parts_.clear();
   forget_kept_list();
   keeper_.let_go_of_all();
+  lapsed_.clear();
   if (lease_ != 0) out_.lease = lease_ = 0;
   out_.states_changed = true;
   if (!was_in_one) return;
@@ -517,6 +518,7 @@ void Host::release(Nanos now) {
 void Host::acquire(Nanos now) {
   tables_ = tables_with_kept();
   kept_changed_ = false;
+  lapsed_.clear();
   ownership_.acquire(tables_, settings_.id);
   phase_ = Phase::acquired;
   out_.states_changed = true;

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """Extended affinity: clients that come again meet their host over a join and a leave, and a joiner gets its
-share when they have stayed away for the timeout.
+share when they have stayed away for the timeout; a link that is lost and comes back moves nobody.
 
 With --full random histories as well, of the kind that sim/returning_test.cc runs a thousand of: NLB_HISTORIES
 of them (20), seeds from 1. One takes some ten seconds."""
@@ -123,6 +123,26 @@ def histories(run, count):
         need(returns > 100 * count, f"only {returns} returns: this shows little")
 
 
+def cut_links(run, hosts):
+    """Each of two hosts in turn loses its link twice within 5 s, until it is given up: the clients of the
+    one that served meanwhile meet it again, while the other one is held down and after."""
+    lab = run.lab
+    lab.host(1, "rule", "set", 80, "--timeout", 10)  # longer than all of it takes on a busy machine
+    for cut, other in (hosts, hosts[::-1]):
+        for _ in range(2):
+            lab.lab("fault", "cut", f"host{cut}")
+            lab.wait_members([other])
+            before, _ = visit(run)
+            need(set(before.values()) == {str(other)}, set(before.values()))
+            lab.lab("fault", "heal", f"host{cut}")
+            after, _ = visit(run)
+            need_same_hosts(before, after)
+        lab.wait_members(hosts)
+        after, _ = visit(run)
+        need_same_hosts(before, after)
+    return f"{len(after)} clients, hosts {hosts[0]} and {hosts[1]} in turn"
+
+
 def scenario(run):
     lab = run.lab
     lab.up("--affinity", "single", "--client-addresses", ADDRESSES)
@@ -171,7 +191,11 @@ def scenario(run):
         _, figures = visit(run)
         now = ", ".join(f"host {host} {part:.0f} %" for host, part in sorted(shares(figures).items()))
         notes.append(f"{took:.1f} s after the last visit; now {now}")
+
+    with run.case("a link is lost twice and comes back: no client moves") as notes:
+        notes.append(cut_links(run, (1, 3)))
     if run.full:
+        lab.host(1, "rule", "set", 80, "--timeout", TIMEOUT_S)
         histories(run, int(os.environ.get("NLB_HISTORIES", "20")))
 
 
