@@ -257,6 +257,7 @@ void World::restore_snapshot(Node& node) {
   node.excused_until = node.lease;
   for (std::size_t slot : scene_.slots) write_slot(node, slot, snapshot->states[slot]);
   checkers_.states_changed(node.port);
+  node.carrier_untold = true;  // the device of a machine that is set back has the link that there is
   get_turn(node);
 }
 

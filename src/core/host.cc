@@ -339,6 +339,7 @@ void Host::accuse(Nanos now) {
     if (peer.accused || (!silent && !deaf)) return;
     peer.accused = true;
     peer.accused_in_view = view_.number;
+    peer.accused_at = now;
     say_soon_ = true;
     note(Notice::Kind::peer_silent, id,
          (silent ? "nothing heard for " : "is heard, but has heard nothing of this host for ") +
@@ -374,6 +375,13 @@ bool Host::awaits_the_others_configuration(Nanos now, HostId differs) {
   return true;
 }
 
+// A host of a group that goes on in our stead, or 0.
+HostId Host::better_than_us(HostSet others) const {
+  const HostId other = better_group_than_ours(self(), peers_, others);
+  const bool serves = phase_ == Phase::acquired;
+  return other == 0 && serves ? better_server_than_ours(self(), peers_, others) : other;
+}
+
 void Host::judge_refusal(Nanos now, const Circle& circle) {
   if (namesake_ && now - namesake_->heard_at >= silence_limit()) {
     namesake_.reset();
@@ -386,7 +394,7 @@ void Host::judge_refusal(Nanos now, const Circle& circle) {
   const bool gives_way = namesake_ && namesake_judged_ && namesake_wins_;
   if (gives_way) {
     reason = "host id " + std::to_string(settings_.id) + " is in use by another host";
-  } else if (const HostId other = better_group_than_ours(self(), peers_, others); other != 0) {
+  } else if (const HostId other = better_than_us(others); other != 0) {
     const char* item = differing_item(settings_.digests, peers_[other].heartbeat.digests);
     reason = std::string(item) + " differs from that of host " + std::to_string(other);
     if (awaits_the_others_configuration(now, other)) return;

@@ -108,8 +108,6 @@ struct View {
   bool operator==(const View&) const = default;
 };
 
-enum class Phase : uint8_t { none = 0, seen = 1, released = 2, acquired = 3 };
-
 // A host that left the view without handing over: its kernel, and so its connections, may well live on.
 struct Ghost {
   HostId id = 0;
@@ -219,6 +217,7 @@ class Host {
   void notice_standstill(Nanos now);
   void evaluate(Nanos now);
   void accuse(Nanos now);  // members that are silent, or do not hear this host
+  [[nodiscard]] HostId better_than_us(HostSet others) const;
   void judge_refusal(Nanos now, const Circle& circle);
   void name_the_different(Nanos now, const Circle& circle);
   [[nodiscard]] bool awaits_the_others_configuration(Nanos now, HostId differs);
@@ -235,6 +234,7 @@ class Host {
   [[nodiscard]] bool was_long_under_way(const wire::Heartbeat& heartbeat, Nanos now) const;
   void note_left_behind(HostSet before, HostSet after, Nanos now);
   [[nodiscard]] bool somebody_left_behind_owns(Nanos now, const Circle& circle) const;
+  [[nodiscard]] bool somebody_may_begin_beside_us(Nanos now, const Circle& circle) const;
   [[nodiscard]] bool has_rival(const Peer& peer, Nanos now) const;  // in earshot
   [[nodiscard]] bool a_rival_serves(Nanos now) const;
   [[nodiscard]] bool others_share_a_view_with_a_namesake(const Circle& circle) const;
@@ -344,6 +344,8 @@ class Host {
   View view_, former_view_;
   Phase phase_ = Phase::none;
   Nanos view_started_at_ = 0;
+  Nanos came_into_view_at_ = 0;  // out of none
+  uint32_t first_view_ = 0;      // then
   Arrivals arrivals_;
   std::vector<MemberOffer> agreed_offers_;                // of the members when the view began
   std::array<Nanos, kMaxHosts + 1> left_behind_until_{};  // by id; their lease is over by then

@@ -25,6 +25,9 @@ enum class HostEvent : uint8_t {
 };
 inline constexpr std::size_t kHostStateCount = 6, kHostEventCount = 9;
 
+// Of its view, as heartbeats state it.
+enum class Phase : uint8_t { none = 0, seen = 1, released = 2, acquired = 3 };
+
 // What the event leads to; nullopt = the event means nothing in that state (a command then says so).
 [[nodiscard]] std::optional<HostState> next_state(HostState state, HostEvent event);
 

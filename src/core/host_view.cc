@@ -271,7 +271,9 @@ void Host::settle_view(Nanos now, const Circle& circle) {
     if ((circle.heard & bit_of(id)) && peer.heartbeat.view_digest == digest &&
         peer.heartbeat.view_members == wanted)
       stated = std::max(stated, peer.heartbeat.view);
-    const bool is_back = peer.accused && (circle.mutual & bit_of(id)) != 0;
+    // Frames that have waited for this host come all at once, and old and new ones contradict each other.
+    const bool is_back =
+        peer.accused && (circle.mutual & bit_of(id)) != 0 && now - peer.accused_at >= period();
     readmits = readmits || (is_back && !planted(Bug::accused_for_ever));
   });
   const bool same = wanted == view_.members && digest == view_.digest && phase_ != Phase::none;
@@ -334,6 +336,25 @@ bool Host::somebody_left_behind_owns(Nanos now, const Circle& circle) const {
   return owns;
 }
 
+// Whoever comes out of no view may do so at the same moment as a host whose newest word is of before: first
+// that one has to know. What it does then, its word says: it gives way, or is the better one. Whoever does
+// not hear this host cannot know, nor need it; and who is silent from then on is an owner for D at most. A
+// group with another configuration, that knows, and serves: it hears more of its kind than this host does.
+bool Host::somebody_may_begin_beside_us(Nanos now, const Circle& circle) const {
+  if (ownership_.owns_anything()) return false;
+  bool may = false;
+  for_each_host(circle.answering & ~view_.members, [&](HostId id) {
+    const auto& heartbeat = peers_[id].heartbeat;
+    const bool stays = (heartbeat.flags & (wire::kLeaving | wire::kRestarting)) == 0;
+    if (!is_active(heartbeat.state) || !stays) return;
+    const auto* report = report_of_hearing(heartbeat, settings_.id);
+    const bool knows = report != nullptr && report->phase != 0 && report->view >= first_view_;
+    const bool differs = (circle.compatible & bit_of(id)) == 0;
+    may = may || (knows ? differs && serves(heartbeat) : now - came_into_view_at_ < silence_limit());
+  });
+  return may;
+}
+
 // Another machine has the id of a host, or ours, hears this host and is in a view without it: what it owns is
 // not known here. It gives up when it is judged, or sees its id in another's view.
 bool Host::a_rival_serves(Nanos now) const {
@@ -389,6 +410,10 @@ void Host::start_view(uint32_t number, HostSet members, uint64_t digest, Nanos n
   if (now >= lease_) let_lapse();  // others may own it since; a new lease must not bring it back
   former_view_ = view_;
   view_ = {number, members, digest};
+  if (phase_ == Phase::none) {
+    first_view_ = number;
+    came_into_view_at_ = now;
+  }
   phase_ = Phase::seen;
   view_started_at_ = now;
   arrivals_.view_begins(now);
@@ -492,7 +517,8 @@ void Host::advance_phase(Nanos now, const Circle& circle) {
     if (std::popcount(view_.members) == 1 && !may_serve_alone(now, circle)) return;
     // A better one that was not waited for may have begun as well; it is heard of by then, and ours given up.
     if (late_and_better(circle) != 0 && now - view_started_at_ < silence_limit()) return;
-    if (yields_to_a_better_view(circle) || somebody_left_behind_owns(now, circle) || a_rival_serves(now))
+    if (yields_to_a_better_view(circle) || somebody_left_behind_owns(now, circle) || a_rival_serves(now) ||
+        somebody_may_begin_beside_us(now, circle))
       return;
     if (!kept_lists_complete() || waits_for_owners(circle)) return;
     acquire(now);

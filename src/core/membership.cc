@@ -141,6 +141,11 @@ HostSet without_bad_pairs(HostSet members, const Self& self, const PeerTable& pe
   }
 }
 
+// Of groups with different configurations the least goes on.
+std::tuple<int, int64_t, int> rank_of(HostSet members, uint32_t generation) {
+  return {-std::popcount(members), -int64_t{generation}, std::countr_zero(members)};
+}
+
 // Others still have, or have again, whom this host has just removed: taken up and removed with every frame,
 // it would keep all from settling.
 bool waits(const Peer& peer, Nanos now, Nanos join_delay) {
@@ -166,6 +171,10 @@ bool may_hold_connections(const wire::Heartbeat& heartbeat) {
 
 bool in_a_view(const wire::Heartbeat& heartbeat) {
   return heartbeat.phase != 0 && (heartbeat.flags & (wire::kLeaving | wire::kRestarting)) == 0;
+}
+
+bool serves(const wire::Heartbeat& heartbeat) {
+  return in_a_view(heartbeat) && heartbeat.phase == static_cast<uint8_t>(Phase::acquired);
 }
 
 const wire::PeerReport* report_of(const wire::Heartbeat& heartbeat, HostId about) {
@@ -266,12 +275,21 @@ HostId better_group_than_ours(const Self& self, const PeerTable& peers, HostSet 
   });
   const Group ours = groups.front();
   for (const Group& group : groups) {
-    const auto rank = [](const Group& g) {
-      return std::tuple(-std::popcount(g.members), -int64_t{g.generation}, std::countr_zero(g.members));
-    };
-    if (rank(group) < rank(ours)) return group.heard;
+    if (rank_of(group.members, group.generation) < rank_of(ours.members, ours.generation)) return group.heard;
   }
   return 0;
+}
+
+HostId better_server_than_ours(const Self& self, const PeerTable& peers, HostSet others) {
+  const auto ours = rank_of(self.view_members, self.digests.generation);
+  HostId better = 0;
+  for_each_host(others, [&](HostId id) {
+    const auto& heartbeat = peers[id].heartbeat;
+    if (better != 0 || !serves(heartbeat) || differing_item(self.digests, heartbeat.digests) == nullptr)
+      return;
+    if (rank_of(heartbeat.view_members, heartbeat.digests.generation) < ours) better = id;
+  });
+  return better;
 }
 
 }  // namespace nlb::core

@@ -52,10 +52,15 @@ struct PeerTable : std::array<Peer, kMaxHosts + 1> {
 // larger group would go on beside it. Returns a host of a better group than ours among `others`, or 0.
 [[nodiscard]] HostId better_group_than_ours(const Self& self, const PeerTable& peers, HostSet others);
 
+// Groups of which each hears another part may each take itself for the better one, and serve. By what both
+// state, view against view, one of them gives way. Returns a serving host of the better one, or 0.
+[[nodiscard]] HostId better_server_than_ours(const Self& self, const PeerTable& peers, HostSet others);
+
 // The first item of two configurations that differs, in a person's words; nullptr = none.
 [[nodiscard]] const char* differing_item(const wire::ConfigDigests& ours, const wire::ConfigDigests& theirs);
 
 [[nodiscard]] bool in_a_view(const wire::Heartbeat& heartbeat);
+[[nodiscard]] bool serves(const wire::Heartbeat& heartbeat);
 [[nodiscard]] bool may_hold_connections(const wire::Heartbeat& heartbeat);
 
 [[nodiscard]] const wire::PeerReport* report_of(const wire::Heartbeat& heartbeat, HostId about);

@@ -57,6 +57,7 @@ struct Peer {
   wire::Heartbeat heartbeat;   // newest accepted
   bool accused = false;  // silent for D; a promise not to extend its lease until a later view readmits it
   uint32_t accused_in_view = 0;
+  Nanos accused_at = 0;
   Nanos admitted_at = 0, removed_at = 0;  // to our view, and from it
   int short_stays = 0;                    // one after the other, each ended by an eviction
   Candidates candidates;
