@@ -4,11 +4,11 @@ PREFIX ?= /usr
 NINJA  ?= ninja
 
 .PHONY: help deps build demo lab-vm test check check-lint check-sanitizers fuzz model-full sim-mutant faults \
-        fault-report servers coexistence soak bench format install deb package-test dist clean
+        fault-report servers coexistence soak bench format install deb package-test systemd-test dist clean
 
 help:
 	@echo "make deps | build | demo | lab-vm | test | check | bench | fuzz | model-full | sim-mutant PATCH=file |" \
-	      "faults | fault-report | servers | coexistence | soak HOURS=2 | format | install DESTDIR=… | deb | package-test | dist | clean"
+	      "faults | fault-report | servers | coexistence | soak HOURS=2 | format | install DESTDIR=… | deb | package-test | systemd-test | dist | clean"
 
 deps:
 	@tools/deps.sh
@@ -97,6 +97,10 @@ deb: build
 # The packages on a fresh Debian 12 made by debootstrap, and what lintian says; needs both programs, and the network once.
 package-test: deb
 	@tools/package-test.sh
+
+# The packages and their units under systemd as process 1: a whole Debian 12 in a virtual machine, minutes.
+systemd-test: deb
+	@python3 tests/packages/systemd.py
 
 # The sources as a tarball, the same to the last bit wherever it is made of one commit.
 dist:

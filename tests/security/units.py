@@ -28,6 +28,25 @@ def settings(unit):
     return {key: value.split() for key, value in lines}
 
 
+def members(name):
+    """The system calls of a group of systemd's, of groups in it, too."""
+    if not name.startswith("@"):
+        return {name}
+    done = subprocess.run(["systemd-analyze", "syscall-filter", name], capture_output=True, text=True,
+                          check=True)
+    words = [line.strip() for line in done.stdout.splitlines()[1:] if line.strip()[:1] not in ("#", "")]
+    return set().union(*(members(word) for word in words))
+
+
+def allowed_calls(unit):
+    """What is left when each SystemCallFilter has added or taken away, in their order."""
+    allowed = set()
+    for line in re.findall(r"^SystemCallFilter=(.*)$", unit.read_text(), re.M):
+        calls = set().union(*(members(word) for word in line.lstrip("~").split()))
+        allowed = allowed - calls if line.startswith("~") else allowed | calls
+    return allowed
+
+
 def required(group):
     """The capabilities that the program calls required; they are named once for both, then by group."""
     text = SOURCE.read_text()
@@ -48,6 +67,8 @@ def scenario(run):
             wanted = required(GROUPS[name]) if name in GROUPS else set()
             given = set(settings(unit)["CapabilityBoundingSet"])
             need(given == wanted, f"unit {sorted(given)}, program {sorted(wanted)}")
+        with run.case(f"{name}: bpf(2) is allowed to whom CAP_BPF is"):
+            need(("bpf" in allowed_calls(unit)) == ("CAP_BPF" in wanted), "bpf and CAP_BPF differ")
 
 
 def main():
