@@ -88,7 +88,7 @@ static nlb_inline void nlb_guard_report(const struct nlb_guard_frame* frame,
 
 static nlb_inline int nlb_guard_lets_through(__u32 reason) {
   return reason == NLB_GUARD_PASSED || reason == NLB_GUARD_REASON(steered) ||
-         reason == NLB_GUARD_REASON(flooded);
+         reason == NLB_GUARD_REASON(replicated) || reason == NLB_GUARD_REASON(flooded);
 }
 
 /* Audit drops nothing; `report` lets through what is held against the guest. An announcement is the switch's

@@ -125,8 +125,10 @@ static nlb_inline __u32 nlb_guard_look_up_row(const struct nlb_guard_frame* fram
   row = bpf_map_lookup_elem(&guard_rows, &key);
   if (!row || row->generation != steered->generation) return NLB_GUARD_REASON(flooded);
   bucket = nlb_steered_bucket(config, affinity, packet) & (NLB_BUCKET_COUNT - 1);
-  return row->accepts[bucket / 64] >> (bucket % 64) & 1 ? NLB_GUARD_REASON(steered)
-                                                        : NLB_GUARD_REASON(steered_away);
+  if (!(row->accepts[bucket / 64] >> (bucket % 64) & 1)) return NLB_GUARD_REASON(steered_away);
+  /* Once a frame: the first member's copy counts as steered, each further one as replicated. */
+  return row->replicas[bucket / 64] >> (bucket % 64) & 1 ? NLB_GUARD_REASON(replicated)
+                                                         : NLB_GUARD_REASON(steered);
 }
 
 /* A frame to a MAC that the members of the port's cluster have in common. A function of its own for the

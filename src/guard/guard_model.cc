@@ -16,7 +16,7 @@ bool is_expected(nlb_guard_reason reason) {
 
 bool lets_through(nlb_guard_reason reason) {
   return reason == NLB_GUARD_REASON_passed || reason == NLB_GUARD_REASON_steered ||
-         reason == NLB_GUARD_REASON_flooded;
+         reason == NLB_GUARD_REASON_replicated || reason == NLB_GUARD_REASON_flooded;
 }
 
 const char* guard_reason_name(uint32_t reason) {

@@ -41,9 +41,12 @@ class GuardModel {
   void set_address(GuardSegment segment, const IpAddress& address, const nlb_guard_address& entry) {
     addresses_[{segment, address}] = entry;
   }
-  // What nlb-vmswitch has made of a port's announcement.
-  void set_steering(uint32_t ifindex, uint32_t generation, wire::SteeringContent content) {
+  // What nlb-vmswitch has made of a port's announcement; `earlier`: of one at an earlier port.
+  using SteeringRows = decltype(wire::SteeringContent::rows);
+  void set_steering(uint32_t ifindex, uint32_t generation, wire::SteeringContent content,
+                    SteeringRows earlier) {
     steering_[ifindex] = {generation, std::move(content)};
+    earlier_[ifindex] = std::move(earlier);
   }
   // What a port has used up so far, and what it has announced last.
   struct State {
@@ -71,6 +74,7 @@ class GuardModel {
   std::map<std::pair<GuardSegment, IpAddress>, nlb_guard_address> addresses_;
   std::map<uint32_t, State> states_;
   std::map<uint32_t, std::pair<uint32_t, wire::SteeringContent>> steering_;
+  std::map<uint32_t, SteeringRows> earlier_;
 };
 
 // True for what counts in healthy operation, by the list.

@@ -66,7 +66,11 @@ nlb_guard_reason GuardModel::Trial::steer(const TaggedFrame& whole) const {
   if (row == content.rows.end()) return NLB_GUARD_REASON_flooded;
   const auto affinity = static_cast<Affinity>(rules.affinities[slot]);
   const uint32_t bucket = client_bucket(rules.seed, affinity, flow->client, flow->client_port);
-  return row->second[bucket] ? NLB_GUARD_REASON_steered : NLB_GUARD_REASON_steered_away;
+  if (!row->second[bucket]) return NLB_GUARD_REASON_steered_away;
+  const auto& earlier = model_.earlier_[ifindex_];
+  const auto other = earlier.find(slot);
+  return other != earlier.end() && other->second[bucket] ? NLB_GUARD_REASON_replicated
+                                                         : NLB_GUARD_REASON_steered;
 }
 
 // Of a member of an NLB cluster, without a tag, to the group that no bridge forwards.

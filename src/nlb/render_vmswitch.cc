@@ -46,8 +46,8 @@ void add_steering(TextTable& table, const json& steering) {
   const auto why = field(steering, "flooded_because");
   table.add({"  Frames of its cluster",
              why.empty() ? Cell("steered", Colour::green) : Cell("all of them: " + why, Colour::yellow),
-             field(steering, "steered") + " steered, " + field(steering, "flooded") + " flooded, " +
-                 field(steering, "steered_away") + " kept away"});
+             field(steering, "steered") + " steered, " + field(steering, "replicated") + " replicated, " +
+                 field(steering, "flooded") + " flooded, " + field(steering, "steered_away") + " kept away"});
 }
 
 void add_settings(TextTable& table, const json& port) {

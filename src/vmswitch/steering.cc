@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <utility>
 
 #include "vmswitch/steering_table.hh"
 
@@ -70,13 +71,16 @@ Result<std::unique_ptr<Steering>> Steering::over(const MapSet& maps) {
 }
 
 void Steering::follow(const SteeredPorts& ports) {
-  std::erase_if(ports_, [&](const auto& entry) {
+  const auto gone = std::erase_if(ports_, [&](const auto& entry) {
     const auto still = ports.find(entry.first);
     if (still != ports.end() && still->second == entry.second.cluster) return false;
     forget(entry.first, entry.second);
     return true;
   });
   for (const auto& [ifindex, cluster] : ports) ports_.try_emplace(ifindex, Port{cluster});
+  if (gone == 0) return;
+  for (std::size_t config = 0; config < configs_.size(); ++config)
+    if (configs_[config].users > 0) count_replicas(config);
 }
 
 bool Steering::take(const nlb_steering_part& part) {
@@ -128,23 +132,24 @@ Result<void> Steering::put_in_force(uint32_t ifindex, Port& port, uint32_t gener
     return done;
   }
   leave(port.config);
-  port.config = *config;
+  const std::size_t before = std::exchange(port.config, *config);
   port.generation = generation;
+  count_replicas(port.config);
+  if (before != port.config) count_replicas(before);
   return {};
 }
 
 Result<void> Steering::write_rows(uint32_t ifindex, Port& port, uint32_t generation,
                                   const wire::SteeringContent& content) {
   for (const auto& [slot, accepts] : content.rows) {
-    if (auto done = put(rows_, nlb_steering_row_key{ifindex, slot}, steering_row_of(generation, accepts),
-                        "a member's buckets");
-        !done)
+    const auto row = steering_row_of(generation, accepts);
+    if (auto done = put(rows_, nlb_steering_row_key{ifindex, slot}, row, "a member's buckets"); !done)
       return done;
-    port.slots.insert(slot);
+    port.rows[slot] = row;
   }
-  std::erase_if(port.slots, [&](uint8_t slot) {
-    if (content.rows.contains(slot)) return false;
-    const nlb_steering_row_key key{ifindex, slot};
+  std::erase_if(port.rows, [&](const auto& entry) {
+    if (content.rows.contains(entry.first)) return false;
+    const nlb_steering_row_key key{ifindex, entry.first};
     bpf_map_delete_elem(rows_, &key);
     return true;
   });
@@ -188,6 +193,18 @@ Result<void> Steering::write_config(std::size_t config, const wire::SteeringRule
   return {};
 }
 
+// A bucket that two members take is one's and held by the other. Only counters follow from it, so that a
+// write that fails is left to the next change.
+void Steering::count_replicas(std::size_t config) {
+  std::map<uint8_t, nlb_steering_row> earlier;
+  for (auto& [ifindex, port] : ports_) {
+    if (port.config != config) continue;
+    for (auto& [slot, row] : port.rows)
+      if (mark_replicas(row, earlier[slot]))
+        static_cast<void>(put(rows_, nlb_steering_row_key{ifindex, slot}, row, "a member's buckets"));
+  }
+}
+
 void Steering::leave(std::size_t config) {
   if (config >= configs_.size()) return;
   --configs_[config].users;
@@ -196,7 +213,7 @@ void Steering::leave(std::size_t config) {
 
 void Steering::forget(uint32_t ifindex, const Port& port) {
   bpf_map_delete_elem(steered_, &ifindex);
-  for (const uint8_t slot : port.slots) {
+  for (const auto& [slot, row] : port.rows) {
     const nlb_steering_row_key key{ifindex, slot};
     bpf_map_delete_elem(rows_, &key);
   }

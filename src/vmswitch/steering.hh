@@ -49,7 +49,7 @@ class Steering {
     wire::SteeringAssembly assembly = {};
     uint32_t generation = 0;  // in force
     std::size_t config = NLB_STEERING_MAX_CONFIGS;
-    std::set<uint8_t> slots = {};
+    std::map<uint8_t, nlb_steering_row> rows = {};  // by slot
     bool in_transition = false;
     std::string obstacle = {};
   };
@@ -67,6 +67,7 @@ class Steering {
   [[nodiscard]] Result<void> write_config(std::size_t config, const wire::SteeringRules& rules);
   [[nodiscard]] Result<void> write_rows(uint32_t ifindex, Port& port, uint32_t generation,
                                         const wire::SteeringContent& content);
+  void count_replicas(std::size_t config);
   void leave(std::size_t config);
   void forget(uint32_t ifindex, const Port& port);
 

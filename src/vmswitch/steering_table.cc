@@ -68,4 +68,15 @@ nlb_steering_row steering_row_of(uint32_t generation, const std::bitset<kBucketC
   return row;
 }
 
+bool mark_replicas(nlb_steering_row& row, nlb_steering_row& earlier) {
+  bool changed = false;
+  for (std::size_t word = 0; word < std::size(row.accepts); ++word) {
+    const uint64_t replicas = row.accepts[word] & earlier.accepts[word];
+    changed = changed || replicas != row.replicas[word];
+    row.replicas[word] = replicas;
+    earlier.accepts[word] |= row.accepts[word];
+  }
+  return changed;
+}
+
 }  // namespace nlb::vmswitch

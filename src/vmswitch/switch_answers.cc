@@ -95,6 +95,7 @@ Json SwitchDaemon::steering_json(uint32_t ifindex) const {
   const auto why = steering_->why_flooded(ifindex);
   Json json = {{"generation", steering_->in_force(ifindex)}, {"flooded_because", why}};
   const std::pair<const char*, uint16_t> counted[] = {{"steered", NLB_GUARD_REASON_steered},
+                                                      {"replicated", NLB_GUARD_REASON_replicated},
                                                       {"flooded", NLB_GUARD_REASON_flooded},
                                                       {"steered_away", NLB_GUARD_REASON_steered_away}};
   for (const auto& [name, reason] : counted)

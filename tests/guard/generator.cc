@@ -132,7 +132,11 @@ void GuardGenerator::steer() {
     for (uint32_t bits = below(64); bits > 0; --bits) row.flip(below(kBucketCount));
   }
   generation_ = static_cast<uint32_t>(random_());
-  guard().set_steering(web1(), generation_, content);
+  auto earlier = content.rows;
+  for (auto& [slot, row] : earlier)
+    for (uint32_t bits = below(64); bits > 0; --bits) row.flip(below(kBucketCount));
+  guard().set_steering(web1(), generation_, content,
+                       chance(2) ? earlier : decltype(wire::SteeringContent::rows){});
   for (const MacAddress& shared : {kWebMac, kWebGroup, kShopMac})
     guard().set_mac({policy_.vlan, policy_.bridge}, shared, {0, policy_.cluster, NLB_GUARD_MAC_CLUSTER, 0});
 }

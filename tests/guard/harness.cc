@@ -181,7 +181,8 @@ void GuardHarness::set_address(GuardSegment segment, const IpAddress& address,
   model_.set_address(segment, address, entry);
 }
 
-void GuardHarness::set_steering(uint32_t ifindex, uint32_t generation, const wire::SteeringContent& content) {
+void GuardHarness::set_steering(uint32_t ifindex, uint32_t generation, const wire::SteeringContent& content,
+                                const GuardModel::SteeringRows& earlier) {
   const nlb_guard_steered steered{generation, 0};
   const auto config = vmswitch::steering_config_of(content.rules);
   must(bpf_map_update_elem(map("guard_steering"), &steered.config, config.get(), BPF_ANY) == 0, "set rules");
@@ -193,11 +194,15 @@ void GuardHarness::set_steering(uint32_t ifindex, uint32_t generation, const wir
   }
   for (const auto& [slot, accepts] : content.rows) {
     const nlb_steering_row_key key{ifindex, slot};
-    const auto row = vmswitch::steering_row_of(generation, accepts);
+    auto row = vmswitch::steering_row_of(generation, accepts);
+    if (const auto other = earlier.find(slot); other != earlier.end()) {
+      auto taken = vmswitch::steering_row_of(generation, other->second);
+      vmswitch::mark_replicas(row, taken);
+    }
     must(bpf_map_update_elem(map("guard_rows"), &key, &row, BPF_ANY) == 0, "set a row");
   }
   must(bpf_map_update_elem(map("guard_steered"), &ifindex, &steered, BPF_ANY) == 0, "steer");
-  model_.set_steering(ifindex, generation, content);
+  model_.set_steering(ifindex, generation, content, earlier);
 }
 
 void GuardHarness::set_announced(uint32_t ifindex, uint32_t generation, Nanos ago) {

@@ -45,8 +45,10 @@ class GuardHarness {
   void set_address(GuardSegment segment, const IpAddress& address, const nlb_guard_address& entry);
   void set_report_interval(Nanos interval);
   void clear_states();
-  // The rows are those of this generation; what the port has announced last, and how long ago.
-  void set_steering(uint32_t ifindex, uint32_t generation, const wire::SteeringContent& content);
+  // The rows are those of this generation; what the port has announced last, and how long ago. `earlier`:
+  // what a member at an earlier port takes.
+  void set_steering(uint32_t ifindex, uint32_t generation, const wire::SteeringContent& content,
+                    const GuardModel::SteeringRows& earlier = {});
   void set_announced(uint32_t ifindex, uint32_t generation, Nanos ago);
   [[nodiscard]] std::optional<nlb_steering_part> handed_over();  // the newest part, and forgets it
   // 0: nothing was ever sent; else the limits are used up until so long from now.

@@ -45,6 +45,12 @@ void announced_a_while_ago() {
   in_force();
   guard().set_announced(web1(), kGeneration, static_cast<Nanos>(NLB_STEERING_FRESH_NS) - kSecond);
 }
+void also_of_an_earlier_member() {
+  decltype(wire::SteeringContent::rows) all;
+  for (const uint8_t slot : {uint8_t{0}, uint8_t{1}, uint8_t{kDefaultSlot}}) all[slot].set();
+  guard().set_steering(web1(), kGeneration, said(), all);
+  guard().set_announced(web1(), kGeneration, 0);
+}
 void nothing_announced() {
   guard().set_steering(web1(), kGeneration, said());
 }
@@ -77,6 +83,10 @@ GuardFixture unsteered_fixture(const char* sentence, const Frame& frame) {
 const GuardFixture kSteered[] = {
     steered_fixture("a segment of a bucket that the member takes", kTaken, steered),
     steered_fixture("a datagram of a bucket that it does not take", kNotTaken, steered_away),
+    steered_fixture("a segment of a bucket that two members take", kTaken, replicated,
+                    also_of_an_earlier_member),
+    steered_fixture("a datagram of a bucket that only another takes", kNotTaken, steered_away,
+                    also_of_an_earlier_member),
     steered_fixture("a segment over IPv6", to_vip6(6, tcp(1000, 80, kSyn)), steered),
     steered_fixture("a datagram over IPv6 of the default slot whatever the rule for IPv4 says",
                     to_vip6(17, udp(1000, 80)), steered_away),

@@ -99,6 +99,7 @@ def changes(run):
     lab = run.lab
 
     def drain_join_crash(notes):
+        twice = counted(lab, "replicated")
         lab.host(3, "drainstop")
         lab.wait_members([1, 2, 4])
         need_no_failure(lab.load(300))
@@ -111,6 +112,9 @@ def changes(run):
         need_no_failure(lab.finish(load))
         figures = lab.load(400)
         need_no_failure(figures)
+        twice = counted(lab, "replicated") - twice
+        notes.append(f"{twice} frames of held connections went to holder and owner")
+        need(twice > 0, "no frame was counted as replicated while host 3 held connections")
         notes.append(f"the joiner serves {shares(figures).get(3, 0):.0f} %")
         need(shares(figures).get(3, 0) > 10, f"the joiner serves too little: {figures}")
 

@@ -128,6 +128,18 @@ TEST_F(SteeringTest, MembersThatAgreeShareTheirRules) {
   EXPECT_NE(steered(9)->config, steered(8)->config) << "of another cluster";
 }
 
+TEST_F(SteeringTest, WhatTwoMembersTakeIsAReplicaAtTheLaterPort) {
+  steering_->follow({{7, 1}, {8, 1}, {9, 2}});
+  ASSERT_TRUE(hear(8, 77, said()) && hear(9, 5, said()));
+  EXPECT_EQ(row(8, 0)->replicas[0], 0U) << "a member of another cluster is none";
+  ASSERT_TRUE(hear(7, 40, said()));
+  EXPECT_EQ(row(8, 0)->replicas[0], uint64_t{1} << 5);
+  EXPECT_EQ(row(8, 0)->generation, 77U);
+  EXPECT_EQ(row(7, 0)->replicas[0], 0U);
+  steering_->follow({{8, 1}, {9, 2}});
+  EXPECT_EQ(row(8, 0)->replicas[0], 0U) << "the other one has gone";
+}
+
 TEST_F(SteeringTest, NoClusterHasMoreThanTwoKindsOfRules) {
   steering_->follow({{7, 1}, {8, 1}, {9, 1}});
   EXPECT_TRUE(hear(7, 1, said(0)));

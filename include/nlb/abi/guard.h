@@ -29,7 +29,7 @@
 #include "limits.h"
 
 #ifndef NLB_GUARD_ABI_VERSION
-#define NLB_GUARD_ABI_VERSION 4
+#define NLB_GUARD_ABI_VERSION 5
 #endif
 
 #ifdef __cplusplus

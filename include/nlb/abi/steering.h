@@ -62,9 +62,10 @@ NLB_STEERING_ASSERT(sizeof(struct nlb_steering_row_key) == 8);
 struct nlb_steering_row { /* guard_rows */
   __u32 generation;
   __u32 zero;
-  __u64 accepts[NLB_BUCKET_COUNT / 64]; /* bit bucket % 64 of word bucket / 64: the filter may take some */
+  __u64 accepts[NLB_BUCKET_COUNT / 64];  /* bit bucket % 64 of word bucket / 64: the filter may take some */
+  __u64 replicas[NLB_BUCKET_COUNT / 64]; /* of those: also a member's of the same rules at an earlier port */
 };
-NLB_STEERING_ASSERT(sizeof(struct nlb_steering_row) == 8 + NLB_BUCKET_COUNT / 8);
+NLB_STEERING_ASSERT(sizeof(struct nlb_steering_row) == 8 + 2 * (NLB_BUCKET_COUNT / 8));
 
 struct nlb_steering_vip_key { /* guard_vips: -> number (__u32), index + 1 */
   __u32 config;
