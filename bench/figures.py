@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the benchmark scripts share: confidence intervals of interleaved ratios, and the record of a run."""
+"""What the benchmark scripts share: confidence intervals of interleaved ratios, processor time, and the
+record of a run."""
+import contextlib
 import json
 import math
 import os
 import statistics
+import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -26,6 +29,20 @@ def interval(values):
 def spread(values):
     """As every row of the report has it."""
     return {"median": statistics.median(values), "least": min(values), "most": max(values)}
+
+
+@contextlib.contextmanager
+def processor_time():
+    """Gives a function that reads the nanoseconds that this process and what it starts have used: a control
+    group's (v1, cpuacct), in which the kernel's work on a frame is charged to whoever sent it. All that was
+    started has ended when the block ends."""
+    group = Path(tempfile.mkdtemp(prefix="opennlb-bench-", dir="/sys/fs/cgroup/cpuacct"))
+    (group / "cgroup.procs").write_text("0")
+    try:
+        yield lambda: int((group / "cpuacct.usage").read_text())
+    finally:
+        (group.parent / "cgroup.procs").write_text("0")
+        group.rmdir()
 
 
 def write(name, record):
