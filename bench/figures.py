@@ -6,10 +6,14 @@ import json
 import math
 import os
 import statistics
+import sys
 import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "tests/live"))
+from live import wait_for  # noqa: E402
+
 BUILD = ROOT / "build"
 # Student's t, two-sided 95 %, by degrees of freedom; between them the next lower one is taken.
 STUDENT = {1: 12.706, 2: 4.303, 3: 3.182, 4: 2.776, 5: 2.571, 7: 2.365, 9: 2.262, 14: 2.145, 19: 2.093,
@@ -35,13 +39,14 @@ def spread(values):
 def processor_time():
     """Gives a function that reads the nanoseconds that this process and what it starts have used: a control
     group's (v1, cpuacct), in which the kernel's work on a frame is charged to whoever sent it. All that was
-    started has ended when the block ends."""
+    started has been told to end when the block ends."""
     group = Path(tempfile.mkdtemp(prefix="opennlb-bench-", dir="/sys/fs/cgroup/cpuacct"))
     (group / "cgroup.procs").write_text("0")
     try:
         yield lambda: int((group / "cpuacct.usage").read_text())
     finally:
         (group.parent / "cgroup.procs").write_text("0")
+        wait_for("the group's last process has ended", lambda: not (group / "tasks").read_text(), 20)
         group.rmdir()
 
 
