@@ -15,7 +15,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tests/live"))
 from figures import spread, write  # noqa: E402
-from live import HTTP, VIP, Lab, end_process, wait_for  # noqa: E402
+from live import HTTP, VIP, Failure, Lab, end_process, wait_for  # noqa: E402
 
 FAST = ("--period-ms", 10, "--tolerance", 6)
 DIE = "lab fault kill host{} host"
@@ -97,9 +97,11 @@ def ucarp(lab, *pace):
 
 
 SUBJECTS = {
-    "OpenNLB, default (50 ms x 10), 3 hosts": ours,
+    **{f"OpenNLB, default (50 ms x 10), {hosts} hosts": lambda lab, hosts=hosts: ours(lab, hosts=hosts)
+       for hosts in (3, 32)},
+    # 32 of these would hear 99,200 heartbeats a second, on the two processors that all of them share here.
     **{f"OpenNLB, fast (10 ms x 6), {hosts} hosts": lambda lab, hosts=hosts: ours(lab, *FAST, hosts=hosts)
-       for hosts in (2, 3, 8, 32)},
+       for hosts in (2, 3, 8)},
     "keepalived, default (1 s adverts)": lambda lab: keepalived(lab, 2, 1),
     "keepalived, fastest (VRRPv3, 10 ms adverts)": lambda lab: keepalived(lab, 3, 0.01),
     "ucarp, default (1 s adverts, ratio 3)": lambda lab: ucarp(lab, "-b", 1),
@@ -122,20 +124,26 @@ def main():
     wanted = sys.argv[2] if len(sys.argv) > 2 else ""
     lab = Lab(ROOT / "build/bin/nlb")
     results = {name: [] for name in SUBJECTS if wanted in name}
+    failures = 0
     try:
         for _ in range(rounds):
             for name, seen in results.items():
-                seen.append(SUBJECTS[name](lab))
+                try:
+                    seen.append(SUBJECTS[name](lab))
+                except (Failure, subprocess.SubprocessError) as failure:  # the other rows are worth having
+                    print(f"failover: {name}: {failure}", file=sys.stderr)
+                    failures += 1
     finally:
         lab.down()
-    figures = {name: figures_of(seen) for name, seen in results.items()}
+    figures = {name: figures_of(seen) for name, seen in results.items() if seen}
     print(f"{'outage, ms':46}{'median':>8}{'least':>8}{'most':>8}{'failed':>8}{'with SYN retry':>16}")
     for name, one in figures.items():
         print(f"{name:46}{one['median']:8.0f}{one['least']:8.0f}{one['most']:8.0f}{one['failed']:8}"
               f"{one['patient_max_ms']:16.0f}")
     if not wanted:  # a part is no figure of the report's
         write("failover", {"rounds": rounds, "subjects": figures})
+    return 1 if failures else 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -1,12 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the benchmark scripts share: confidence intervals of interleaved ratios, and the record of a run."""
+"""What the benchmark scripts share: confidence intervals of interleaved ratios, processor time, and the
+record of a run."""
+import contextlib
 import json
 import math
 import os
 import statistics
+import sys
+import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "tests/live"))
+from live import wait_for  # noqa: E402
+
 BUILD = ROOT / "build"
 # Student's t, two-sided 95 %, by degrees of freedom; between them the next lower one is taken.
 STUDENT = {1: 12.706, 2: 4.303, 3: 3.182, 4: 2.776, 5: 2.571, 7: 2.365, 9: 2.262, 14: 2.145, 19: 2.093,
@@ -26,6 +33,21 @@ def interval(values):
 def spread(values):
     """As every row of the report has it."""
     return {"median": statistics.median(values), "least": min(values), "most": max(values)}
+
+
+@contextlib.contextmanager
+def processor_time():
+    """Gives a function that reads the nanoseconds that this process and what it starts have used: a control
+    group's (v1, cpuacct), in which the kernel's work on a frame is charged to whoever sent it. All that was
+    started has been told to end when the block ends."""
+    group = Path(tempfile.mkdtemp(prefix="opennlb-bench-", dir="/sys/fs/cgroup/cpuacct"))
+    (group / "cgroup.procs").write_text("0")
+    try:
+        yield lambda: int((group / "cpuacct.usage").read_text())
+    finally:
+        (group.parent / "cgroup.procs").write_text("0")
+        wait_for("the group's last process has ended", lambda: not (group / "tasks").read_text(), 20)
+        group.rmdir()
 
 
 def write(name, record):
