@@ -230,14 +230,6 @@ class Host {
 
   // host_view.cc: view, phases
   void settle_view(Nanos now, const Circle& circle);
-  void yield_to_the_unaware(const wire::Heartbeat& heartbeat, Nanos now);
-  [[nodiscard]] bool was_long_under_way(const wire::Heartbeat& heartbeat, Nanos now) const;
-  void note_left_behind(HostSet before, HostSet after, Nanos now);
-  [[nodiscard]] bool somebody_left_behind_owns(Nanos now, const Circle& circle) const;
-  [[nodiscard]] bool somebody_may_begin_beside_us(Nanos now, const Circle& circle) const;
-  [[nodiscard]] bool has_rival(const Peer& peer, Nanos now) const;  // in earshot
-  [[nodiscard]] bool a_rival_serves(Nanos now) const;
-  [[nodiscard]] bool others_share_a_view_with_a_namesake(const Circle& circle) const;
   void start_view(uint32_t number, HostSet members, uint64_t digest, Nanos now);
   void go_alone(const std::string& cause);
   void fall_out(const std::string& cause, Nanos now);
@@ -251,15 +243,26 @@ class Host {
   [[nodiscard]] bool view_is_stuck(Nanos now, const Circle& circle) const;
   [[nodiscard]] HostSet in_no_view(const Circle& circle) const;
   void note_arrivals(Nanos now, const Circle& circle);
-  [[nodiscard]] bool shut_out_by_a_peer(const Circle& circle) const;
-  [[nodiscard]] bool is_better_than_ours(HostSet members) const;
-  [[nodiscard]] HostSet late_and_better(const Circle& circle) const;
-  [[nodiscard]] bool waits_for_a_late_view(Nanos now, const Circle& circle) const;
-  [[nodiscard]] bool yields_to_a_better_view(const Circle& circle) const;
-  [[nodiscard]] bool may_serve_alone(Nanos now, const Circle& circle) const;
   void ask_gateway(Nanos now, const Circle& circle);
   [[nodiscard]] bool gateway_answers(Nanos now) const;
   [[nodiscard]] SlotTables compute_tables(HostSet members) const;
+
+  // host_neighbours.cc: other views in earshot, and hosts in none
+  [[nodiscard]] bool shut_out_by_a_peer(const Circle& circle) const;
+  [[nodiscard]] bool is_better_than_ours(HostSet members) const;
+  [[nodiscard]] bool yields_to_a_better_view(const Circle& circle) const;
+  [[nodiscard]] HostSet late_and_better(const Circle& circle) const;
+  [[nodiscard]] bool waits_for_a_late_view(Nanos now, const Circle& circle) const;
+  [[nodiscard]] bool had_to_lapse_beside(HostSet wanted, const Circle& circle) const;
+  [[nodiscard]] bool may_serve_alone(Nanos now, const Circle& circle) const;
+  [[nodiscard]] bool was_long_under_way(const wire::Heartbeat& heartbeat, Nanos now) const;
+  void yield_to_the_unaware(const wire::Heartbeat& heartbeat, Nanos now);
+  void note_left_behind(HostSet before, HostSet after, Nanos now);
+  [[nodiscard]] bool somebody_left_behind_owns(Nanos now, const Circle& circle) const;
+  [[nodiscard]] bool somebody_may_begin_beside_us(Nanos now, const Circle& circle) const;
+  [[nodiscard]] bool a_rival_serves(Nanos now) const;
+  [[nodiscard]] bool has_rival(const Peer& peer, Nanos now) const;  // in earshot
+  [[nodiscard]] bool others_share_a_view_with_a_namesake(const Circle& circle) const;
 
   // host_resume.cc
   bool take_up(const ResumePoint& point, Nanos lease, Nanos now);
