@@ -337,9 +337,7 @@ void Host::accuse(Nanos now) {
     const bool silent = now - peer.heard_at >= silence_limit();
     const bool deaf = peer.believed && peer.mutual_since == 0;
     if (peer.accused || (!silent && !deaf)) return;
-    peer.accused = true;
-    peer.accused_in_view = view_.number;
-    peer.accused_at = now;
+    peer.accuse(view_.number, now);
     say_soon_ = true;
     note(Notice::Kind::peer_silent, id,
          (silent ? "nothing heard for " : "is heard, but has heard nothing of this host for ") +

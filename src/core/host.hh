@@ -250,6 +250,7 @@ class Host {
   // host_neighbours.cc: other views in earshot, and hosts in none
   [[nodiscard]] bool shut_out_by_a_peer(const Circle& circle) const;
   [[nodiscard]] bool is_better_than_ours(HostSet members) const;
+  [[nodiscard]] bool is_in_a_better_view(HostSet others, const Circle& circle) const;  // any of them
   [[nodiscard]] bool yields_to_a_better_view(const Circle& circle) const;
   [[nodiscard]] HostSet late_and_better(const Circle& circle) const;
   [[nodiscard]] bool waits_for_a_late_view(Nanos now, const Circle& circle) const;

@@ -42,9 +42,7 @@ void Host::believe_fenced(const FenceNotice& notice, Nanos now) {
   peer.heard_at = now - silence_limit();
   peer.prompt_at = peer.mutual_since = 0;
   if (!(view_.members & bit_of(notice.host)) || peer.accused) return;
-  peer.accused = true;
-  peer.accused_in_view = view_.number;
-  peer.accused_at = now;
+  peer.accuse(view_.number, now);
   say_soon_ = true;
   note(Notice::Kind::peer_fenced, notice.host,
        "the switch has fenced its port, which went down: nothing gets in or out there");

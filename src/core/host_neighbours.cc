@@ -25,15 +25,19 @@ bool Host::is_better_than_ours(HostSet members) const {
   return theirs != ours ? theirs > ours : std::countr_zero(members) < std::countr_zero(view_.members);
 }
 
-// Another view in earshot, without us, serves and is the better one: ours owns nothing until both are one.
-bool Host::yields_to_a_better_view(const Circle& circle) const {
-  bool yields = false;
-  for_each_host(circle.mutual & circle.compatible & ~view_.members, [&](HostId id) {
+bool Host::is_in_a_better_view(HostSet others, const Circle& circle) const {
+  bool better = false;
+  for_each_host(others, [&](HostId id) {
     const auto& heartbeat = peers_[id].heartbeat;
-    yields = yields || (in_a_view(heartbeat) && is_better_than_ours(heartbeat.view_members) &&
+    better = better || (in_a_view(heartbeat) && is_better_than_ours(heartbeat.view_members) &&
                         !is_no_threat(id, circle));
   });
-  return yields;
+  return better;
+}
+
+// Another view in earshot, without us, serves and is the better one: ours owns nothing until both are one.
+bool Host::yields_to_a_better_view(const Circle& circle) const {
+  return is_in_a_better_view(circle.mutual & circle.compatible & ~view_.members, circle);
 }
 
 // Frames of its members come, but later than a lease lasts: both can be one view only when that is over.
@@ -67,13 +71,7 @@ bool Host::waits_for_a_late_view(Nanos now, const Circle& circle) const {
 // What it owns it must not take along into a view with others, whose echoes would prolong it.
 bool Host::had_to_lapse_beside(HostSet wanted, const Circle& circle) const {
   if (std::popcount(view_.members) != 1 || !ownership_.owns_anything()) return false;
-  bool better = false;
-  for_each_host(circle.heard & circle.compatible & ~wanted, [&](HostId id) {
-    const auto& heartbeat = peers_[id].heartbeat;
-    better = better || (in_a_view(heartbeat) && is_better_than_ours(heartbeat.view_members) &&
-                        !is_no_threat(id, circle));
-  });
-  return better;
+  return is_in_a_better_view(circle.heard & circle.compatible & ~wanted, circle);
 }
 
 // Whoever hears somebody mutually is not cut off, and asks no gateway: that one may be refused, because it
@@ -149,8 +147,7 @@ bool Host::somebody_may_begin_beside_us(Nanos now, const Circle& circle) const {
   bool may = false;
   for_each_host(circle.answering & ~view_.members, [&](HostId id) {
     const auto& heartbeat = peers_[id].heartbeat;
-    const bool stays = (heartbeat.flags & (wire::kLeaving | wire::kRestarting)) == 0;
-    if (!is_active(heartbeat.state) || !stays) return;
+    if (!takes_part(heartbeat)) return;
     const auto* report = report_of_hearing(heartbeat, settings_.id);
     const bool knows = report != nullptr && report->phase != 0 && report->view >= first_view_;
     const bool differs = (circle.compatible & bit_of(id)) == 0;

@@ -146,6 +146,10 @@ std::tuple<int, int64_t, int> rank_of(HostSet members, uint32_t generation) {
   return {-std::popcount(members), -int64_t{generation}, std::countr_zero(members)};
 }
 
+bool stays(const wire::Heartbeat& heartbeat) {
+  return (heartbeat.flags & (wire::kLeaving | wire::kRestarting)) == 0;
+}
+
 // Others still have, or have again, whom this host has just removed: taken up and removed with every frame,
 // it would keep all from settling.
 bool waits(const Peer& peer, Nanos now, Nanos join_delay) {
@@ -169,8 +173,12 @@ bool may_hold_connections(const wire::Heartbeat& heartbeat) {
   return runs && !(heartbeat.flags & wire::kRestarting);
 }
 
+bool takes_part(const wire::Heartbeat& heartbeat) {
+  return is_active(heartbeat.state) && stays(heartbeat);
+}
+
 bool in_a_view(const wire::Heartbeat& heartbeat) {
-  return heartbeat.phase != 0 && (heartbeat.flags & (wire::kLeaving | wire::kRestarting)) == 0;
+  return heartbeat.phase != 0 && stays(heartbeat);
 }
 
 bool serves(const wire::Heartbeat& heartbeat) {
@@ -203,10 +211,8 @@ Circle circle_of(const Self& self, const PeerTable& peers, Nanos now, Nanos sile
     if (hear_each_other_now(self, peer, now, silence_limit)) circle.mutual |= bit_of(id);
     for (const wire::PeerReport& report : peer.heartbeat.peers)
       if (report.accused) circle.accused |= bit_of(report.id);
-    const bool active = is_active(peer.heartbeat.state);
     const bool same = differing_item(self.digests, peer.heartbeat.digests) == nullptr;
-    const bool stays = (peer.heartbeat.flags & (wire::kLeaving | wire::kRestarting)) == 0;
-    if (active && stays && same) circle.compatible |= bit_of(id);
+    if (takes_part(peer.heartbeat) && same) circle.compatible |= bit_of(id);
   });
   return circle;
 }

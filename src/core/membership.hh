@@ -59,6 +59,8 @@ struct PeerTable : std::array<Peer, kMaxHosts + 1> {
 // The first item of two configurations that differs, in a person's words; nullptr = none.
 [[nodiscard]] const char* differing_item(const wire::ConfigDigests& ours, const wire::ConfigDigests& theirs);
 
+// In or on its way into a view, and about to stay.
+[[nodiscard]] bool takes_part(const wire::Heartbeat& heartbeat);
 [[nodiscard]] bool in_a_view(const wire::Heartbeat& heartbeat);
 [[nodiscard]] bool serves(const wire::Heartbeat& heartbeat);
 [[nodiscard]] bool may_hold_connections(const wire::Heartbeat& heartbeat);

@@ -61,6 +61,13 @@ struct Peer {
   Nanos admitted_at = 0, removed_at = 0;  // to our view, and from it
   int short_stays = 0;                    // one after the other, each ended by an eviction
   Candidates candidates;
+
+  void accuse(uint32_t view, Nanos now) {
+    accused = true;
+    accused_in_view = view;
+    accused_at = now;
+  }
+
   Nanos rival_heard_at = 0;   // another living machine with this id, which hears us
   bool rival_serves = false;  // ... and said then that it was in a view
   HeldList held;              // newest list that is complete
