@@ -61,7 +61,7 @@ TEST(Beside, ABetterViewWaitsForWhoBeginsBesideIt) {
   ASSERT_EQ(three.hosts[2]->view().members, bit_of(2) | bit_of(3));
   ASSERT_FALSE(three.serves(2));
   three.carry(1, three.hosts[1]->on_frame(three.last_of_two, three.now));
-  ASSERT_TRUE(three.run_until(three.now + kD, [&] { return three.serves(1); }));
+  ASSERT_TRUE(three.run_until(three.now + 2 * kD, [&] { return three.serves(1); }));
   three.run_until(three.now + 60 * kMillisecond, never);
   ASSERT_TRUE(three.hosts[2]->hears(1, three.now));
   held_up = false;

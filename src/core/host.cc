@@ -323,7 +323,7 @@ bool Host::is_quiet(const Circle& circle) const {
   for_each_host(others, [&](HostId id) { accused = accused || peers_[id].accused; });
   const bool scanned = !scan_pending_ && held_generation_ != 0 && !ownership_.holds_anything();
   return others != 0 && phase_ == Phase::acquired && state_ == HostState::converged && scanned && !accused &&
-         ghosts_.empty() && !namesake_ && circle.heard == others && circle.mutual == others &&
+         ghosts_.empty() && !namesakes_.any() && circle.heard == others && circle.mutual == others &&
          circle.compatible == others;
 }
 
@@ -381,15 +381,13 @@ HostId Host::better_than_us(HostSet others) const {
 }
 
 void Host::judge_refusal(Nanos now, const Circle& circle) {
-  if (namesake_ && now - namesake_->heard_at >= silence_limit()) {
-    namesake_.reset();
-    namesake_judged_ = namesake_wins_ = false;
-  }
+  if (namesake_ && now - namesake_->heard_at >= silence_limit()) namesake_.reset();
+  if (candidate_to_list(settings_.id, now) == nullptr) namesakes_.reset();
   std::string reason;
   // Who is refused leaves its id to a namesake in earshot, and others list that one instead.
-  const bool is_listed_no_more = state_ == HostState::refused && namesake_;
+  const bool is_listed_no_more = state_ == HostState::refused && namesakes_.any();
   const HostSet others = is_listed_no_more ? circle.heard : circle.answering;
-  const bool gives_way = namesake_ && namesake_judged_ && namesake_wins_;
+  const bool gives_way = namesake_ && namesake_wins_;
   if (gives_way) {
     reason = "host id " + std::to_string(settings_.id) + " is in use by another host";
   } else if (const HostId other = better_than_us(others); other != 0) {

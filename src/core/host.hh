@@ -261,6 +261,7 @@ class Host {
   void note_left_behind(HostSet before, HostSet after, Nanos now);
   [[nodiscard]] bool somebody_left_behind_owns(Nanos now, const Circle& circle) const;
   [[nodiscard]] bool somebody_may_begin_beside_us(Nanos now, const Circle& circle) const;
+  [[nodiscard]] bool somebody_is_yet_to_be_believed(Nanos now, const Circle& circle) const;
   [[nodiscard]] bool a_rival_serves(Nanos now) const;
   [[nodiscard]] bool has_rival(const Peer& peer, Nanos now) const;  // in earshot
   [[nodiscard]] bool others_share_a_view_with_a_namesake(const Circle& circle) const;
@@ -320,6 +321,7 @@ class Host {
   [[nodiscard]] const wire::PeerReport* report_of_us(const wire::Heartbeat& heartbeat) const;
   [[nodiscard]] bool echoes_us_freshly(const wire::Heartbeat& heartbeat, Nanos now) const;
   [[nodiscard]] bool lives_beside_us(const wire::Heartbeat& heartbeat) const;
+  [[nodiscard]] const Candidate* candidate_to_list(HostId id, Nanos now) const;
   void refuse_old(Peer& peer, Nanos now);
   void note_unproven(Peer& peer, const wire::Heartbeat& heartbeat, Nanos now);
   void catch_up_with_own_echo(const wire::Heartbeat& heartbeat, Nanos now);
@@ -400,8 +402,9 @@ class Host {
   Nanos heard_by_cluster_mac_at_ = 0, company_since_ = 0;
   bool rx_filtered_ = false;
 
-  std::optional<Candidate> namesake_;  // another host with our id
-  bool namesake_judged_ = false, namesake_wins_ = false;
+  Candidates namesakes_;               // other machines with our id
+  std::optional<Candidate> namesake_;  // the one that has proved that it lives
+  bool namesake_wins_ = false;
   bool nobody_owns_said_ = false;
   std::bitset<kMaxRules> all_unhealthy_said_;                      // by slot
   std::array<std::pair<HostId, HostId>, kMaxRules> clash_said_{};  // by slot: of one handling priority

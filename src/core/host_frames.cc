@@ -202,23 +202,20 @@ void Host::take_echo(Peer& peer, const wire::Heartbeat& heartbeat, Nanos now) {
 void Host::hear_own_id(const wire::Heartbeat& heartbeat, Nanos now) {
   if (heartbeat.header.incarnation == settings_.incarnation || planted(Bug::namesake_ignored))
     return refuse(wire::Refusal::own_frame);
-  const bool known = namesake_ && namesake_->incarnation == heartbeat.header.incarnation;
-  if (known && heartbeat.header.sequence <= namesake_->sequence) return refuse(wire::Refusal::replayed);
-  // One that has proved that it lives stays listed: frames of the dead, sent again, must not hide it.
+  const Candidate heard{heartbeat.header.incarnation, heartbeat.header.sequence, now};
+  const bool known = namesake_ && namesake_->incarnation == heard.incarnation;
+  if (known && heard.sequence <= namesake_->sequence) return refuse(wire::Refusal::replayed);
   const bool proven = lives_beside_us(heartbeat);
-  if (namesake_ && namesake_judged_ && !known && !proven) return refuse(wire::Refusal::stale_incarnation);
-  const bool judged = known && namesake_judged_;
-  namesake_ = Candidate{heartbeat.header.incarnation, heartbeat.header.sequence, now};
-  namesake_judged_ = judged;
+  namesakes_.note(heard, silence_limit());
+  if (known || proven) namesake_ = heard;
   if (!proven) return refuse(wire::Refusal::stale_incarnation);
   note_rival(peers_[settings_.id], heartbeat, now);
   // Losses may have shown them each other at different times: both lost, or both won. Judged again, then.
-  if (judged && namesake_wins_ == is_active(heartbeat.state)) return;
-  namesake_judged_ = true;
+  if (known && namesake_wins_ == is_active(heartbeat.state)) return;
   const int theirs = heartbeat.phase == 0 ? 0 : std::popcount(heartbeat.view_members);
   const int ours = phase_ == Phase::none ? 0 : std::popcount(view_.members);
   namesake_wins_ = theirs != ours ? theirs > ours : heartbeat.header.incarnation < settings_.incarnation;
-  if (!namesake_wins_ && !judged)
+  if (!namesake_wins_ && !known)
     note(Notice::Kind::duplicate_id, settings_.id,
          "another host uses this id; it is refused there, this host goes on");
 }
@@ -285,6 +282,13 @@ bool Host::accuses(const Peer& peer, Nanos now) const {
   return peer.accused || (heard && report_of_hearing(peer.heartbeat, settings_.id) != nullptr);
 }
 
+// Which incarnation of that id may prove that it lives. A machine with our own that has done so stays listed:
+// frames of the dead, sent again, must not hide it.
+const Candidate* Host::candidate_to_list(HostId id, Nanos now) const {
+  if (id != settings_.id) return peers_[id].candidates.in_turn(sequence_, now, silence_limit());
+  return namesake_ ? &*namesake_ : namesakes_.in_turn(sequence_, now, silence_limit());
+}
+
 std::vector<wire::PeerReport> Host::compose_reports(Nanos now) const {
   std::vector<wire::PeerReport> reports;
   reports.reserve(static_cast<std::size_t>(std::popcount(peers_.heard_of)));
@@ -293,10 +297,7 @@ std::vector<wire::PeerReport> Host::compose_reports(Nanos now) const {
     wire::PeerReport report;
     report.id = id;
     const bool heard = peer.believed && now - peer.heard_at < silence_limit();
-    const bool namesake_heard = namesake_ && now - namesake_->heard_at < silence_limit();
-    const Candidate* const candidate = id != settings_.id
-                                           ? peer.candidates.in_turn(sequence_, now, silence_limit())
-                                           : (namesake_heard ? &*namesake_ : nullptr);
+    const Candidate* const candidate = candidate_to_list(id, now);
     const bool succeeded =
         candidate != nullptr &&
         (!heard || peer.resumed || now - peer.heard_at >= 2 * period() || announces_end(peer.heartbeat));

@@ -144,16 +144,27 @@ bool Host::somebody_left_behind_owns(Nanos now, const Circle& circle) const {
 // group with another configuration, that knows, and serves: it hears more of its kind than this host does.
 bool Host::somebody_may_begin_beside_us(Nanos now, const Circle& circle) const {
   if (ownership_.owns_anything()) return false;
-  bool may = false;
+  const bool is_new_here = now - came_into_view_at_ < silence_limit();
+  bool may = is_new_here && somebody_is_yet_to_be_believed(now, circle);
   for_each_host(circle.answering & ~view_.members, [&](HostId id) {
     const auto& heartbeat = peers_[id].heartbeat;
     if (!takes_part(heartbeat)) return;
     const auto* report = report_of_hearing(heartbeat, settings_.id);
     const bool knows = report != nullptr && report->phase != 0 && report->view >= first_view_;
     const bool differs = (circle.compatible & bit_of(id)) == 0;
-    may = may || (knows ? differs && serves(heartbeat) : now - came_into_view_at_ < silence_limit());
+    may = may || (knows ? differs && serves(heartbeat) : is_new_here);
   });
   return may;
+}
+
+// Frames of a host outside come that may be a replay, or of one that owns something and is to prove that it
+// lives.
+bool Host::somebody_is_yet_to_be_believed(Nanos now, const Circle& circle) const {
+  bool somebody = false;
+  for_each_host(peers_.heard_of & ~circle.heard & ~view_.members & ~bit_of(settings_.id), [&](HostId id) {
+    somebody = somebody || peers_[id].candidates.in_turn(0, now, silence_limit()) != nullptr;
+  });
+  return somebody;
 }
 
 // Another machine has the id of a host, or ours, hears this host and is in a view without it: what it owns is

@@ -19,8 +19,9 @@ constexpr uint16_t kGenerations = 4096;  // of held lists, for each life in one 
 ResumeMark Host::resume_mark() const {
   const bool settled = phase_ == Phase::acquired && state_ == HostState::converged && bound_ && carrier_ &&
                        std::popcount(view_.members) >= 2 && ownership_.owns_anything();
-  const bool plain = ghosts_.empty() && outsiders_ == 0 && !outsider_heard_ && !namesake_ && !rx_filtered_ &&
-                     !aside_ && !restarting_ && !keeper_.any();  // kept buckets are not in the point
+  const bool plain = ghosts_.empty() && outsiders_ == 0 && !outsider_heard_ && !namesakes_.any() &&
+                     !rx_filtered_ && !aside_ && !restarting_ &&
+                     !keeper_.any();  // kept buckets are not in the point
   const bool room = times_resumed_ < kMostResumes && held_generation_ % kGenerations < kGenerations - 1 &&
                     held_generation_ != 0;
   if (!settled || !plain || !room) return {};

@@ -25,6 +25,7 @@ class Candidates {
   void note(const Candidate& heard, Nanos longest_silence);
   // Which one is listed this time; nullptr = none was heard for so long.
   [[nodiscard]] const Candidate* in_turn(uint64_t turn, Nanos now, Nanos longest_silence) const;
+  [[nodiscard]] bool any() const { return highest_ || latest_; }
   void reset() { highest_ = latest_ = std::nullopt; }
 
  private:
