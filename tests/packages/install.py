@@ -130,6 +130,7 @@ def upgraded(run, machine):
         for restart in ("try-restart nlbd@*.service", "try-restart nlb-console.service",
                         "restart nlb-vmswitch.service"):
             need(restart in asked, f"no {restart} was asked for")
+            need(f"stop {restart.split()[1]}" not in asked, f"stopped, so that nothing is left for {restart}")
             need(asked[asked.index(restart) - 1] == "--system daemon-reload", f"the old unit: {restart}")
         need(machine.inside("pidof nlbd").stdout != daemon, "the daemon is the old one")
         need(echo.works(b"while it starts"), "during the restart")
