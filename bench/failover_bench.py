@@ -50,7 +50,7 @@ def holds_vip(lab, host):
 
 @contextlib.contextmanager
 def active_standby(lab, start):
-    """Host 1 has the VIP by `start`'s daemons, host 2 stands by; gives host 1's."""
+    """Host 1 has the VIP by `start`'s daemons, host 2 stands by; gives both daemons."""
     lab.up("--stand-in", hosts=2)
     lab.lab("exec", "host1", "--", "ip", "addr", "flush", "to", f"{VIP}/32", "dev", "eth0")
     daemons = [start(lab, 1)]
@@ -58,13 +58,13 @@ def active_standby(lab, start):
         wait_for("host 1 is master", lambda: holds_vip(lab, 1), 15)
         daemons.append(start(lab, 2))
         wait_for("host 2 is no master", lambda: not holds_vip(lab, 2), 15)
-        yield daemons[0]
+        yield daemons
     finally:
         for daemon in daemons:
             end_process(daemon)
 
 
-def keepalived(lab, version, interval, leave=False):
+def keepalived_pair(lab, version, interval):
     def start(lab, host):
         folder = Path(lab.root) / f"host{host}"
         config = folder / "keepalived.conf"
@@ -73,7 +73,11 @@ def keepalived(lab, version, interval, leave=False):
         return at_host(lab, host, "keepalived", "--vrrp", "-n", "-l", "-f", config, "-p",
                        folder / "keepalived.pid", "-r", folder / "vrrp.pid")
 
-    with active_standby(lab, start) as master:
+    return active_standby(lab, start)
+
+
+def keepalived(lab, version, interval, leave=False):
+    with keepalived_pair(lab, version, interval) as (master, _):
         if leave:
             return lab.tool("gap", "--to", HTTP, "--seconds", 4, "--fault-at-ms", 1500, "--fault-cmd",
                             f"kill -TERM {master.pid}")

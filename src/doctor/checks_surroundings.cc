@@ -42,7 +42,10 @@ void check_firewall(const Subject& subject, Report& report) {
     report.warn(id, "could not be read: " + subject.on.firewall_trouble, "run it as root");
   else
     report.judge(id, Status::warn, joined(subject.on.firewall.dropped),
-                 "let both pass there: nft insert rule FAMILY TABLE CHAIN ether type { 0x88b5, arp } accept",
+                 "let them pass there: nft insert rule FAMILY TABLE CHAIN ether type { 0x88b5, arp } accept" +
+                     std::string(subject.config.mode == ClusterMode::unicast
+                                     ? ""
+                                     : "; nft insert rule FAMILY TABLE CHAIN meta l4proto 253 accept"),
                  "no rule drops heartbeats or ARP");
 }
 

@@ -175,7 +175,9 @@ void read_interface(const std::string& socket, Facts& facts) {
   found.hooks = read_hooks(config.interface, found.adapter.index);
   found.platform = identify_platform("/", config.interface, found.adapter.driver);
   found.managers = read_managers("/", config.interface, found.adapter.index, network_place());
-  if (auto firewall = read_firewall(config.interface))
+  std::optional<IpAddress> carried_for;
+  if (config.mode != ClusterMode::unicast) carried_for = config.vips.front().address;
+  if (auto firewall = read_firewall(config.interface, carried_for))
     found.firewall = std::move(*firewall);
   else
     found.firewall_trouble = firewall.error().message;

@@ -4,36 +4,52 @@
 #include <nftables/libnftables.h>
 
 #include <algorithm>
-#include <array>
 #include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
-#include <optional>
 
 #include "linux/conntrack.hh"
+#include "wire/carrier.hh"
 
 namespace nlb {
 namespace {
 
 using Json = nlohmann::json;
 
-struct EtherType {
-  const char* what;
-  std::vector<Json> names;  // as nft may print it
+// Frames that must pass, as nft may print what they are.
+struct Wanted {
+  std::string what;
+  std::vector<Json> types;  // EtherType
+  std::string network;      // nft's name of the header behind it; "" = none that nft knows
+  Json protocol;            // of IP; null = not IP
 };
-const std::array kNeeded = {EtherType{"heartbeats (EtherType 0x88b5)", {Json("0x88b5"), Json(0x88b5)}},
-                            EtherType{"ARP", {Json("arp"), Json("0x806"), Json("0x0806"), Json(0x0806)}}};
+std::vector<Wanted> wanted_frames(const std::optional<IpAddress>& carried_for) {
+  std::vector<Wanted> wanted = {{"heartbeats (EtherType 0x88b5)", {"0x88b5", 0x88b5}, "", {}},
+                                {"ARP", {"arp", "0x806", "0x0806", 0x0806}, "arp", {}}};
+  if (!carried_for) return wanted;
+  const Json protocol = wire::kCarrierProtocol;
+  wanted.push_back(carried_for->is_v4()
+                       ? Wanted{"heartbeats in IP (protocol 253)", {"ip", 0x0800}, "ip", protocol}
+                       : Wanted{"heartbeats in IPv6 (protocol 253)", {"ip6", 0x86dd}, "ip6", protocol});
+  return wanted;
+}
 
 std::string text(const Json& object, const char* key) {
   const auto found = object.find(key);
   return found != object.end() && found->is_string() ? found->get<std::string>() : std::string();
 }
 
-bool names(const Json& value, const EtherType& type) {
-  if (value.is_object() && value.contains("set")) return names(value["set"], type);
+bool names(const Json& value, const Json& one) {
+  if (value.is_object() && value.contains("set")) return names(value["set"], one);
+  if (value.is_object() && value.contains("range"))
+    return one.is_number() && value["range"][0] <= one && one <= value["range"][1];
   if (value.is_array())
-    return std::any_of(value.begin(), value.end(), [&](const Json& one) { return names(one, type); });
-  return std::find(type.names.begin(), type.names.end(), value) != type.names.end();
+    return std::any_of(value.begin(), value.end(), [&](const Json& each) { return names(each, one); });
+  return value == one;
+}
+
+bool names(const Json& value, const std::vector<Json>& spellings) {
+  return std::any_of(spellings.begin(), spellings.end(), [&](const Json& one) { return names(value, one); });
 }
 
 bool is_about_ether_type(const Json& left) {
@@ -42,29 +58,36 @@ bool is_about_ether_type(const Json& left) {
          text(left["payload"], "field") == "type";
 }
 
-// Does a rule meet frames of the type? Only what is said of the type itself is looked at; a rule with other
-// conditions as well meets some of them.
-struct Meets {
-  bool some = true, all = true;
-};
-Meets meets(const Json& expressions, const EtherType& type) {
-  Meets result;
-  for (const Json& expression : expressions) {
-    if (!expression.contains("match")) continue;
-    const Json& match = expression["match"];
-    if (!is_about_ether_type(match.value("left", Json::object()))) {
-      result.all = false;
-      // Fields of IP are in no frame of these types.
-      const Json left = match.value("left", Json::object());
-      const std::string protocol = left.contains("payload") ? text(left["payload"], "protocol") : "";
-      if (!protocol.empty() && protocol != "ether" && !(protocol == "arp" && type.what == std::string("ARP")))
-        result.some = false;
-      continue;
-    }
-    if ((text(match, "op") != "!=") != names(match.value("right", Json()), type)) return {false, false};
-  }
-  result.all = result.all && result.some;
-  return result;
+bool is_about_protocol(const Json& left) {
+  if (left.contains("meta")) return text(left["meta"], "key") == "l4proto";
+  if (!left.contains("payload")) return false;
+  const std::string field = text(left["payload"], "field");
+  return field == "protocol" || field == "nexthdr";
+}
+
+bool is_of_another_header(const Json& left, const Wanted& wanted) {
+  const std::string header = left.contains("payload") ? text(left["payload"], "protocol") : "";
+  if (header.empty() || header == "ether" || header == wanted.network) return false;
+  return header != "th" || wanted.protocol.is_null();
+}
+
+// Which of the wanted frames a rule meets. Only what is said of their type and protocol is looked at; a rule
+// with other conditions as well meets some of them.
+enum class Share { none, some, all };
+Share met_by_match(const Json& match, const Wanted& wanted) {
+  const Json left = match.value("left", Json::object()), right = match.value("right", Json());
+  if (is_of_another_header(left, wanted)) return Share::none;
+  const bool is = text(match, "op") != "!=";
+  if (is_about_ether_type(left)) return names(right, wanted.types) == is ? Share::all : Share::none;
+  if (!wanted.protocol.is_null() && is_about_protocol(left))
+    return names(right, wanted.protocol) == is ? Share::all : Share::none;
+  return Share::some;
+}
+Share met_by(const Json& expressions, const Wanted& wanted) {
+  Share met = Share::all;
+  for (const Json& expression : expressions)
+    if (expression.contains("match")) met = std::min(met, met_by_match(expression["match"], wanted));
+  return met;
 }
 
 bool has(const Json& expressions, const char* verdict) {
@@ -88,22 +111,20 @@ std::string place_of(const Json& object, const char* chain_key) {
          text(object, chain_key);
 }
 
-void judge_chain(const Json& chain, const std::vector<Json>& rules, FirewallFacts& facts) {
-  for (const EtherType& type : kNeeded) {
-    if (text(chain, "family") == "arp" && type.what != std::string("ARP")) continue;
-    bool settled = false;
-    for (const Json& rule : rules) {
-      const Meets met = meets(rule, type);
-      if (settled || !met.some) continue;
-      if (has(rule, "drop") || has(rule, "reject")) {
-        facts.dropped.push_back(place_of(chain, "name") + " drops " + (met.all ? "" : "some ") + type.what);
-        settled = true;
-      }
-      settled = settled || (met.all && has(rule, "accept"));
+void judge_chain(const Json& chain, const std::vector<Json>& rules, const Wanted& wanted,
+                 std::vector<std::string>& dropped) {
+  if (text(chain, "family") == "arp" && wanted.network != "arp") return;
+  const std::string place = place_of(chain, "name");
+  for (const Json& rule : rules) {
+    const Share met = met_by(rule, wanted);
+    if (met == Share::none) continue;
+    if (has(rule, "drop") || has(rule, "reject")) {
+      dropped.push_back(place + " drops " + (met == Share::all ? "" : "some ") + wanted.what);
+      return;
     }
-    if (!settled && text(chain, "policy") == "drop")
-      facts.dropped.push_back(place_of(chain, "name") + " drops " + type.what + " by its policy");
+    if (met == Share::all && has(rule, "accept")) return;
   }
+  if (text(chain, "policy") == "drop") dropped.push_back(place + " drops " + wanted.what + " by its policy");
 }
 
 bool translates(const Json& expressions) {
@@ -139,7 +160,8 @@ struct NftFree {
 
 }  // namespace
 
-Result<FirewallFacts> judge_ruleset(const std::string& json, const std::string& interface) {
+Result<FirewallFacts> judge_ruleset(const std::string& json, const std::string& interface,
+                                    const std::optional<IpAddress>& carried_for) {
   const Json document = Json::parse(json, nullptr, false);
   if (!document.is_object() || !document.contains("nftables"))
     return fail("nftables: the listing of the rules cannot be read");
@@ -160,11 +182,14 @@ Result<FirewallFacts> judge_ruleset(const std::string& json, const std::string& 
     if (translates(expressions))
       facts.translations.push_back({place_of(rule, "chain"), ports_of(expressions)});
   }
-  for (const auto& [place, chain] : chains) judge_chain(chain, rules[place], facts);
+  const std::vector<Wanted> wanted = wanted_frames(carried_for);
+  for (const auto& [place, chain] : chains)
+    for (const Wanted& frames : wanted) judge_chain(chain, rules[place], frames, facts.dropped);
   return facts;
 }
 
-Result<FirewallFacts> read_firewall(const std::string& interface) {
+Result<FirewallFacts> read_firewall(const std::string& interface,
+                                    const std::optional<IpAddress>& carried_for) {
   const std::unique_ptr<nft_ctx, NftFree> nft(nft_ctx_new(NFT_CTX_DEFAULT));
   if (!nft) return fail("nftables: out of memory");
   nft_ctx_buffer_output(nft.get());
@@ -175,7 +200,7 @@ Result<FirewallFacts> read_firewall(const std::string& interface) {
     return fail("nftables: " + words.substr(0, words.find('\n')));
   }
   const char* printed = nft_ctx_get_output_buffer(nft.get());
-  auto facts = judge_ruleset(printed ? printed : "", interface);
+  auto facts = judge_ruleset(printed ? printed : "", interface, carried_for);
   if (!facts || facts->translations.empty()) return facts;
   if (auto read = each_translated([](const TranslatedConnection&) { return false; }); !read)
     facts->tracking_trouble = read.error().message;

@@ -19,11 +19,12 @@ namespace fs = std::filesystem;
 using Texts = std::vector<std::string>;
 
 // A ruleset of one chain, as `nft -j list ruleset` prints it.
-FirewallFacts judged(const std::string& chain, const std::string& expressions) {
+FirewallFacts judged(const std::string& chain, const std::string& expressions,
+                     const std::optional<IpAddress>& carried_for = {}) {
   std::string json = R"({"nftables":[{"metainfo":{"json_schema_version":1}},{"chain":)" + chain + "}";
   if (!expressions.empty())
     json += R"(,{"rule":{"family":"netdev","table":"t","chain":"in","expr":)" + expressions + "}}";
-  const auto facts = judge_ruleset(json + "]}", "eth0");
+  const auto facts = judge_ruleset(json + "]}", "eth0", carried_for);
   EXPECT_TRUE(facts) << json;
   return facts.value_or(FirewallFacts{});
 }
@@ -71,6 +72,40 @@ TEST(Firewall, OtherInterfacesAndOtherFramesAreNoConcern) {
   EXPECT_EQ(judged(chain_on("eth0"), ip + kDrop + "]").dropped, Texts{});
 }
 
+// Of a rule that drops what matches: the words on heartbeats in IP for a VIP, "" when it does not drop them.
+std::string of_carried(const std::string& left, const std::string& right, const char* vip = "10.0.0.100",
+                       const std::string& op = "==") {
+  const std::string match =
+      R"([{"match":{"op":")" + op + R"(","left":)" + left + R"(,"right":)" + right + "}},";
+  for (const auto& words : judged(chain_on("eth0"), match + kDrop + "]", *IpAddress::parse(vip)).dropped)
+    if (words.find("in IP") != std::string::npos) return words.substr(words.find("drops"));
+  return "";
+}
+
+TEST(Firewall, HeartbeatsInIpAreLookedFor) {
+  const std::string protocol = R"({"payload":{"protocol":"ip","field":"protocol"}})";
+  const std::string next = R"({"payload":{"protocol":"ip6","field":"nexthdr"}})";
+  const std::string any = R"({"meta":{"key":"l4proto"}})", type = R"({"meta":{"key":"protocol"}})";
+  const std::string whole = "drops heartbeats in IP (protocol 253)";
+  EXPECT_EQ(of_carried(protocol, "253"), whole);
+  EXPECT_EQ(of_carried(protocol, R"({"set":["icmp",253]})"), whole);
+  EXPECT_EQ(of_carried(protocol, R"({"range":[1,255]})"), whole);
+  EXPECT_EQ(of_carried(protocol, R"("tcp")", "10.0.0.100", "!="), whole);
+  EXPECT_EQ(of_carried(any, "253"), whole);
+  EXPECT_EQ(of_carried(type, R"("ip")"), whole);
+  EXPECT_EQ(of_carried(R"({"payload":{"protocol":"ip","field":"daddr"}})", R"("239.255.0.100")"),
+            "drops some heartbeats in IP (protocol 253)");
+  EXPECT_EQ(of_carried(next, "253", "fd00::100"), "drops heartbeats in IPv6 (protocol 253)");
+  EXPECT_EQ(of_carried(any, "253", "fd00::100"), "drops heartbeats in IPv6 (protocol 253)");
+
+  EXPECT_EQ(of_carried(next, "253"), "");
+  EXPECT_EQ(of_carried(protocol, "253", "fd00::100"), "");
+  EXPECT_EQ(of_carried(protocol, R"({"range":[1,252]})"), "");
+  EXPECT_EQ(of_carried(any, R"("udp")"), "");
+  EXPECT_EQ(of_carried(R"({"payload":{"protocol":"udp","field":"dport"}})", "53"), "");
+  EXPECT_EQ(of_carried(type, R"("ip6")"), "");
+}
+
 TEST(Firewall, TranslationsOfNftAndOfIptablesAreSeen) {
   const std::string port =
       R"([{"match":{"op":"==","left":{"payload":{"protocol":"tcp","field":"dport"}},"right":80}},)";
@@ -86,15 +121,15 @@ TEST(Firewall, OurOwnGuardIsRecognised) {
   const auto facts = judge_ruleset(
       R"({"nftables":[{"table":{"family":"inet","name":"nlb_eth0"}},{"table":{"family":"arp","name":"nlb_eth1"}},
       {"chain":{"family":"netdev","table":"nlb_eth0","name":"e","hook":"egress","dev":"eth0","policy":"drop"}}]})",
-      "eth0");
+      "eth0", {});
   ASSERT_TRUE(facts);
   EXPECT_EQ(facts->guard_families, Texts{"inet"});
   EXPECT_EQ(facts->dropped, Texts{});
 }
 
 TEST(Firewall, AListingThatIsNoneIsAnError) {
-  EXPECT_FALSE(judge_ruleset("", "eth0"));
-  EXPECT_FALSE(judge_ruleset("[]", "eth0"));
+  EXPECT_FALSE(judge_ruleset("", "eth0", {}));
+  EXPECT_FALSE(judge_ruleset("[]", "eth0", {}));
 }
 
 TEST(SocketTable, Ipv4AndIpv6AndStates) {
