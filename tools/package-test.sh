@@ -15,3 +15,4 @@ tools/debian-root.sh "$root" iproute2 nftables busybox-static
 export NLB_PACKAGE_ROOT="$root"
 python3 tests/packages/install.py
 python3 tests/packages/quick_start.py
+python3 tests/packages/release.py

@@ -19,7 +19,7 @@ try {
   const begin = performance.now();
   await page.keyboard.press("Enter");
   await stage.see("64 of 64 hosts converged");
-  await page.waitForFunction(() => document.querySelectorAll(".legend li").length === 64);
+  await page.waitForFunction(() => document.querySelectorAll(".owners li").length === 64);
   const appears = performance.now() - begin;
   const look = async () => {
     await page.evaluate(() => { globalThis.tasks.length = 0; });

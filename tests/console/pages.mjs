@@ -34,7 +34,7 @@ async function logIn(stage) {
 
 /** {"Host 1": buckets} as the page shows it. */
 async function owners(page) {
-  const texts = await page.locator(".legend li").allInnerTexts();
+  const texts = await page.locator(".owners li").allInnerTexts();
   return Object.fromEntries(texts.map((text) => {
     const [, name, number] = /^\s*(.+?)\s+([\d,]+)\s*·/.exec(text);
     return [name, Number(number.replace(",", ""))];
@@ -42,7 +42,7 @@ async function owners(page) {
 }
 
 const ownersAre = (page, number) => page.waitForFunction((wanted) =>
-  document.querySelectorAll(".legend li").length === wanted, number, { timeout: 20000 });
+  document.querySelectorAll(".owners li").length === wanted, number, { timeout: 20000 });
 
 async function cluster(stage) {
   const { page } = stage;
@@ -181,7 +181,7 @@ async function looks(stage) {
     await judge("configuration", "-configuration", "dark", 390);
     await judge("configuration", "-configuration", "light", 1280);
     await stage.go("cluster", CLUSTER);
-    await page.locator(".legend li").first().waitFor();
+    await page.locator(".owners li").first().waitFor();
     for (const colours of ["light", "dark"])
       for (const width of [1280, 390]) await judge("cluster", "", colours, width);
     await page.setViewportSize({ width: 1280, height: 900 });

@@ -5,6 +5,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <map>
 #include <regex>
 #include <sstream>
 
@@ -33,11 +34,46 @@ std::vector<std::smatch> all(const std::string& text, const std::regex& what) {
   return {std::sregex_iterator(text.begin(), text.end(), what), std::sregex_iterator()};
 }
 
+// A fenced block, also one within a list, and what is written of it in the line above.
+struct Block {
+  std::string mark, language, body;
+};
+
+std::string trimmed(const std::string& line) {
+  const auto begin = line.find_first_not_of(' ');
+  return begin == std::string::npos ? "" : line.substr(begin, line.find_last_not_of(' ') + 1 - begin);
+}
+
+std::vector<Block> blocks_of(const std::string& text) {
+  std::istringstream lines(text);
+  std::vector<Block> found;
+  std::string above;
+  bool inside = false;
+  for (std::string line; std::getline(lines, line);) {
+    line = trimmed(line);
+    if (line.starts_with("```")) {
+      inside = !inside;
+      if (inside) found.push_back({above, line.substr(3), ""});
+    } else if (inside) {
+      found.back().body += line + "\n";
+    } else if (!line.empty()) {
+      above = line;
+    }
+  }
+  return found;
+}
+
+// What a file holds is not run, and other tests read it.
+bool is_file(const Block& block) {
+  return block.language == "toml" || block.language == "xml" || block.language == "yaml";
+}
+
 // What stands between pipes, && and comments of a shell line, or between backticks.
 std::vector<std::string> commands_in(const std::string& text) {
-  static const std::regex kBlock("```sh\n([^`]*)```"), kInline("`(nlb [^`\n]*)`");
+  static const std::regex kInline("`(nlb [^`\n]*)`");
   std::string lines;
-  for (const auto& block : all(text, kBlock)) lines += block[1].str();
+  for (const auto& block : blocks_of(text))
+    if (block.language == "sh") lines += block.body;
   for (const auto& one : all(text, kInline)) lines += one[1].str() + "\n";
   static const std::regex kCommand(R"((?:^|\n|\| ssh \S+ |&& |sudo |bin/)(nlb [^#|&\n]*))");
   std::vector<std::string> found;
@@ -79,22 +115,86 @@ TEST(DocumentedCommands, AreTaken) {
   EXPECT_GT(commands, 50U) << "they are not found any more";
 }
 
+// The text of a test: live_doctor's is tests/live/doctor.py. A newcomer's path takes its commands from its
+// document.
+std::string source_of(const std::string& test) {
+  static const std::map<std::string, std::string> kDirectories{
+      {"live", "live"}, {"vmswitch", "vmswitch"}, {"console", "console"}, {"package", "packages"}};
+  const auto kind = test.substr(0, test.find('_')), name = test.substr(test.find('_') + 1);
+  if (!kDirectories.contains(kind)) return "";
+  const auto path = kRoot + "/tests/" + kDirectories.at(kind) + "/" + name;
+  auto text = content_of(path + ".py") + content_of(path + ".mjs");
+  if (test == "package_quick_start") text += content_of(kRoot + "/docs/operating/quick-start.md");
+  return text;
+}
+
+// The subcommands and options of a command: what a test that runs it has to name.
+std::vector<std::string> words_of(const std::string& command) {
+  static const std::regex kWord("(--)?[a-z][a-z0-9-]*");
+  std::istringstream text(command);
+  std::vector<std::string> found;
+  std::string word;
+  text >> word;
+  while (text >> word && std::regex_match(word, kWord)) found.push_back(word);
+  return found;
+}
+
+// "run by TEST TEST…; what else is to be said": those tests are registered and know the commands.
+void expect_run(const Block& block, const std::string& tests) {
+  static const auto kRegistered = content_of(NLB_TEST_LIST);
+  std::istringstream names(tests);
+  std::string sources;
+  for (std::string test; names >> test;) {
+    EXPECT_NE(kRegistered.find(" " + test + "\n"), std::string::npos) << "no such test: " << block.mark;
+    sources += source_of(test);
+  }
+  for (const auto& command : commands_in("```sh\n" + block.body + "```"))
+    for (const auto& word : words_of(command))
+      EXPECT_NE(sources.find(word), std::string::npos) << tests << ": no " << word << " of " << command;
+}
+
+// Of each block: what runs it, or why nothing does. A file, a drawing and what a program printed are not run.
 TEST(DocumentedCommands, SayWhatRunsThem) {
-  const auto registered = content_of(NLB_TEST_LIST);
-  static const std::regex kBlock("([^\n]*)\n+```sh\n"), kRun("<!-- run by (\\S+) -->"),
-      kElse("<!-- (run|not run here): .+ -->");
+  static const std::regex kRun("<!-- run by ([^;]+?)(; .+)? -->"),
+      kElse("<!-- ((not run here|shown): .+|demo output) -->"), kPath("<!-- run: .+ -->");
+  std::size_t run = 0;
   for (const auto& document : documents()) {
-    const auto text = content_of(document);
-    std::smatch run;
-    for (const auto& block : all(text, kBlock)) {
-      const auto mark = block[1].str();
-      if (!std::regex_match(mark, run, kRun)) {
-        EXPECT_TRUE(std::regex_match(mark, kElse)) << document.filename() << ": " << mark;
-        continue;
-      }
-      EXPECT_NE(registered.find(" " + run[1].str() + "\n"), std::string::npos) << "no such test: " << mark;
+    // Its blocks are read by tests/packages/quick_start.py.
+    const bool is_path = document.filename() == "quick-start.md";
+    std::smatch tests;
+    for (const auto& block : blocks_of(content_of(document))) {
+      if (is_file(block) || std::regex_match(block.mark, kElse)) continue;
+      if (is_path && std::regex_match(block.mark, kPath)) continue;
+      const bool marked = std::regex_match(block.mark, tests, kRun);
+      EXPECT_TRUE(marked) << document.filename() << ": " << block.mark << "\n" << block.body;
+      if (marked) ++run, expect_run(block, tests[1].str());
     }
   }
+  EXPECT_GE(run, 6U) << "they are not found any more";
+}
+
+// What is said of the front door and of the other programs in a sentence is there, too.
+TEST(DocumentedCommands, ExistInMakefileAndManuals) {
+  static const std::regex kMake("`(?:sudo )?make ([a-z-]+)"), kProgram("`(nlbd|nlb-[a-z]+) ([^`\n]*)`"),
+      kOption("--([a-z-]+)");
+  const auto makefile = content_of(kRoot + "/Makefile");
+  std::size_t found = 0;
+  for (const auto& document : documents()) {
+    const auto text = content_of(document);
+    for (const auto& target : all(text, kMake))
+      EXPECT_NE(makefile.find("\n" + target[1].str() + ":"), std::string::npos) << target[0].str();
+    for (const auto& command : all(text, kProgram)) {
+      const auto name = command[1].str();
+      const bool is_daemon = name == "nlbd" || name == "nlb-vmswitch";
+      const auto page = content_of(kRoot + "/man/" + name + (is_daemon ? ".8" : ".1"));
+      const auto words = command[2].str();
+      for (const auto& option : all(words, kOption)) {
+        ++found;
+        EXPECT_NE(page.find("Fl -" + option[1].str()), std::string::npos) << command[0].str();
+      }
+    }
+  }
+  EXPECT_GT(found, 3U) << "they are not found any more";
 }
 
 }  // namespace

@@ -35,6 +35,11 @@ case "$*" in
   {START}
 esac
 """
+# To enable units needs no systemd; the rest is written down.
+SYSTEMCTL = """#!/bin/sh
+[ "$1" != --system ] || { echo "$@" >>/run/asked-of-systemd; exit; }
+SYSTEMD_OFFLINE=1 exec /bin/systemctl "$@"
+"""
 
 
 class Echo:
@@ -49,7 +54,7 @@ class Echo:
 
 
 def newer(files, place):
-    """The same packages with a higher version."""
+    """The same packages with a higher version and other units."""
     place.mkdir()
     result = []
     for file in files:
@@ -58,6 +63,8 @@ def newer(files, place):
         control = tree / "DEBIAN/control"
         version = re.search(r"^Version: (.*)$", control.read_text(), re.M)[1]
         control.write_text(control.read_text().replace(version, version + "+1"))
+        for unit in tree.glob("lib/systemd/system/*.service"):
+            unit.write_text(unit.read_text() + "# newer\n")
         result.append(place / file.name)
         subprocess.run(["dpkg-deb", "-Znone", "-b", tree, result[-1]], check=True, stdout=subprocess.DEVNULL)
     return result
@@ -99,6 +106,8 @@ def configured(run, machine):
         unit = machine.inside("cat /lib/systemd/system/nlbd@.service").stdout
         reload = re.search(r"^ExecReload=(.*)$", unit, re.M)[1].replace("%i", "web")
         machine.inside(f"runuser -u opennlb -- {reload}")
+    with run.case("units are enabled"):
+        machine.inside("systemctl enable nlbd@web nlb-console")
     with run.case("a guarded bridge"):
         machine.inside("ip link add br0 type bridge; ip link set br0 up")
         machine.write("etc/opennlb/vmswitch.toml", '[[switch]]\nbridge = "br0"\n', 0o644)
@@ -117,8 +126,12 @@ def upgraded(run, machine):
         machine.inside("mkdir -p /run/systemd/system")
         machine.bring(newer(package_files(PACKAGES), machine.place / "newer"))
         machine.inside("dpkg -i *.deb")
-        asked = machine.inside("cat /run/asked-of-systemd").stdout
-        need("try-restart nlbd@*.service" in asked, "no restart was asked for")
+        asked = machine.inside("cat /run/asked-of-systemd").stdout.splitlines()
+        for restart in ("try-restart nlbd@*.service", "try-restart nlb-console.service",
+                        "restart nlb-vmswitch.service"):
+            need(restart in asked, f"no {restart} was asked for")
+            need(f"stop {restart.split()[1]}" not in asked, f"stopped, so that nothing is left for {restart}")
+            need(asked[asked.index(restart) - 1] == "--system daemon-reload", f"the old unit: {restart}")
         need(machine.inside("pidof nlbd").stdout != daemon, "the daemon is the old one")
         need(echo.works(b"while it starts"), "during the restart")
         machine.inside("nlb query --wait-converged --timeout 20")
@@ -171,6 +184,7 @@ def purged(run, machine):
 def scenario(run):
     machine = machines_with_packages(["web1"], PACKAGES)["web1"]
     machine.write("usr/local/bin/deb-systemd-invoke", STAND_IN)
+    machine.write("usr/local/bin/systemctl", SYSTEMCTL)
     try:
         installed(run, machine)
         configured(run, machine)

@@ -10,12 +10,14 @@ import shutil
 import sys
 
 from booted import Booted
-from machine import ROOT
+from install import newer
+from machine import ROOT, package_files
 
 sys.path.insert(0, str(ROOT / "tests/live"))
 from live import Run, need, wait_for  # pylint: disable=wrong-import-position
 
 PACKAGES = ["opennlb", "opennlb-tools", "opennlb-vmswitch", "opennlb-console"]
+UNITS = ["nlbd@web", "nlb-vmswitch", "nlb-console"]
 VIP = "192.0.2.100"
 MOST_EXPOSED = 2.5
 # A connection through the VIP: a number every 50 ms, each has to come back.
@@ -41,8 +43,10 @@ class Stream:
     def __init__(self, machine):
         self.machine = machine
         write(machine, "/usr/local/bin/stream", STREAM)
-        machine.says("setsid busybox nc -ll -p 80 -e /bin/cat >/dev/null 2>&1 & "
-                     "setsid ip netns exec client stream >/dev/null 2>&1 &")
+        machine.says("kill $(pidof -x stream) $(pidof busybox); rm -f /run/stream; "
+                     "setsid busybox nc -ll -p 80 -e /bin/cat >/dev/null 2>&1 &")
+        wait_for("its service", lambda: "LISTEN" in machine.says("ss -Htln sport = :80"), 20)
+        machine.says("setsid ip netns exec client stream >/dev/null 2>&1 &")
         wait_for("the stream", lambda: self.number() > 0, 20)
 
     def number(self):
@@ -67,7 +71,7 @@ def installed(run, machine):
         said = machine.says("dpkg -i *.deb", seconds=180)
         need("ould not" not in said and "rror" not in said, said)
         need(machine.says("pidof nlbd nlb-vmswitch nlb-console || true") == "", "a daemon runs")
-        for unit in ("nlbd@web", "nlb-vmswitch", "nlb-console"):
+        for unit in UNITS:
             state = machine.inside(f"systemctl is-active {unit}", check=False)[1].strip()
             need(state == "inactive", f"{unit}: {state}")
 
@@ -138,6 +142,30 @@ def watched(run, machine):
         notes.append(exposure(machine, "nlb-console"))
 
 
+def upgraded(run, machine):
+    stream = Stream(machine)
+    with run.case("upgraded: each daemon is a new one under its new unit, the connection goes on") as notes:
+        units = {unit: machine.says(f"systemctl show -p MainPID --value {unit}") for unit in UNITS}
+        for file in newer(package_files(PACKAGES), machine.place / "newer"):
+            shutil.copy(file, machine.share)
+        said = machine.says("dpkg -i /run/share/*.deb", seconds=300)
+        need("ould not" not in said and "arning" not in said, said)
+        stream.goes_on()
+        machine.says(CONVERGED)
+        stream.goes_on()
+        for unit, before in units.items():
+            shown = machine.says(f"systemctl show -p ActiveState,NeedDaemonReload,MainPID {unit}")
+            need("ActiveState=active" in shown and "NeedDaemonReload=no" in shown,
+                 f"{unit}: {shown}\n" + machine.says(f"journalctl -u {unit} --no-pager | tail -30"))
+            need(f"MainPID={before}\n" not in f"{shown}\n", f"{unit} is the old one")
+        need("in force already" in machine.says("nlb events").rsplit("bound", 1)[-1], "bound anew")
+        notes.append(machine.says("nlb --version"))
+    with run.case("the guard and the console's page are there again"):
+        need("p0 on br0" in machine.says("nlb vmswitch show"), "p0 is not there")
+        page = "curl -sf http://127.0.0.1:8420/"
+        wait_for("its page", lambda: machine.inside(page, check=False)[0] == 0, 15)
+
+
 def rebooted(run, machine):
     with run.case("after a reboot: a member again, guard and console run, nothing failed") as notes:
         notes.append(f"{machine.reboot():.0f} s")
@@ -158,6 +186,16 @@ def removed(run, machine):
             need(trace not in left, f"{trace}:\n{left}")
 
 
+def purged(run, machine):
+    with run.case("purged under systemd: no file, unit, user or directory of ours is left"):
+        machine.says(f"dpkg --purge {' '.join(PACKAGES)}", seconds=180)
+        others = " ".join(f"-path '{path}' -prune -o" for path in
+                          ("/proc", "/sys", "/root", "/run/share", "/var/lib/dpkg"))
+        left = machine.says(f"find / {others} -iname '*nlb*' -print; getent passwd | grep nlb;"
+                            "getent group | grep nlb; systemctl list-unit-files | grep nlb; true")
+        need(left == "", left)
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--name", default="package_systemd")
@@ -171,7 +209,7 @@ def main():
         with run.case("Debian boots") as notes:
             notes.append(f"{machine.boot():.0f} s, Linux {machine.says('uname -r')}, "
                          f"{machine.says('systemctl --version').splitlines()[0]}")
-        for part in (installed, cluster, restarted, guarded, watched, rebooted, removed):
+        for part in (installed, cluster, restarted, guarded, watched, upgraded, rebooted, removed, purged):
             if options.parts and part.__name__ not in options.parts:
                 continue
             with run.case(f"{part.__name__}: to its end"):

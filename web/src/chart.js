@@ -6,36 +6,14 @@ import uPlot from "uplot";
 import "uplot/dist/uPlot.min.css";
 
 import { theme, widthOf } from "./look.js";
-import { changesOf, staysOf, windowOf } from "./model.js";
+import { areasOf, changesOf, columnsOf, staysOf, windowOf } from "./model.js";
 import { HOST_COLOURS, rate } from "./words.js";
 
-const HEIGHT = 176, LANE = 14, MOST_LANES = 16, MOST_AREAS = 16;
+const HEIGHT = 176, LANE = 14, MOST_LANES = 16;
 
 const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 const hostColour = (id) => css(`--host-${((id - 1) % HOST_COLOURS) + 1}`);
 
-/** The last host of each area; with few hosts each has its own. */
-export function areasOf(ids) {
-  const many = Math.ceil(ids.length / MOST_AREAS);
-  return ids.filter((_, index) => index % many === many - 1 || index === ids.length - 1);
-}
-
-/** Columns for uPlot: times, then the sums up to each area, the whole first so that the others cover it. */
-export function columnsOf(all, ids) {
-  const areas = new Set(areasOf(ids));
-  const samples = all.filter((sample) => Object.keys(sample.hosts).length);
-  const sums = samples.map((sample) => {
-    let sum = 0;
-    const upTo = [];
-    for (const id of ids) {
-      sum += sample.hosts[id]?.opens || 0;
-      if (areas.has(id)) upTo.push(sum);
-    }
-    return upTo;
-  });
-  return [samples.map((sample) => sample.time_ms / 1000),
-    ...[...areas].map((_, index) => sums.map((row) => row[areas.size - 1 - index]))];
-}
 
 function drawMarks(plot, { history, now, span }) {
   const { ctx: pen, bbox } = plot, ratio = devicePixelRatio;
@@ -52,9 +30,11 @@ function drawMarks(plot, { history, now, span }) {
     pen.moveTo(at, bbox.top);
     pen.lineTo(at, bbox.top + bbox.height);
     pen.stroke();
-    if (at < free || !mark.text) continue;
-    pen.fillText(mark.text, at + 3 * ratio, bbox.top - 4 * ratio);
-    free = at + pen.measureText(mark.text).width + 10 * ratio;
+    const { width } = pen.measureText(mark.text);
+    const from = Math.min(at + 3 * ratio, pen.canvas.width - width); // the newest would leave the picture
+    if (from < free || !mark.text) continue;
+    pen.fillText(mark.text, from, bbox.top - 4 * ratio);
+    free = from + width + 7 * ratio;
   }
   pen.restore();
 }
@@ -94,8 +74,8 @@ function make(place, shown) {
       splits: () => [0, 1, 2, 3].map((part) => (shown.now - (part * shown.span) / 4) / 1000),
       values: (_, splits) => splits.map((at) => before(Math.round(shown.now / 1000 - at))) },
     { ...axis, size: 44, values: (_, splits) => splits.map(rate) }],
-    series: [{}, ...areasOf(shown.ids).map((id, index) =>
-      ({ fill: hostColour(shown.ids.length > MOST_AREAS ? index + 1 : id), width: 0, points: { show: false } })).reverse()],
+    series: [{}, ...areasOf(shown.ids).map(({ colour }) =>
+      ({ fill: hostColour(colour), width: 0, points: { show: false } })).reverse()],
     hooks: { draw: [(plot) => drawMarks(plot, shown), (plot) => drawLanes(plot, shown)] },
   }, columnsOf(shown.samples, shown.ids), place);
 }

@@ -4,7 +4,7 @@
 import { BUCKETS, buckets, drawBuckets, showSlot } from "./buckets.js";
 import { drawChart } from "./chart.js";
 import { askHost, askRule } from "./dialog.js";
-import { clusterOf, shareOf, verdictsOf } from "./model.js";
+import { clusterOf, shareOf, sharedAreasOf, verdictsOf } from "./model.js";
 import { badge, dot, eventRow, mark, nothing, panel, table } from "./parts.js";
 import { changed, store } from "./store.js";
 import { h } from "preact";
@@ -22,6 +22,9 @@ export function currentCluster(id) {
 
 const names = (cluster) => cluster.hosts.map((host) => host.name);
 
+/** Name and value stay together where a line ends. */
+const fact = (name, ...value) => h("div", {}, h("dt", {}, name), h("dd", {}, value));
+
 function heading(cluster) {
   const converged = cluster.hosts.filter((host) => host.state === "converged").length;
   const whole = converged === cluster.hosts.length;
@@ -31,12 +34,12 @@ function heading(cluster) {
     h("h1", {}, `Cluster ${cluster.name}`),
     mark(whole ? "good" : "busy", `${converged} of ${plural(cluster.hosts.length, "host")} converged`),
     h("dl", { class: "facts" },
-      vips.map((vip) => [h("dt", {}, "Cluster IP address"),
-        h("dd", {}, vip.address, vip.present ? "" : mark("bad", `not on host ${cluster.view.host}`))]),
-      h("dt", {}, "Cluster MAC"), h("dd", {}, cluster.display?.adapter?.mac_cluster || "–"),
-      h("dt", {}, "Default host"), h("dd", {}, leader ? `Host ${leader.id}` : "none"),
-      h("dt", {}, "View"), h("dd", {}, String(cluster.view.view ?? "–")),
-      h("dt", {}, "Asked"), h("dd", {}, cluster.view.host ? `Host ${cluster.view.host}` : "–")));
+      vips.map((vip) => fact("Cluster IP address", vip.address,
+        vip.present ? "" : mark("bad", `not on host ${cluster.view.host}`))),
+      fact("Cluster MAC", cluster.display?.adapter?.mac_cluster || "–"),
+      fact("Default host", leader ? `Host ${leader.id}` : "none"),
+      fact("View", String(cluster.view.view ?? "–")),
+      fact("Asked", cluster.view.host ? `Host ${cluster.view.host}` : "–")));
 }
 
 const bars = new Map(); // by place and rule: of many hosts and rules these are most of the page
@@ -91,7 +94,8 @@ function bucketPanel(cluster) {
         cluster.rules[0], "buckets") : null,
     h("canvas", { class: "buckets", ref: (canvas) => canvas && drawBuckets(canvas), role: "img",
       "aria-label": `${BUCKETS} buckets by owner: ${said}` }),
-    h("ul", { class: "legend" }, owners.map(([owner, number]) =>
+    h("ul", { class: "legend owners", tabindex: owners.length > 16 ? 0 : null, // it can be scrolled
+      "aria-label": "Buckets of each owner" }, owners.map(([owner, number]) =>
       h("li", { key: owner }, owner > 0 ? dot(owner) : h("span",
           { class: owner === 0 ? "dot nobody" : "dot several" }),
         owner > 0 ? ` Host ${owner} ` : owner === 0 ? " Nobody " : " Several at once ",
@@ -101,10 +105,14 @@ function bucketPanel(cluster) {
 function trafficPanel(cluster, samples) {
   const last = samples.at(-1);
   const total = Object.values(last?.hosts || {}).reduce((sum, host) => sum + (host.opens || 0), 0);
+  const areas = sharedAreasOf(cluster.hosts.map((host) => host.id), last);
   return panel("New connections", "counted by each host's TCP; marks: who left, who joined",
     h("p", { class: "figure" }, h("b", {}, rate(total)), " connections/s"),
     h("div", { class: "chart", role: "img", ref: (place) => place && drawChart(place, samples, cluster),
-      "aria-label": `New connections of the last five minutes, now ${rate(total)} a second` }));
+      "aria-label": `New connections of the last five minutes, now ${rate(total)} a second` }),
+    areas.length ? h("ul", { class: "legend areas", "aria-label": "Areas, the lowest first" },
+      areas.map(({ name, colour, opens }) =>
+        h("li", { key: name }, dot(colour), ` ${name} `, h("b", {}, rate(opens))))) : null);
 }
 
 function hostButtons(cluster, host) {

@@ -52,6 +52,40 @@ export function clusterOf(state, samples) {
     display: good(displays.get(view.host)) || hosts.find((host) => host.display)?.display };
 }
 
+const MOST_AREAS = 16;
+
+/** The areas of the chart, the lowest first: each host's own, or of many hosts some neighbours'. */
+export function areasOf(ids) {
+  const many = Math.ceil(ids.length / MOST_AREAS);
+  if (many <= 1) return ids.map((id) => ({ ids: [id], colour: id }));
+  const areas = [];
+  for (let from = 0; from < ids.length; from += many)
+    areas.push({ ids: ids.slice(from, from + many), colour: areas.length + 1 });
+  return areas;
+}
+
+const opensOf = (sample, ids) => ids.reduce((sum, id) => sum + (sample?.hosts[id]?.opens || 0), 0);
+
+/** What stands below the chart where areas are not hosts: [{name, colour, opens}]. */
+export function sharedAreasOf(ids, sample) {
+  const areas = areasOf(ids);
+  if (areas.length === ids.length) return [];
+  return areas.map(({ ids: [first, ...others], colour }) => ({ colour, opens: opensOf(sample, [first, ...others]),
+    name: others.length ? `Hosts ${first}–${others.at(-1)}` : `Host ${first}` }));
+}
+
+/** Columns for uPlot: times, then the sums up to each area, the whole first so that the others cover it. */
+export function columnsOf(all, ids) {
+  const areas = areasOf(ids);
+  const samples = all.filter((sample) => Object.keys(sample.hosts).length);
+  const sums = samples.map((sample) => {
+    let sum = 0;
+    return areas.map((area) => sum += opensOf(sample, area.ids));
+  });
+  return [samples.map((sample) => sample.time_ms / 1000),
+    ...areas.map((_, index) => sums.map((row) => row[areas.length - 1 - index]))];
+}
+
 const WINDOWS_MS = [60000, 120000, 300000, 600000];
 
 /** The shortest span that shows all there is. */
@@ -60,6 +94,9 @@ export function windowOf(samples) {
   return WINDOWS_MS.find((one) => span <= one) || WINDOWS_MS.at(-1);
 }
 
+const MOST_NAMED = 4; // what fits beside a mark
+const named = (sign, ids) => (ids.length > MOST_NAMED ? [`${sign}${ids.length} hosts`] : ids.map((id) => `${sign}${id}`));
+
 /** Changes of membership within the window: {time, view, text, joined, left}. */
 export function changesOf(history, now, span) {
   const marks = [];
@@ -67,7 +104,7 @@ export function changesOf(history, now, span) {
   for (const entry of history) {
     const joined = before ? entry.members.filter((id) => !before.includes(id)) : [];
     const left = before ? before.filter((id) => !entry.members.includes(id)) : [];
-    const what = [...left.map((id) => `−${id}`), ...joined.map((id) => `+${id}`)].join(" ");
+    const what = [...named("−", left), ...named("+", joined)].join(" ");
     if (now - entry.time_ms < span)
       marks.push({ time: entry.time_ms, view: entry.view, text: what, cause: entry.cause,
           ms: entry.duration_ms });
