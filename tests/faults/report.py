@@ -61,9 +61,10 @@ def report(directory):
     text = HEAD + "".join(row(scenario, records[scenario.name]) for scenario in scenarios)
     text += "\n## Every bound, and in brackets the worst that was seen\n\n| scenario | bounds |\n|---|---|\n"
     text += "".join(bounds(scenario, records[scenario.name]) for scenario in scenarios)
-    text += "\n## Violations\n\n" + "".join(seen_violations(records))
-    text += "\nWhat is known of them:\n\n"
-    text += "".join(f"- {name}: {why}.\n" for name, why in table.EXPLAINED.items())
+    violations = "".join(seen_violations(records))
+    text += "\n## Violations\n\n" + violations
+    known = [f"- {name}: {why}.\n" for name, why in table.EXPLAINED.items() if f"- {name} at " in violations]
+    text += "".join(["\nWhat is known of them:\n\n", *known] if known else [])
     text += "\n## Requirements that are known not to be met\n\n"
     text += "".join(f"- {name}: {why}.\n" for name, why in table.KNOWN.items()) or "None.\n"
     text += "\n## Faults that other tests play\n\n| # | fault | test |\n|---|---|---|\n"
