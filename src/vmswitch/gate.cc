@@ -152,6 +152,13 @@ Result<bool> gate_in_force(const GatePlan& plan) {
          (found->told == Told::by_bridge || found->elsewhere == plan.elsewhere);
 }
 
+Result<bool> gate_stands(const std::string& bridge) {
+  if (auto good = check(bridge); !good) return tl::unexpected(good.error());
+  const auto found = read_back(bridge);
+  if (!found) return tl::unexpected(found.error());
+  return found->told.has_value();
+}
+
 Result<std::set<uint32_t>> gate_ready(const std::string& bridge) {
   if (auto good = check(bridge); !good) return tl::unexpected(good.error());
   auto found = read_back(bridge);
