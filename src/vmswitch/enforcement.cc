@@ -143,8 +143,8 @@ Result<void> Enforcement::write_maps(const SwitchConfig& config, const ClusterNu
   return {};
 }
 
-// Ports that no gate closes yet are as open as before they were guarded until programs stand on them: what
-// cannot wait is put there, what may is attach()'s.
+// What cannot wait for its turn: ports that no gate closes yet, which are as open as before they were guarded
+// until programs stand on them, and those that are open with the programs of an older daemon.
 Result<void> Enforcement::attach_at_once(const SwitchConfig& config, std::vector<PortStatus>& now) {
   std::map<std::string, bool> open;
   for (auto& port : now) {
@@ -155,8 +155,9 @@ Result<void> Enforcement::attach_at_once(const SwitchConfig& config, std::vector
         if (!stands) return tl::unexpected(stands.error());
         open[port.at.bridge] = !*stands;
       }
-      if (open[port.at.bridge])
-        port.hooks = hooks_of(port.at).attach_at_once(programs_->transmit(), programs_->receive());
+      const auto hooks = hooks_of(port.at);
+      if (open[port.at.bridge] || !hooks.guard_programs().empty())
+        port.hooks = hooks.attach_at_once(programs_->transmit(), programs_->receive());
     }
     port.ready = port.hooks.complete() && port.has_policy;
   }

@@ -11,7 +11,7 @@
 //   the bridge's table, and its ports for groups
 //   gate: ports with both programs and a policy are ready
 //   programs on every port, each replaced in a single step; a port that gets its first ones is ready then
-// An earlier daemon's maps go on when their layout is ours, and its gate stays as it is until ports are ready for it.
+// An earlier daemon's maps go on when their layout is ours, and its gate stays until it is put anew.
 #pragma once
 
 #include <map>

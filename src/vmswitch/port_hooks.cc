@@ -89,6 +89,11 @@ bool tcx_is_empty(int ifindex, bpf_attach_type place) {
   return !present || present->empty();
 }
 
+bool guard_is_first(int ifindex, bpf_attach_type place) {
+  const auto present = tcx_programs(ifindex, place);
+  return present && !present->empty() && is_guard(present->front());
+}
+
 bool is_first_filter(int ifindex, TcDirection direction, uint32_t program) {
   const auto place = direction == TcDirection::ingress ? kTcxIngress : kTcxEgress;
   return program != 0 && tc_program(ifindex, direction) == program && tcx_is_empty(ifindex, place);
@@ -116,8 +121,12 @@ HookState PortHooks::attach(int transmit, int receive) const {
 }
 
 HookState PortHooks::attach_at_once(int transmit, int receive) const {
-  const bool free = tcx_is_empty(index_, kTcxIngress) && tcx_is_empty(index_, kTcxEgress);
-  return free ? attach_filters(transmit, receive) : state(id_of(transmit), id_of(receive));
+  const auto has = [&](bool (*right)(int, bpf_attach_type)) {
+    return right(index_, kTcxIngress) && right(index_, kTcxEgress);
+  };
+  if (has(guard_is_first)) return attach_tcx(transmit, receive);
+  if (has(tcx_is_empty)) return attach_filters(transmit, receive);
+  return state(id_of(transmit), id_of(receive));
 }
 
 HookState PortHooks::attach_tcx(int transmit, int receive) const {

@@ -39,9 +39,9 @@ class PortHooks {
   // of the kernel (some 15 ms for each program, threads or not: the kernel's lock for links is held); filters
   // of ours go then.
   HookState attach(int transmit, int receive) const;
-  // Without waiting: as filters (0.2 ms a port), which hold until attach() has its turn. Where somebody's
-  // programs stand at tcx they would be second, and are left out; where an `ingress` qdisc stands, the one
-  // towards the guest is.
+  // Without waiting: in the place of older ones of ours, or as filters (0.2 ms a port), which hold until
+  // attach() has its turn. Where somebody else's programs stand at tcx they would be second, and are left
+  // out; where an `ingress` qdisc stands, the one towards the guest is.
   HookState attach_at_once(int transmit, int receive) const;
   // Asked of the kernel; programs by their ids.
   [[nodiscard]] HookState state(uint32_t transmit, uint32_t receive) const;
