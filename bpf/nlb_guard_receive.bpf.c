@@ -39,10 +39,9 @@ int nlb_guard_receive(struct __sk_buff* skb) {
   __u32 reason;
 
   if (nlb_guard_open(&frame, skb, &reason)) {
-    reason = nlb_guard_read_frame(&frame);
-    if (frame.port->role == NLB_GUARD_ROLE_UPLINK)
-      reason = NLB_GUARD_PASSED;
-    else if (reason == NLB_GUARD_PASSED)
+    reason = NLB_GUARD_PASSED;
+    if (frame.port->role != NLB_GUARD_ROLE_UPLINK) reason = nlb_guard_read_frame(&frame);
+    if (frame.port->role != NLB_GUARD_ROLE_UPLINK && reason == NLB_GUARD_PASSED)
       reason = nlb_guard_judge_guest_receive(&frame);
   }
   return nlb_guard_conclude(&frame, NLB_GUARD_RECEIVE, reason);

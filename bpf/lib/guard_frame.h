@@ -78,7 +78,7 @@ static nlb_inline __u32 nlb_guard_read_frame(struct nlb_guard_frame* frame) {
   struct nlb_guard_ethernet ethernet;
   __u32 reason;
 
-  if (bpf_skb_load_bytes(frame->skb, 0, &ethernet, sizeof(ethernet))) return NLB_GUARD_REASON(short_frame);
+  if (nlb_guard_load(frame->skb, 0, &ethernet, sizeof(ethernet))) return NLB_GUARD_REASON(short_frame);
   nlb_guard_copy_mac(frame->destination, ethernet.destination);
   nlb_guard_copy_mac(frame->source, ethernet.source);
   nlb_guard_copy_mac(frame->fault_mac, ethernet.source);

@@ -67,7 +67,7 @@ static nlb_inline __u32 nlb_guard_judge_ipv4(struct nlb_guard_frame* frame) {
   struct iphdr ip;
   __u32 reason;
 
-  if (bpf_skb_load_bytes(frame->skb, frame->network_offset, &ip, sizeof(ip)) || ip.version != 4 || ip.ihl < 5)
+  if (nlb_guard_load(frame->skb, frame->network_offset, &ip, sizeof(ip)) || ip.version != 4 || ip.ihl < 5)
     return NLB_GUARD_REASON(ip_malformed);
   frame->free_offset = frame->network_offset + ip.ihl * 4U;
   if (ip.frag_off & bpf_htons(NLB_GUARD_FRAGMENT_OFFSET | NLB_GUARD_MORE_FRAGMENTS))

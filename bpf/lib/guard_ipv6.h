@@ -64,7 +64,7 @@ static nlb_inline __u32 nlb_guard_judge_ipv6(struct nlb_guard_frame* frame) {
   struct ipv6hdr ip;
   __u32 reason;
 
-  if (bpf_skb_load_bytes(frame->skb, frame->network_offset, &ip, sizeof(ip)) || ip.version != 6)
+  if (nlb_guard_load(frame->skb, frame->network_offset, &ip, sizeof(ip)) || ip.version != 6)
     return guest ? NLB_GUARD_REASON(ip_malformed) : NLB_GUARD_PASSED;
   if (guest) {
     nlb_guard_ipv6_key(&key, frame, &ip.saddr);

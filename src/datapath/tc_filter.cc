@@ -134,9 +134,13 @@ void remove_tc_program(int ifindex, TcDirection direction) {
   bpf_tc_detach(&hook, &place);
 }
 
-int add_clsact(int ifindex) {
+int create_clsact(int ifindex) {
   bpf_tc_hook both = both_hooks(ifindex);
-  const int error = bpf_tc_hook_create(&both);
+  return bpf_tc_hook_create(&both);
+}
+
+int add_clsact(int ifindex) {
+  const int error = create_clsact(ifindex);
   return error == -EEXIST ? 0 : error;
 }
 

@@ -14,8 +14,10 @@ enum class TcDirection { ingress, egress };
 // Sets or replaces, atomically; 0 or a negative errno.
 [[nodiscard]] int set_tc_program(int ifindex, TcDirection direction, int program);
 void remove_tc_program(int ifindex, TcDirection direction);
-// The qdisc that carries both directions; 0, also when it is there, or a negative errno.
-[[nodiscard]] int add_clsact(int ifindex);
+// The qdisc that carries both directions; 0 or a negative errno. -EEXIST: it is there, or an `ingress` one
+// is.
+[[nodiscard]] int create_clsact(int ifindex);
+[[nodiscard]] int add_clsact(int ifindex);  // 0 then, too
 void remove_clsact(int ifindex);
 
 }  // namespace nlb

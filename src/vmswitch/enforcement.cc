@@ -38,6 +38,9 @@ std::vector<uint32_t> attached_programs(const SwitchConfig& config) {
   return programs;
 }
 
+// From filters to tcx a look takes this many ports, 30 ms for each: they are as closed where they stand.
+constexpr int kMovesPerLook = 4;
+
 // Shown in audit too, but nothing is closed there.
 bool has_gate(const GuardedSwitch& guarded) {
   return guarded.policy == SwitchPolicy::enforce;
@@ -140,17 +143,64 @@ Result<void> Enforcement::write_maps(const SwitchConfig& config, const ClusterNu
   return {};
 }
 
-void Enforcement::attach(std::vector<PortStatus>& now, Findings& findings) {
+// What cannot wait for its turn: ports that no gate closes yet, which are as open as before they were guarded
+// until programs stand on them, and those that are open with the programs of an older daemon.
+Result<void> Enforcement::attach_at_once(const SwitchConfig& config, std::vector<PortStatus>& now) {
+  std::map<std::string, bool> open;
   for (auto& port : now) {
-    if (!port.hooks.complete() || hooks_of(port.at).belongs_elsewhere(port.hooks))
-      port.hooks = hooks_of(port.at).attach(programs_->transmit(), programs_->receive());
+    const auto* guarded = switch_of(config, port.at.bridge);
+    if (!port.hooks.complete() && guarded != nullptr && has_gate(*guarded)) {
+      if (!open.contains(port.at.bridge)) {
+        const auto stands = gate_stands(port.at.bridge);
+        if (!stands) return tl::unexpected(stands.error());
+        open[port.at.bridge] = !*stands;
+      }
+      const auto hooks = hooks_of(port.at);
+      if (open[port.at.bridge] || !hooks.guard_programs().empty())
+        port.hooks = hooks.attach_at_once(programs_->transmit(), programs_->receive());
+    }
     port.ready = port.hooks.complete() && port.has_policy;
+  }
+  return {};
+}
+
+bool Enforcement::is_new(const PortStatus& port) const {
+  return std::none_of(ports_.begin(), ports_.end(),
+                      [&](const PortStatus& other) { return other.same_port(port); });
+}
+
+// True when a gate has to be looked at again.
+bool Enforcement::attach(const SwitchConfig& config, std::vector<PortStatus>& now, Findings& findings) {
+  const auto attached = [&](PortStatus& port) {
+    port.hooks = hooks_of(port.at).attach(programs_->transmit(), programs_->receive());
+    port.ready = port.hooks.complete() && port.has_policy;
+  };
+  bool changed = false;
+  for (auto& port : now) {
+    if (!port.hooks.complete()) {
+      attached(port);
+      changed = true;
+      // Each as soon as it can be: others may take long. What fails is said by put_gates().
+      if (const auto* guarded = switch_of(config, port.at.bridge);
+          port.ready && guarded != nullptr && has_gate(*guarded))
+        static_cast<void>(fill_gate(gate_plan(port.at.bridge, now)));
+    }
     if (port.hooks.complete()) {
       complained_.erase(port.at.interface);
     } else if (complained_.insert(port.at.interface).second) {
       findings.push_back({Finding::Kind::port_closed, port.at.interface, port.hooks.obstacle});
     }
   }
+  int moves = 0;
+  for (auto& port : now) {
+    if (!port.hooks.complete()) continue;
+    if (hooks_of(port.at).belongs_elsewhere(port.hooks)) {
+      if (moves++ < kMovesPerLook) attached(port);
+    } else if (port.hooks.kind == HookKind::tcx && is_new(port)) {
+      attached(port);  // takes off filters that an earlier daemon left by its death while it moved them
+    }
+  }
+  return changed;
 }
 
 Result<void> Enforcement::pin_addresses(const SwitchConfig& config, const Policy& policy) {
@@ -329,10 +379,12 @@ Result<std::vector<Finding>> Enforcement::look_again(const SwitchConfig& config,
   compare_with_last(now, findings);
   if (auto done = close_at_gate(config, now); !done) return tl::unexpected(done.error());
   if (auto done = write_maps(config, numbers, now, findings); !done) return tl::unexpected(done.error());
-  attach(now, findings);
+  if (auto done = attach_at_once(config, now); !done) return tl::unexpected(done.error());
   if (auto done = pin_addresses(config, policy_); !done) return tl::unexpected(done.error());
   if (auto done = reach_members(policy_); !done) return tl::unexpected(done.error());
   if (auto done = put_gates(config, now, findings); !done) return tl::unexpected(done.error());
+  if (attach(config, now, findings))
+    if (auto done = put_gates(config, now, findings); !done) return tl::unexpected(done.error());
   if (!same_links || now.size() != ports_.size()) release_others(now);
   ports_ = std::move(now);
   return findings;

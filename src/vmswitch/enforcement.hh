@@ -7,10 +7,11 @@
 // The order within it keeps a port closed rather than open at every moment:
 //   a port whose programs are found wanting leaves the gate's ready set at once
 //   maps: the policy, without a moment that is more open than old and new
-//   programs on every port, each replaced in a single step
+//   where no gate closes the bridge's ports yet: programs on them, without waiting
 //   the bridge's table, and its ports for groups
 //   gate: ports with both programs and a policy are ready
-// An earlier daemon's maps go on when their layout is ours, and its gate stays as it is until the last step.
+//   programs on every port, each replaced in a single step; a port that gets its first ones is ready then
+// An earlier daemon's maps go on when their layout is ours, and its gate stays until it is put anew.
 #pragma once
 
 #include <map>
@@ -86,7 +87,9 @@ class Enforcement {
   void compare_with_last(std::vector<PortStatus>& now, Findings& findings);
   [[nodiscard]] Result<void> write_maps(const SwitchConfig& config, const ClusterNumbers& numbers,
                                         std::vector<PortStatus>& now, Findings& findings);
-  void attach(std::vector<PortStatus>& now, Findings& findings);
+  [[nodiscard]] Result<void> attach_at_once(const SwitchConfig& config, std::vector<PortStatus>& now);
+  [[nodiscard]] bool attach(const SwitchConfig& config, std::vector<PortStatus>& now, Findings& findings);
+  [[nodiscard]] bool is_new(const PortStatus& port) const;
   [[nodiscard]] Result<void> pin_addresses(const SwitchConfig& config, const Policy& policy);
   [[nodiscard]] Result<void> reach_members(const Policy& policy);
   [[nodiscard]] GatePlan gate_plan(const std::string& bridge, const std::vector<PortStatus>& now) const;

@@ -27,7 +27,7 @@ struct Chain {
 // Prerouting of the bridge family sees frames that came in through a port, after tc and before the bridge
 // learns from them; what the host sends through the bridge device never passes there. First in order, so that
 // nobody's `accept` comes before it; last in order on the way out, so that no other chain sees what is
-// dropped as sent.
+// dropped as sent. What a good frame fails comes first in a rule: the rest of it is not evaluated then.
 std::array<Chain, 2> chains(const std::string& bridge, Told told) {
   constexpr uint32_t kMark = NLB_GUARD_MARK, kOthers = ~kMark;
   const bool by_bridge = told == Told::by_bridge;
@@ -35,11 +35,11 @@ std::array<Chain, 2> chains(const std::string& bridge, Told told) {
   const std::string out = by_bridge ? fmt::format("meta obrname \"{}\"", bridge) : "oif != @elsewhere";
   return {Chain{"from_ports",
                 "type filter hook prerouting priority -400; policy accept;",
-                {fmt::format("{} meta mark & {:#x} != {:#x} counter drop", in, kMark, kMark),
+                {fmt::format("meta mark & {:#x} != {:#x} {} counter drop", kMark, kMark, in),
                  fmt::format("{} meta mark set meta mark & {:#x}", in, kOthers)}},
           Chain{"to_ports",
                 "type filter hook postrouting priority 400; policy accept;",
-                {fmt::format("{} oif != @ready counter drop", out)}}};
+                {fmt::format("oif != @ready {} counter drop", out)}}};
 }
 
 std::string table_of(const std::string& bridge) {
@@ -150,6 +150,13 @@ Result<bool> gate_in_force(const GatePlan& plan) {
   if (!found) return tl::unexpected(found.error());
   return found->told && found->ready == plan.ready &&
          (found->told == Told::by_bridge || found->elsewhere == plan.elsewhere);
+}
+
+Result<bool> gate_stands(const std::string& bridge) {
+  if (auto good = check(bridge); !good) return tl::unexpected(good.error());
+  const auto found = read_back(bridge);
+  if (!found) return tl::unexpected(found.error());
+  return found->told.has_value();
 }
 
 Result<std::set<uint32_t>> gate_ready(const std::string& bridge) {

@@ -29,6 +29,8 @@ struct GatePlan {
 [[nodiscard]] Result<void> fill_gate(const GatePlan& plan);
 // Read back: chains, rules and sets are there as planned, and nothing besides.
 [[nodiscard]] Result<bool> gate_in_force(const GatePlan& plan);
+// Whether a port of the bridge is closed unless it is in the ready set of whatever plan.
+[[nodiscard]] Result<bool> gate_stands(const std::string& bridge);
 // The ready set of a gate that an earlier daemon left, so that it goes on; none where there is no intact
 // gate.
 [[nodiscard]] Result<std::set<uint32_t>> gate_ready(const std::string& bridge);

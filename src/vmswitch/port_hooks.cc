@@ -89,6 +89,11 @@ bool tcx_is_empty(int ifindex, bpf_attach_type place) {
   return !present || present->empty();
 }
 
+bool guard_is_first(int ifindex, bpf_attach_type place) {
+  const auto present = tcx_programs(ifindex, place);
+  return present && !present->empty() && is_guard(present->front());
+}
+
 bool is_first_filter(int ifindex, TcDirection direction, uint32_t program) {
   const auto place = direction == TcDirection::ingress ? kTcxIngress : kTcxEgress;
   return program != 0 && tc_program(ifindex, direction) == program && tcx_is_empty(ifindex, place);
@@ -115,6 +120,15 @@ HookState PortHooks::attach(int transmit, int receive) const {
   return may_use_tcx_ && kernel_has_tcx() ? attach_tcx(transmit, receive) : attach_filters(transmit, receive);
 }
 
+HookState PortHooks::attach_at_once(int transmit, int receive) const {
+  const auto has = [&](bool (*right)(int, bpf_attach_type)) {
+    return right(index_, kTcxIngress) && right(index_, kTcxEgress);
+  };
+  if (has(guard_is_first)) return attach_tcx(transmit, receive);
+  if (has(tcx_is_empty)) return attach_filters(transmit, receive);
+  return state(id_of(transmit), id_of(receive));
+}
+
 HookState PortHooks::attach_tcx(int transmit, int receive) const {
   std::string obstacle;
   for (const auto& [place, program, name] :
@@ -123,10 +137,8 @@ HookState PortHooks::attach_tcx(int transmit, int receive) const {
       obstacle += std::string(obstacle.empty() ? "" : "; ") + "cannot attach the " + name +
                   " program at tcx: " + std::strerror(-error);
   HookState now = state(id_of(transmit), id_of(receive));
-  if (now.complete()) {  // filters of a daemon that had no tcx, or was told not to use it
-    for (const auto direction : {TcDirection::ingress, TcDirection::egress})
-      if (is_guard(tc_program(index_, direction))) remove_tc_program(index_, direction);
-  }
+  // Those of attach_at_once(), or of a daemon that had no tcx or was told not to use it.
+  if (now.complete()) remove_filters();
   now.obstacle = obstacle;
   return now;
 }
@@ -139,15 +151,17 @@ std::string PortHooks::ingress_qdisc_text() const {
 }
 
 HookState PortHooks::attach_filters(int transmit, int receive) const {
-  const auto standing = ingress_qdisc(index_);
+  // Which one stands there is asked only where one does: the kernel then lists those of all ports.
+  const int created = create_clsact(index_);
+  const auto standing =
+      created == -EEXIST ? ingress_qdisc(index_) : Result<IngressQdisc>{IngressQdisc::clsact};
   const bool blocked = standing && *standing == IngressQdisc::ingress;
   std::string obstacle = blocked ? ingress_qdisc_text() : "";
   const auto note = [&](const std::string& what, int error) {
     obstacle += (obstacle.empty() ? "" : "; ") + what + ": " + std::strerror(-error);
   };
-  if (!blocked)
-    if (const int error = add_clsact(index_); error != 0)
-      note("cannot add the clsact qdisc (modules sch_ingress and cls_bpf are needed)", error);
+  if (created != 0 && created != -EEXIST)
+    note("cannot add the clsact qdisc (modules sch_ingress and cls_bpf are needed)", created);
   for (const auto& [direction, program, name] : {std::tuple{TcDirection::egress, receive, "receive"},
                                                  std::tuple{TcDirection::ingress, transmit, "transmit"}}) {
     if (blocked && direction == TcDirection::egress) continue;
@@ -202,18 +216,24 @@ std::vector<uint32_t> PortHooks::guard_programs() const {
   return ids;
 }
 
-void PortHooks::remove() const {
-  remove_tcx(index_, kTcxIngress);
-  remove_tcx(index_, kTcxEgress);
+// The qdisc with them, or an `ingress` one, as hypervisors put it, would be refused.
+void PortHooks::remove_filters() const {
   bool had_filter = false;
   for (const auto direction : {TcDirection::ingress, TcDirection::egress}) {
     if (!is_guard(tc_program(index_, direction))) continue;
     had_filter = true;
     remove_tc_program(index_, direction);
   }
+  if (!had_filter) return;
   const auto standing = ingress_qdisc(index_);
   const auto used = has_tc_filters(index_);
-  if (had_filter && standing && *standing == IngressQdisc::clsact && used && !*used) remove_clsact(index_);
+  if (standing && *standing == IngressQdisc::clsact && used && !*used) remove_clsact(index_);
+}
+
+void PortHooks::remove() const {
+  remove_tcx(index_, kTcxIngress);
+  remove_tcx(index_, kTcxEgress);
+  remove_filters();
 }
 
 }  // namespace nlb::vmswitch

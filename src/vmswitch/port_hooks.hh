@@ -35,8 +35,14 @@ class PortHooks {
   PortHooks(uint32_t ifindex, std::string interface, bool may_use_tcx)
       : index_(static_cast<int>(ifindex)), interface_(std::move(interface)), may_use_tcx_(may_use_tcx) {}
 
-  // Sets or replaces what can be. Programs as file descriptors.
+  // Sets or replaces what can be. Programs as file descriptors. What is new at tcx waits for a grace period
+  // of the kernel (some 15 ms for each program, threads or not: the kernel's lock for links is held); filters
+  // of ours go then.
   HookState attach(int transmit, int receive) const;
+  // Without waiting: in the place of older ones of ours, or as filters (0.2 ms a port), which hold until
+  // attach() has its turn. Where somebody else's programs stand at tcx they would be second, and are left
+  // out; where an `ingress` qdisc stands, the one towards the guest is.
+  HookState attach_at_once(int transmit, int receive) const;
   // Asked of the kernel; programs by their ids.
   [[nodiscard]] HookState state(uint32_t transmit, uint32_t receive) const;
   // Whether it would be attached elsewhere now than it is: after an update of the kernel, or by order.
@@ -50,6 +56,7 @@ class PortHooks {
  private:
   [[nodiscard]] HookState attach_tcx(int transmit, int receive) const;
   [[nodiscard]] HookState attach_filters(int transmit, int receive) const;
+  void remove_filters() const;
   [[nodiscard]] std::string ingress_qdisc_text() const;
   int index_;
   std::string interface_;

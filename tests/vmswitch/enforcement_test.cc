@@ -8,6 +8,10 @@
 #include <poll.h>
 #include <sys/socket.h>
 
+#include <atomic>
+#include <thread>
+
+#include "datapath/tc_filter.hh"
 #include "guarded_bridge.hh"
 #include "vmswitch/port_hooks.hh"
 
@@ -40,6 +44,63 @@ TEST_F(EnforcementTest, GoesFromOneKindOfHookToTheOther) {
   expect_guarded();
   start(false);
   EXPECT_EQ(port("tap1").hooks.kind, HookKind::clsact);
+  expect_guarded();
+}
+
+// Programs at tcx wait for the kernel, one after the other; no port may be open meanwhile, nor closed.
+TEST_F(EnforcementTest, AtTheFirstStartNoPortWaitsForTheOthers) {
+  if (!PortHooks::kernel_has_tcx()) GTEST_SKIP() << "this kernel has no tcx";
+  sh("for i in 3 4 5 6 7 8 9; do ip link add tap$i type veth peer name guest$i; ip link set guest$i up;"
+     "ip link set tap$i up; ip link set tap$i master br0; done");
+  nlb::testing::wait_for_carrier("guest9");
+  configure(std::string(kConfig) + "[[port]]\nvm = \"last\"\ninterface = \"tap9\"\nmac = \"" +
+            kNobody.text() + "\"\n");
+  const auto last = std::move(*FrameSocket::open("guest9", kEtherType, std::nullopt));
+  guard_ = std::move(*Enforcement::start({}, config_));
+  ASSERT_TRUE(passes(*last, kOther, kBroadcast, *wire_)) << "nobody guards yet";
+  const auto guarded_at_tcx = [](const char* name) {
+    uint32_t ids[8], count = 8, flags = 0;
+    return bpf_prog_query(static_cast<int>(if_nametoindex(name)), static_cast<bpf_attach_type>(46), 0, &flags,
+                          ids, &count) == 0 &&
+           count != 0;
+  };
+  std::atomic<bool> done = false;
+  std::thread looking([&] {
+    look();
+    done = true;
+  });
+  int tries = 0;
+  while (!done) {
+    if (guarded_at_tcx("tap9") || !guarded_at_tcx("tap1")) continue;
+    EXPECT_FALSE(passes(*last, kOther, kBroadcast, *wire_)) << "forged";
+    EXPECT_TRUE(passes(*last, kNobody, kBroadcast, *wire_)) << "its own";
+    ++tries;
+  }
+  looking.join();
+  EXPECT_GT(tries, 0);
+  EXPECT_TRUE(port("tap9").ready);
+  for (int i = 0; i < 3; ++i) EXPECT_TRUE(look().empty());
+  EXPECT_EQ(port("tap9").hooks.kind, HookKind::tcx);
+  EXPECT_EQ(sh("for i in tap1 tap9 eno1; do tc qdisc show dev $i clsact; done"), "") << "no filters any more";
+  expect_guarded();
+}
+
+TEST_F(EnforcementTest, WhatADaemonLeftThatDiedWhileItMovedProgramsIsTidied) {
+  if (!PortHooks::kernel_has_tcx()) GTEST_SKIP() << "this kernel has no tcx";
+  start(false);
+  start();
+  const auto filters = [] { return sh("tc filter show dev tap1 ingress; tc filter show dev tap1 egress"); };
+  const uint32_t tap1 = if_nametoindex("tap1");
+  const FileDescriptor receive(bpf_prog_get_fd_by_id(PortHooks(tap1, "tap1", true).guard_programs().at(1)));
+  ASSERT_EQ(bpf_prog_detach2(receive.get(), static_cast<int>(tap1), static_cast<bpf_attach_type>(47)), 0);
+  ASSERT_EQ(add_clsact(static_cast<int>(tap1)), 0);
+  ASSERT_EQ(set_tc_program(static_cast<int>(tap1), TcDirection::egress, receive.get()), 0);
+  start();  // one was at tcx, one a filter
+  EXPECT_EQ(filters(), "");
+  ASSERT_EQ(add_clsact(static_cast<int>(tap1)), 0);
+  ASSERT_EQ(set_tc_program(static_cast<int>(tap1), TcDirection::egress, receive.get()), 0);
+  start();  // both at tcx, one a filter, too
+  EXPECT_EQ(filters(), "");
   expect_guarded();
 }
 
