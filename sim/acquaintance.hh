@@ -15,11 +15,15 @@ using Port = uint8_t;  // of the switch: a host's id, then those of namesakes; 0
 
 class Acquaintance {
  public:
-  Acquaintance(Nanos period, Nanos silence_limit) : period_(period), oldest_(silence_limit / 2) {}
+  // An echo that comes later than D cannot be told from a replay. Its way: a frame there, up to a period
+  // until the next frame there (what is echoed is the newest), a frame back; D by a clock that runs up to 10
+  // % fast.
+  Acquaintance(Nanos period, Nanos silence_limit)
+      : period_(period), oldest_((silence_limit - period) * 10 / 11 / 2) {}
 
   // A heartbeat that `from` sent at `sent_at` has been judged by the daemon of `listener`. Two that are older
-  // than half of D when they are judged make an echo that no host can tell from a replay: that is no hearing.
-  // Nor is a part of a held list: it says neither whom its sender hears nor what it owns.
+  // than that when they are judged may make an echo that nobody can believe: that is no hearing. Nor is a part
+  // of a held list: it says neither whom its sender hears nor what it owns.
   void hear(Port listener, Port from, Nanos sent_at, Nanos now) {
     Hearing& hearing = hearing_[listener][from];
     if (now - sent_at > oldest_ || now < hearing.predecessor_until) return;

@@ -203,9 +203,10 @@ void Checkers::view_begun(Port port) {
 // other members (the one other, in a view of two) have taken in: none that is younger can have accused this
 // host for want of frames. What it was told counts for nothing here, only what reached whom.
 void Checkers::lease_written(const Node& node) {
+  const uint64_t incarnation = node.host->settings().incarnation;
   std::vector<Nanos> newest;
   for_each_host(node.host->view().members & ~bit_of(node.id),
-                [&](HostId id) { newest.push_back(taken_in_[node.port][id]); });
+                [&](HostId id) { newest.push_back(receipts_.newest(incarnation, id)); });
   if (newest.empty()) return;
   std::ranges::sort(newest);
   const Nanos from = newest[newest.size() == 1 ? 0 : 1];

@@ -11,6 +11,7 @@
 #include "sim/flow.hh"
 #include "sim/network.hh"
 #include "sim/node.hh"
+#include "sim/receipts.hh"
 #include "sim/trace.hh"
 
 namespace nlb::sim {
@@ -42,7 +43,7 @@ struct Scene {
 
 class Checkers {
  public:
-  explicit Checkers(Scene& scene) : scene_(scene) {}
+  explicit Checkers(Scene& scene) : scene_(scene), receipts_(4 * scene.silence_limit()) {}
 
   void states_changed(Port port);  // what a kernel's filter holds: overlaps, keep-flow
   void each_step() {
@@ -54,10 +55,8 @@ class Checkers {
   void reset_sent(Port by, const Flow& flow);                                   // no-foreign-reset
   void frame_sent(Port by, const MacAddress& source, bool learnt_cluster_mac);  // mac-truth
   void view_begun(Port port);                                                   // churn
-  void frame_judged(const Node& by, Port sender, Nanos sent_local) {
-    Nanos& newest = taken_in_[sender][by.id];
-    newest = std::max(newest, sent_local);
-  }
+  void frame_numbered(const wire::Header& header, Nanos local) { receipts_.sent(header, local); }
+  void frame_judged(const Node& by, const wire::Header& header) { receipts_.judged(by.id, header); }
   void lease_written(const Node& node);  // lease
   void daemon_ended(uint64_t incarnation) { ended_[incarnation] = scene_.now; }
   void daemon_lives(uint64_t incarnation) { ended_.erase(incarnation); }
@@ -84,9 +83,7 @@ class Checkers {
   std::vector<Pair> overlapping_;
   std::string only_;
   std::vector<Violation> violations_;
-  // By sender's port and listener's id: when the newest frame was sent, by the sender's clock, that the
-  // listener's daemon has judged.
-  std::array<std::array<Nanos, kMaxHosts + 1>, kMaxHosts + 1> taken_in_{};
+  Receipts receipts_;
   std::map<uint64_t, Nanos> ended_;  // daemons, by incarnation
   Nanos longest_frozen_window_ = 0;
   uint64_t excused_resets_ = 0;

@@ -16,8 +16,7 @@ struct Packet {
   wire::Frame frame;
   std::vector<uint8_t> bytes;  // what is on the wire, where it had to be made
   MacAddress source, destination;
-  Nanos sent_at = 0, sent_local = 0;  // by the world's and by the sender's clock
-  Port sender = 0;
+  Nanos sent_at = 0;      // by the world's clock
   bool authentic = true;  // sent by the machine that it names, just now
   uint32_t references = 0;
 };

@@ -90,8 +90,7 @@ void World::judge(Node& node, uint32_t index, Port from) {
   const Packet& packet = packets_.at(index);
   ++counters_.deliveries;
   const bool heartbeat = std::holds_alternative<wire::Heartbeat>(packet.frame);
-  const wire::Header header =
-      std::visit([](const auto& frame) -> const wire::Header& { return frame.header; }, packet.frame);
+  const wire::Header header = wire::header_of(packet.frame);
   if (packet.authentic && heartbeat) {
     const Node& sender = scene_.nodes[from];
     const bool ended = sender.host && sender.host->settings().incarnation != header.incarnation;
@@ -100,7 +99,7 @@ void World::judge(Node& node, uint32_t index, Port from) {
     else
       scene_.known.hear(node.port, from, packet.sent_at, scene_.now);
   }
-  checkers_.frame_judged(node, packet.sender, packet.sent_local);
+  checkers_.frame_judged(node, header);
   const core::Peer& peer = node.host->peers()[header.sender];
   const bool known = peer.believed && peer.incarnation == header.incarnation;
   const uint64_t newest = peer.sequence;
@@ -235,6 +234,7 @@ void World::count_sent(Node& from) {
 
 void World::send(Node& from, const core::Send& message) {
   count_sent(from);
+  checkers_.frame_numbered(wire::header_of(message.frame), from.clock.local(scene_.now));
   Packet packet;
   packet.source = from.mac;
   packet.destination = message.to == core::Send::To::group         ? switch_.macs().heartbeat_group
@@ -244,8 +244,6 @@ void World::send(Node& from, const core::Send& message) {
   if (core::planted(core::Bug::from_cluster_mac) || core::planted(core::Bug::guard_asleep))
     packet.source = switch_.macs().unicast;
   packet.sent_at = scene_.now;
-  packet.sent_local = from.clock.local(scene_.now);
-  packet.sender = from.port;
   const auto refusal = switch_.refusal(from.port, packet.source);
   if (refusal) checkers_.violate("guarded-port", *refusal);
   checkers_.frame_sent(from.port, packet.source, switch_.knows(switch_.macs().unicast));
