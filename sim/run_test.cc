@@ -12,8 +12,10 @@ RunResult run_with(uint64_t seed, HostId hosts, const std::string& faults) {
   RunOptions options;
   options.seed = seed;
   options.hosts = hosts;
-  options.duration = 120 * kSecond;
   options.faults = parse_faults(faults).value();
+  options.duration = 120 * kSecond;
+  for (const Fault& fault : *options.faults)
+    options.duration = std::max(options.duration, fault.at + fault.duration + 20 * kSecond);
   return run(options);
 }
 
@@ -96,6 +98,22 @@ TEST(Found, WhoEvictedAHostThatDoesNotKnowGivesWay) {
                        "config@17584+145:1,bad-pair@42059+7423:4:3,upgrade@49536+2905:4,"
                        "snapshot@50009+134:3,burst@51931+900:1.2.3.4:1.2.3.4")
                   .violations.empty());
+}
+
+// Frames of the dead with its own id come all the time; the one that lives must not be lost among them.
+TEST(Found, AMachineFindsItsNamesakeAmongFramesOfTheDead) {
+  const auto result =
+      run_with(5147, 4, "duplicate-id@169004+6944:1,power@171060+3572:1,replay@172000+7554:2");
+  EXPECT_TRUE(result.violations.empty()) << result.violations.front().text();
+}
+
+// A host has just started and formed a view with a second, while frames of a third, which owns something, are
+// under way for so long that none has been believed.
+TEST(Found, WhoOwnsNothingWaitsForFramesThatAreYetToBeBelieved) {
+  const auto result = run_with(5800, 4,
+                               "bad-pair@201055+1939:2:1,late@202000+9589:1.2.3.4:1.4:96000,"
+                               "config@202254+701:4:-:1,restart@202537+124:3");
+  EXPECT_TRUE(result.violations.empty()) << result.violations.front().text();
 }
 
 // After a split both sides serve, and both hold connections in the same buckets. When it heals and one daemon
