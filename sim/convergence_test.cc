@@ -96,6 +96,21 @@ TEST_F(Convergence, AKilledHostIsReplacedWithinTheLimit) {
   EXPECT_TRUE(world.host(1).ghosts().empty()) << "its kernel does not answer: nothing is held for it";
 }
 
+// All find out within one period of each other, and what follows takes as many frames as among three.
+TEST_F(Convergence, AsManyHostsAsThereMayBeReplaceAKilledOneAsSoonAsThree) {
+  std::set<HostId> hosts;
+  for (HostId id = 1; id <= kMaxHosts; ++id) {
+    world.add(id);
+    hosts.insert(id);
+  }
+  ASSERT_TRUE(world.run_until_converged(hosts, 3 * kSecond));
+  world.run_for(kSecond);
+  world.kill_host(2);
+  hosts.erase(2);
+  EXPECT_TRUE(world.run_until_converged(hosts, kD + 2 * 50 * kMillisecond));
+  full_cover();
+}
+
 // Whoever follows into the new view later than the others still states the old one, with the dead host in it:
 // nobody may take that for a reason to let it in again.
 TEST(Deaths, ADeathCostsOneView) {
