@@ -107,8 +107,8 @@ SUBJECTS = {
     # 32 of these would hear 99,200 heartbeats a second, on the two processors that all of them share here.
     **{f"OpenNLB, fast (10 ms x 6), {hosts} hosts": lambda lab, hosts=hosts: ours(lab, *FAST, hosts=hosts)
        for hosts in (2, 3, 8)},
-    **{f"OpenNLB, fastest (10 ms x 3), {hosts} hosts": lambda lab, hosts=hosts: ours(lab, *FASTEST, hosts=hosts)
-       for hosts in (2, 3)},
+    **{f"OpenNLB, fastest (10 ms x 3), {hosts} hosts":
+       lambda lab, hosts=hosts: ours(lab, *FASTEST, hosts=hosts) for hosts in (2, 3)},
     "keepalived, default (1 s adverts)": lambda lab: keepalived(lab, 2, 1),
     "keepalived, fastest (VRRPv3, 10 ms adverts)": lambda lab: keepalived(lab, 3, 0.01),
     "ucarp, default (1 s adverts, ratio 3)": lambda lab: ucarp(lab, "-b", 1),

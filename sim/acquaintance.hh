@@ -22,8 +22,8 @@ class Acquaintance {
       : period_(period), oldest_((silence_limit - period) * 10 / 11 / 2) {}
 
   // A heartbeat that `from` sent at `sent_at` has been judged by the daemon of `listener`. Two that are older
-  // than that when they are judged may make an echo that nobody can believe: that is no hearing. Nor is a part
-  // of a held list: it says neither whom its sender hears nor what it owns.
+  // than that when they are judged may make an echo that nobody can believe: that is no hearing. Nor is a
+  // part of a held list: it says neither whom its sender hears nor what it owns.
   void hear(Port listener, Port from, Nanos sent_at, Nanos now) {
     Hearing& hearing = hearing_[listener][from];
     if (now - sent_at > oldest_ || now < hearing.predecessor_until) return;

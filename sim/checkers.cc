@@ -7,8 +7,10 @@
 namespace nlb::sim {
 namespace {
 
-constexpr std::size_t kViolationsKept = 5;           // of each invariant
-constexpr std::size_t kViewsWithinLimit = 40;        // of one host, within D
+constexpr std::size_t kViolationsKept = 5;     // of each invariant
+constexpr std::size_t kViewsWithinLimit = 40;  // of one host, within D
+constexpr Nanos kFlappingTime = 10 * kSecond;
+constexpr std::size_t kEvictionsWithin = 6;          // two short stays, then one after 1, 2, 4 and 8 s
 constexpr Nanos kLearnsOfResumed = kSecond * 6 / 5;  // a second between questions, and drift of clocks
 
 std::string name(const Node& node) {
@@ -199,10 +201,24 @@ void Checkers::view_begun(Port port) {
   views.clear();
 }
 
+// flapping: a member whose path comes and goes is held down for longer each time, and does not take all
+// others through a convergence with each of its stays.
+void Checkers::member_evicted(const Node& by, HostId whom) {
+  auto& times = evictions_[{by.host->settings().incarnation, whom}];
+  times.push_back(scene_.now);
+  while (scene_.now - times.front() > kFlappingTime) times.pop_front();
+  if (times.size() <= kEvictionsWithin) return;
+  violate("flapping", name(by) + " has evicted host " + std::to_string(whom) + " " +
+                          std::to_string(times.size()) + " times within " +
+                          std::to_string(kFlappingTime / kSecond) + " s");
+  times.clear();
+}
+
 // lease, the ground of silent-when-stalled: a lease ends L after a send that at least all but one of the
 // other members (the one other, in a view of two) have taken in: none that is younger can have accused this
 // host for want of frames. What it was told counts for nothing here, only what reached whom.
 void Checkers::lease_written(const Node& node) {
+  check_cut_off(node);
   const uint64_t incarnation = node.host->settings().incarnation;
   std::vector<Nanos> newest;
   for_each_host(node.host->view().members & ~bit_of(node.id),
@@ -213,6 +229,17 @@ void Checkers::lease_written(const Node& node) {
   if (node.lease > from + scene_.lease_length())
     violate("lease", name(node) + " has a lease of " + std::to_string((node.lease - from) / kMillisecond) +
                          " ms from what others have heard of it last");
+}
+
+// cut-off: "a host that hears nobody serves only with carrier and, where it has a gateway, an answered ARP
+// probe". It may take D until nobody is heard any more, and D until the gateway is known to be silent.
+void Checkers::check_cut_off(const Node& node) {
+  const bool alone = std::popcount(node.host->view().members) == 1;
+  if (!alone || node.host->settings().gateway.is_unspecified()) return;
+  const Nanos silence = scene_.now - node.company_at;
+  if (silence > 3 * scene_.silence_limit())
+    violate("cut-off", name(node) + " serves alone, and has heard neither a host nor its gateway for " +
+                           std::to_string(silence / kMillisecond) + " ms");
 }
 
 // replay: nobody begins to believe a daemon that ended more than 2 D ago: it cannot have echoed what was sent

@@ -87,6 +87,7 @@ struct Node {
   int notices_lost = 0, notices_twice = 0;
   int64_t notices_late_ms = 0;
 
+  Nanos company_at = 0;        // when its daemon last heard a host or the gateway, or got its turn back
   HostSet knew = 0;            // whom its daemon was acquainted with when it lost its turn
   HostSet remembers = 0;       // whose kernel its daemon may be expected to know of, their daemons being down
   Nanos resumed_at = 0;        // when it last went on after it had stood still for D, in the world's time

@@ -46,6 +46,7 @@ void World::happen(const Event& event) {
       return;
     case EventKind::answered:
       if (event.generation != node.generation || !node.daemon_runs()) return;
+      if (IpAddress::v4(event.subject) == gateway_) node.company_at = scene_.now;
       return perform(event.port,
                      node.host->on_kernel_answer(IpAddress::v4(event.subject), node.clock.local(scene_.now)));
     case EventKind::fault_begins:
@@ -99,6 +100,7 @@ void World::judge(Node& node, uint32_t index, Port from) {
     else
       scene_.known.hear(node.port, from, packet.sent_at, scene_.now);
   }
+  if (packet.authentic) node.company_at = scene_.now;
   checkers_.frame_judged(node, header);
   const core::Peer& peer = node.host->peers()[header.sender];
   const bool known = peer.believed && peer.incarnation == header.incarnation;
@@ -138,7 +140,10 @@ void World::perform(Port port, core::Actions actions) {
   Node& node = scene_.nodes[port];
   for (const auto& notice : actions.notices) {
     if (notice.kind == core::Notice::Kind::view_changed) checkers_.view_begun(port);
-    counters_.evictions += notice.kind == core::Notice::Kind::peer_evicted;
+    if (notice.kind == core::Notice::Kind::peer_evicted) {
+      ++counters_.evictions;
+      checkers_.member_evicted(node, notice.peer);
+    }
     counters_.fenced_believed += notice.kind == core::Notice::Kind::peer_fenced;
     counters_.views += notice.kind == core::Notice::Kind::converged;
     if (on_notice) on_notice(node.id, notice);

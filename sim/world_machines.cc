@@ -147,6 +147,7 @@ void World::command(Port port, core::HostEvent event) {
 // Called before the daemon stands still: whom does it know, and who will be expected to know of it?
 void World::lose_turn(Node& node) {
   if (!node.daemon_runs()) return;
+  node.company_at = scene_.now;
   node.knew = 0;
   for (const Port port : scene_.ports) {
     Node& other = scene_.nodes[port];

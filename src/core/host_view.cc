@@ -128,7 +128,7 @@ void Host::ask_gateway(Nanos now, const Circle& circle) {
 }
 
 bool Host::gateway_answers(Nanos now) const {
-  return settings_.gateway.is_unspecified() ||
+  return settings_.gateway.is_unspecified() || planted(Bug::gateway_unasked) ||
          (gateway_answered_at_ != 0 && now - gateway_answered_at_ < silence_limit());
 }
 

@@ -44,6 +44,7 @@ namespace nlb::core {
   X(lease_unread, "lease-unread", "silent-when-stalled", "the world's: the filter does not look at leases") \
   X(from_cluster_mac, "from-cluster-mac", "guarded-port", "the world's: a host sends from the cluster MAC") \
   X(guard_asleep, "guard-asleep", "mac-truth", "the world's: the same, and no guard refuses it")            \
+  X(gateway_unasked, "gateway-unasked", "cut-off", "serves alone whatever its gateway says")                \
   X(fence_unasked, "fence-unasked", "one-owner", "takes a switch's notice without a number of its own")     \
   X(fence_not_put, "fence-not-put", "one-owner", "the world's: the switch tells, and has fenced nothing")   \
   X(fence_of_moved, "fence-of-moved", "one-owner", "the world's: the switch tells of who has moved away")   \
