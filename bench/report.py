@@ -190,8 +190,28 @@ def failover(figures):
          f"{one['patient_max_ms']:.0f}") for name, one in figures["subjects"].items()]) + [""]
 
 
+def scaling(figures):
+    def mebibytes(one):
+        return f"{one['resident_kib'] / 1024:.1f}", f"{one['kernel_kib'] / 1024:.1f}"
+
+    lines = ["## What more hosts, rules and connections cost", "",
+             f"`bench/scaling_bench.py`: default profile, each cluster watched for {figures['seconds']:g} s "
+             "in which nothing happens, then one host stops and comes back. All daemons share this machine; "
+             "*machine* is how much of it they, the kernel and the bridge between them keep busy. "
+             f"keepalived's standby, which hears 100 advertisements a second of one host, uses "
+             f"{figures['keepalived']['cpu_ms']:.1f} ms a second.", ""]
+    lines += table(["hosts", "processor, ms a second a daemon", "machine", "kB/s sent", "frames/s sent",
+                    "resident MiB", "maps and programs, MiB", "leave, ms", "join, ms"], [
+        (hosts, f"{one['cpu_ms']:.1f}", f"{one['busy']:.0%}", f"{one['octets'] / 1000:.1f}",
+         f"{one['frames']:.0f}", *mebibytes(one), one["leave_ms"], one["join_ms"])
+        for hosts, one in figures["hosts"].items()]) + [""]
+    return lines + table(["two hosts with", "resident MiB", "maps and programs, MiB"], [
+        (name, *mebibytes(one)) for name, one in figures["memory"].items()]) + [""]
+
+
 SECTIONS = (("filter", decision), ("rates", rates), ("overhead", overhead), ("balance", balance),
-            ("guard", guard), ("guard_rates", guard_rates), ("steering", steering), ("failover", failover))
+            ("guard", guard), ("guard_rates", guard_rates), ("steering", steering), ("failover", failover),
+            ("scaling", scaling))
 
 
 def main():

@@ -32,17 +32,25 @@ def processor_ms(pids):
 
 def sent(lab, host):
     """(octets, frames) that a host has sent so far."""
-    shown = lab.lab("exec", f"host{host}", "--", "cat", "/sys/class/net/eth0/statistics/tx_bytes",
-                    "/sys/class/net/eth0/statistics/tx_packets").stdout.split()
-    return int(shown[0]), int(shown[1])
+    shown = lab.lab("exec", f"host{host}", "--", "ip", "-json", "-stats", "link", "show", "eth0").stdout
+    own = json.loads(shown)[0]["stats64"]["tx"]
+    return own["bytes"], own["packets"]
+
+
+def machine_busy_s():
+    """Processors' seconds of this machine that were not idle so far."""
+    ticks = [int(word) for word in Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:9]]
+    return (sum(ticks) - ticks[3] - ticks[4]) * TICK_MS / 1000  # without idle, iowait
 
 
 def watched(pids, seconds, lab=None):
     """Of a cluster in which nothing happens: what each daemon uses, and what host 1 sends, a second."""
     before, used, began = sent(lab, 1) if lab else None, processor_ms(pids), time.monotonic()
+    busy = machine_busy_s()
     time.sleep(seconds)
     took = time.monotonic() - began
-    figures = {"cpu_ms": (processor_ms(pids) - used) / len(pids) / took}
+    figures = {"cpu_ms": (processor_ms(pids) - used) / len(pids) / took,
+               "busy": (machine_busy_s() - busy) / took / os.cpu_count()}
     if lab:
         octets, frames = (after - once for after, once in zip(sent(lab, 1), before))
         figures |= {"octets": octets / took, "frames": frames / took}
@@ -117,15 +125,17 @@ def standby(lab, seconds):
 
 
 def shown(figures):
-    print(f"{'':34}{'CPU ms/s':>10}{'kB/s sent':>11}{'frames/s':>10}{'RSS MiB':>9}{'kernel MiB':>12}"
-          f"{'leave ms':>10}{'join ms':>9}")
+    def line(name, *cells):
+        print(f"{name:38}" + "".join(f"{cell:>14}" for cell in cells))
+
+    line("", "CPU ms/s", "machine", "kB/s sent", "frames/s", "RSS MiB", "kernel MiB", "leave ms", "join ms")
     for hosts, one in figures["hosts"].items():
-        print(f"{hosts + ' hosts':34}{one['cpu_ms']:10.1f}{one['octets'] / 1000:11.1f}{one['frames']:10.0f}"
-              f"{one['resident_kib'] / 1024:9.1f}{one['kernel_kib'] / 1024:12.1f}{one['leave_ms']:10}"
-              f"{one['join_ms']:9}")
-    print(f"{'keepalived, 10 ms adverts, 2 hosts':34}{figures['keepalived']['cpu_ms']:10.1f}")
+        line(f"{hosts} hosts", f"{one['cpu_ms']:.1f}", f"{one['busy']:.0%}", f"{one['octets'] / 1000:.1f}",
+             f"{one['frames']:.0f}", f"{one['resident_kib'] / 1024:.1f}", f"{one['kernel_kib'] / 1024:.1f}",
+             one["leave_ms"], one["join_ms"])
+    line("keepalived, 10 ms adverts, 2 hosts", f"{figures['keepalived']['cpu_ms']:.1f}")
     for name, one in figures["memory"].items():
-        print(f"{name:34}{'':31}{one['resident_kib'] / 1024:9.1f}{one['kernel_kib'] / 1024:12.1f}")
+        line(name, *[""] * 4, f"{one['resident_kib'] / 1024:.1f}", f"{one['kernel_kib'] / 1024:.1f}")
 
 
 def main():

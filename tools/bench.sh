@@ -34,5 +34,6 @@ run rate "$rounds"
 run overhead "$((rounds * 2))"
 run guard_rate "$few"
 run steering "$few"
+run scaling
 run failover "$(((rounds + 3) / 4))" # 93 s each
 exit $failed

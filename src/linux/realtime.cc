@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "linux/realtime.hh"
 
+#include <pthread.h>
 #include <sched.h>
 #include <sys/mman.h>
 
@@ -22,6 +23,13 @@ void become_ordinary() {
   const sched_param none{};
   if (sched_setscheduler(0, SCHED_OTHER, &none) != 0)
     (void)sched_setscheduler(0, SCHED_OTHER | SCHED_RESET_ON_FORK, &none);
+}
+
+void use_small_stacks() {
+  pthread_attr_t attributes;
+  if (pthread_getattr_default_np(&attributes) != 0) return;
+  if (pthread_attr_setstacksize(&attributes, kThreadStackBytes) == 0) pthread_setattr_default_np(&attributes);
+  pthread_attr_destroy(&attributes);
 }
 
 // What is there now is locked and present; what comes later is locked as it is touched, so that the stacks of

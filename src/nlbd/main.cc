@@ -197,6 +197,7 @@ int main(int argc, char** argv) {
   if (options.paths.state_directory.empty())
     options.paths.state_directory = "/var/lib/opennlb/" + config->name;
 
+  nlb::use_small_stacks();
   if (options.release) return release(*config, options.paths);
   // A daemon that died in its view is waited for no longer than its lease runs, however busy the machine is.
   // Daemon::start() ends this, with the first heartbeats.

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What concerns the process: capabilities, real-time scheduling, one instance per interface.
+#include <pthread.h>
 #include <sched.h>
 #include <sys/capability.h>
 #include <sys/mman.h>
@@ -62,6 +63,22 @@ TEST_F(ProcessTest, RealTimeForThisThreadAlone) {
   EXPECT_EQ(sched_getscheduler(0), SCHED_OTHER);
   EXPECT_EQ(sh("grep -c '^VmLck:.* 0 kB' /proc/" + std::to_string(getpid()) + "/status || true"), "0\n");
   munlockall();
+}
+
+TEST_F(ProcessTest, ThreadsGetSmallStacks) {
+  pthread_attr_t before;
+  ASSERT_EQ(pthread_getattr_default_np(&before), 0);
+  use_small_stacks();
+  std::size_t bytes = 0;
+  std::thread([&] {
+    pthread_attr_t own;
+    ASSERT_EQ(pthread_getattr_np(pthread_self(), &own), 0);
+    EXPECT_EQ(pthread_attr_getstacksize(&own, &bytes), 0);
+    pthread_attr_destroy(&own);
+  }).join();
+  EXPECT_EQ(pthread_setattr_default_np(&before), 0);
+  pthread_attr_destroy(&before);
+  EXPECT_EQ(bytes, kThreadStackBytes);
 }
 
 TEST_F(ProcessTest, WhatCannotBeHadIsNamed) {

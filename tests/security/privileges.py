@@ -194,6 +194,10 @@ def drops(run, host):
             need(int(re.search(r"CapPrm:\s*(\w+)", text)[1], 16) == mask_after_root(), f"{task}: {text}")
             policies.add(os.sched_getscheduler(int(task.name)) & ~os.SCHED_RESET_ON_FORK)
         need(os.SCHED_FIFO in policies, f"policies {policies}")
+    with run.case("what it locks of its own is small: no stack of a thread is there as a whole") as notes:
+        own = int(host.status()["RssAnon"].split()[0])
+        need(own < 32 * 1024, f"{own} kB")
+        notes.append(f"{own // 1024} MiB")
     with run.case("no core file, no memory for others of its user"):
         limits = Path(f"/proc/{host.process.pid}/limits").read_text()
         need(re.search(r"Max core file size\s+0\s+0", limits), limits)
