@@ -40,9 +40,10 @@ int nlb_guard_receive(struct __sk_buff* skb) {
 
   if (nlb_guard_open(&frame, skb, &reason)) {
     reason = NLB_GUARD_PASSED;
-    if (frame.port->role != NLB_GUARD_ROLE_UPLINK) reason = nlb_guard_read_frame(&frame);
-    if (frame.port->role != NLB_GUARD_ROLE_UPLINK && reason == NLB_GUARD_PASSED)
-      reason = nlb_guard_judge_guest_receive(&frame);
+    if (frame.port->role != NLB_GUARD_ROLE_UPLINK) {
+      reason = nlb_guard_read_frame(&frame);
+      if (reason == NLB_GUARD_PASSED) reason = nlb_guard_judge_guest_receive(&frame);
+    }
   }
   return nlb_guard_conclude(&frame, NLB_GUARD_RECEIVE, reason);
 }
