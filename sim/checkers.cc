@@ -7,10 +7,8 @@
 namespace nlb::sim {
 namespace {
 
-constexpr std::size_t kViolationsKept = 5;     // of each invariant
-constexpr std::size_t kViewsWithinLimit = 40;  // of one host, within D
-constexpr Nanos kFlappingTime = 10 * kSecond;
-constexpr std::size_t kEvictionsWithin = 6;          // two short stays, then one after 1, 2, 4 and 8 s
+constexpr std::size_t kViolationsKept = 5;           // of each invariant
+constexpr std::size_t kViewsWithinLimit = 40;        // of one host, within D
 constexpr Nanos kLearnsOfResumed = kSecond * 6 / 5;  // a second between questions, and drift of clocks
 
 std::string name(const Node& node) {
@@ -199,19 +197,6 @@ void Checkers::view_begun(Port port) {
   violate("churn", name(scene_.nodes[port]) + " has changed its view " + std::to_string(views.size()) +
                        " times within " + std::to_string(scene_.silence_limit() / kMillisecond) + " ms");
   views.clear();
-}
-
-// flapping: a member whose path comes and goes is held down for longer each time, and does not take all
-// others through a convergence with each of its stays.
-void Checkers::member_evicted(const Node& by, HostId whom) {
-  auto& times = evictions_[{by.host->settings().incarnation, whom}];
-  times.push_back(scene_.now);
-  while (scene_.now - times.front() > kFlappingTime) times.pop_front();
-  if (times.size() <= kEvictionsWithin) return;
-  violate("flapping", name(by) + " has evicted host " + std::to_string(whom) + " " +
-                          std::to_string(times.size()) + " times within " +
-                          std::to_string(kFlappingTime / kSecond) + " s");
-  times.clear();
 }
 
 // lease, the ground of silent-when-stalled: a lease ends L after a send that at least all but one of the

@@ -4,7 +4,6 @@
 // cases where nobody could know better, are said at its function.
 #pragma once
 
-#include <deque>
 #include <map>
 #include <string>
 #include <vector>
@@ -56,7 +55,6 @@ class Checkers {
   void reset_sent(Port by, const Flow& flow);                                   // no-foreign-reset
   void frame_sent(Port by, const MacAddress& source, bool learnt_cluster_mac);  // mac-truth
   void view_begun(Port port);                                                   // churn
-  void member_evicted(const Node& by, HostId whom);                             // flapping
   void frame_numbered(const wire::Header& header, Nanos local) { receipts_.sent(header, local); }
   void frame_judged(const Node& by, const wire::Header& header) { receipts_.judged(by.id, header); }
   void lease_written(const Node& node);  // lease
@@ -87,8 +85,7 @@ class Checkers {
   std::string only_;
   std::vector<Violation> violations_;
   Receipts receipts_;
-  std::map<std::pair<uint64_t, HostId>, std::deque<Nanos>> evictions_;  // of late, by whose daemon, of whom
-  std::map<uint64_t, Nanos> ended_;                                     // daemons, by incarnation
+  std::map<uint64_t, Nanos> ended_;  // daemons, by incarnation
   Nanos longest_frozen_window_ = 0;
   uint64_t excused_resets_ = 0;
 };

@@ -140,10 +140,7 @@ void World::perform(Port port, core::Actions actions) {
   Node& node = scene_.nodes[port];
   for (const auto& notice : actions.notices) {
     if (notice.kind == core::Notice::Kind::view_changed) checkers_.view_begun(port);
-    if (notice.kind == core::Notice::Kind::peer_evicted) {
-      ++counters_.evictions;
-      checkers_.member_evicted(node, notice.peer);
-    }
+    counters_.evictions += notice.kind == core::Notice::Kind::peer_evicted;
     counters_.fenced_believed += notice.kind == core::Notice::Kind::peer_fenced;
     counters_.views += notice.kind == core::Notice::Kind::converged;
     if (on_notice) on_notice(node.id, notice);

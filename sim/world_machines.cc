@@ -147,7 +147,6 @@ void World::command(Port port, core::HostEvent event) {
 // Called before the daemon stands still: whom does it know, and who will be expected to know of it?
 void World::lose_turn(Node& node) {
   if (!node.daemon_runs()) return;
-  node.company_at = scene_.now;
   node.knew = 0;
   for (const Port port : scene_.ports) {
     Node& other = scene_.nodes[port];
@@ -167,6 +166,7 @@ void World::lose_turn(Node& node) {
 // What came while it had no turn is judged before the timer is looked at.
 void World::get_turn(Node& node) {
   if (!node.daemon_runs()) return;
+  node.company_at = scene_.now;
   node.knew = 0;
   if (std::exchange(node.carrier_untold, false))
     perform(node.port, node.host->on_carrier(node.no_carrier == 0, node.clock.local(scene_.now)));
