@@ -365,10 +365,11 @@ void Daemon::lose_interface() {
 }
 
 // False: it is another one of the same name. Programs, sockets and guard are made for the former, so the
-// daemon starts anew.
+// daemon starts anew, as soon as nothing speaks against a start: whoever makes an interface brings it up and
+// gives it its addresses a moment later.
 bool Daemon::regain_interface(const AdapterFacts& facts) {
   if (facts.index != facts_.index) {
-    needs_restart_ = true;
+    needs_restart_ = preflight(config_, facts).empty();
     return false;
   }
   interface_gone_ = false;

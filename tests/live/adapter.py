@@ -44,9 +44,12 @@ def made_again(run):
         ip("-n", "nlb-host3", "link", "del", "eth0")
         lab.wait_members([1, 2])
         need_no_failure(lab.load(300))
-    with run.case("and made again, as another one of the same name: whole again by itself") as notes:
+    with run.case("and made again, down and without an address: the daemon waits"):
         ip("-n", SWITCH, "link", "add", "h3", "type", "veth", "peer", "name", "eth0", "netns", "nlb-host3")
         ip("-n", SWITCH, "link", "set", "h3", "master", "nlbsw0", "up")
+        time.sleep(1.5)  # longer than the second after which it looks again
+        need(lab.query(3).get("state") == "refused", lab.query(3))
+    with run.case("up and with its address, as another one of the same name: whole again by itself") as notes:
         ip("-n", "nlb-host3", "link", "set", "eth0", "address", host_mac(3), "up")
         ip("-n", "nlb-host3", "addr", "add", "10.77.0.13/24", "dev", "eth0")
         ip("-n", "nlb-host3", "route", "add", "default", "via", "10.77.0.1")
