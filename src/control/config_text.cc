@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "control/config_text.hh"
 
+#include <array>
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
@@ -18,10 +19,12 @@ Result<std::string> read_config_text(const std::string& path) {
   if (std::filesystem::is_directory(path, code)) return fail("is a directory; allowed: a configuration file");
   std::ifstream stream(path, std::ios::binary);
   if (!stream) return fail(std::string("cannot be read: ") + std::strerror(errno));
-  std::string text(kMaxFileBytes + 1, '\0');
-  stream.read(text.data(), static_cast<std::streamsize>(text.size()));
-  text.resize(static_cast<std::size_t>(stream.gcount()));
-  if (text.size() > kMaxFileBytes) return fail("larger than 1 MiB; not a configuration file");
+  std::string text;  // grows with what is read: there may be a file for each of a thousand virtual machines
+  std::array<char, 4096> piece;
+  while (stream.read(piece.data(), piece.size()), stream.gcount() > 0) {
+    text.append(piece.data(), static_cast<std::size_t>(stream.gcount()));
+    if (text.size() > kMaxFileBytes) return fail("larger than 1 MiB; not a configuration file");
+  }
   return text;
 }
 
