@@ -15,9 +15,8 @@ using Port = uint8_t;  // of the switch: a host's id, then those of namesakes; 0
 
 class Acquaintance {
  public:
-  // An echo that comes later than D cannot be told from a replay. Its way: a frame there, up to a period
-  // until the next frame there (what is echoed is the newest), a frame back; D by a clock that runs up to 10
-  // % fast.
+  // An echo that comes later than D cannot be told from a replay. Its age: a frame there, up to a period in
+  // which no newer one came to be echoed, and a frame back, by a clock that may run 10 % fast.
   Acquaintance(Nanos period, Nanos silence_limit)
       : period_(period), oldest_((silence_limit - period) * 10 / 11 / 2) {}
 

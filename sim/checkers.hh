@@ -57,7 +57,7 @@ class Checkers {
   void view_begun(Port port);                                                   // churn
   void frame_numbered(const wire::Header& header, Nanos local) { receipts_.sent(header, local); }
   void frame_judged(const Node& by, const wire::Header& header) { receipts_.judged(by.id, header); }
-  void lease_written(const Node& node);  // lease
+  void lease_written(const Node& node);  // lease, cut-off
   void daemon_ended(uint64_t incarnation) { ended_[incarnation] = scene_.now; }
   void daemon_lives(uint64_t incarnation) { ended_.erase(incarnation); }
   void believed(const Node& node, const wire::Header& header);  // replay
