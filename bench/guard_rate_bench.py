@@ -163,8 +163,9 @@ def ebtables(program):
 NONE, NFT = "no guard", "nftables, chain by map"
 SUBJECTS = {NONE: nothing, "OpenNLB guard, off": vmswitch("off"),
             "OpenNLB guard, cluster": vmswitch("cluster"),
-            "OpenNLB guard, on": vmswitch("on"), NFT: nftables,
-            "ebtables (nft), clean-traffic": ebtables("ebtables")}
+            "OpenNLB guard, on": vmswitch("on"), NFT: nftables}
+if shutil.which("ebtables-nft"):
+    SUBJECTS["ebtables (nft), clean-traffic"] = ebtables("ebtables-nft")
 if LEGACY:
     SUBJECTS["ebtables (legacy), clean-traffic"] = ebtables("ebtables-legacy")
 LETS_ANY_MAC_PASS = (NONE, "OpenNLB guard, on")

@@ -5,9 +5,9 @@
 // gets everything: members may be behind it.
 #include "lib/guard_report.h"
 
+#include "lib/guard_delivery.h"
 #include "lib/guard_frame.h"
 #include "lib/guard_mac.h"
-#include "lib/guard_steering.h"
 
 /* Policy announcements are the daemon's own, sent on the port; the nearest bridge's address and no other. */
 static nlb_inline int nlb_guard_is_announced_rightly(const struct nlb_guard_frame* frame) {
@@ -36,12 +36,14 @@ static nlb_inline __u32 nlb_guard_judge_guest_receive(struct nlb_guard_frame* fr
 SEC("tc")
 int nlb_guard_receive(struct __sk_buff* skb) {
   struct nlb_guard_frame frame = {};
+  int directed = nlb_guard_was_directed(skb);
   __u32 reason;
 
   if (nlb_guard_open(&frame, skb, &reason)) {
     reason = NLB_GUARD_PASSED;
     if (frame.port->role != NLB_GUARD_ROLE_UPLINK) {
       reason = nlb_guard_read_frame(&frame);
+      if (directed && reason == NLB_GUARD_PASSED) nlb_guard_restore(&frame);
       if (reason == NLB_GUARD_PASSED) reason = nlb_guard_judge_guest_receive(&frame);
     }
   }

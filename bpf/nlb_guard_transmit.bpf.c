@@ -6,6 +6,7 @@
 #include "lib/guard_report.h"
 
 #include "lib/guard_arp.h"
+#include "lib/guard_direction.h"
 #include "lib/guard_frame.h"
 #include "lib/guard_ipv6.h"
 #include "lib/guard_link.h"
@@ -55,6 +56,7 @@ int nlb_guard_transmit(struct __sk_buff* skb) {
   __u32 reason;
 
   if (nlb_guard_open(&frame, skb, &reason)) reason = nlb_guard_judge_transmit(&frame);
+  if (reason == NLB_GUARD_PASSED) reason = nlb_guard_direct(&frame);
   return nlb_guard_conclude(&frame, NLB_GUARD_TRANSMIT, reason);
 }
 

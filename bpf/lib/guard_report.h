@@ -88,7 +88,8 @@ static nlb_inline void nlb_guard_report(const struct nlb_guard_frame* frame,
 
 static nlb_inline int nlb_guard_lets_through(__u32 reason) {
   return reason == NLB_GUARD_PASSED || reason == NLB_GUARD_REASON(steered) ||
-         reason == NLB_GUARD_REASON(replicated) || reason == NLB_GUARD_REASON(flooded);
+         reason == NLB_GUARD_REASON(replicated) || reason == NLB_GUARD_REASON(flooded) ||
+         reason == NLB_GUARD_REASON(directed);
 }
 
 /* Audit drops nothing; `report` lets through what is held against the guest. An announcement is the switch's
@@ -104,6 +105,13 @@ static nlb_inline int nlb_guard_shuts_down(const struct nlb_guard_port* port, __
          direction == NLB_GUARD_TRANSMIT && reason != NLB_GUARD_REASON(port_shutdown);
 }
 
+/* No guest marks a frame as directed. */
+static nlb_inline void nlb_guard_mark(struct __sk_buff* skb, __u32 reason) {
+  __u32 mark = (skb->mark | NLB_GUARD_MARK) & ~NLB_GUARD_DIRECTED_MARK;
+
+  skb->mark = reason == NLB_GUARD_REASON(directed) ? mark | NLB_GUARD_DIRECTED_MARK : mark;
+}
+
 static nlb_inline int nlb_guard_conclude(struct nlb_guard_frame* frame, __u32 direction, __u32 reason) {
   struct nlb_guard_counter_key key = {.ifindex = frame->ifindex, .direction = direction, .reason = reason};
   int dropped = nlb_guard_is_dropped(frame->port, direction, reason);
@@ -115,7 +123,7 @@ static nlb_inline int nlb_guard_conclude(struct nlb_guard_frame* frame, __u32 di
       nlb_guard_shut_down(frame->ifindex, reason);
   }
   if (dropped) return TC_ACT_SHOT;
-  if (direction == NLB_GUARD_TRANSMIT) frame->skb->mark |= NLB_GUARD_MARK;
+  if (direction == NLB_GUARD_TRANSMIT) nlb_guard_mark(frame->skb, reason);
   return TC_ACT_UNSPEC;
 }
 

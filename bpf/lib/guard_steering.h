@@ -22,6 +22,9 @@ NLB_GUARD_HASH(guard_rows, BPF_MAP_TYPE_HASH, struct nlb_steering_row_key, struc
                NLB_STEERING_MAX_ROWS);
 NLB_GUARD_HASH(guard_vips, BPF_MAP_TYPE_HASH, struct nlb_steering_vip_key, __u32, NLB_STEERING_MAX_VIPS);
 
+NLB_GUARD_HASH(guard_members, BPF_MAP_TYPE_HASH, struct nlb_steering_members_key,
+               struct nlb_steering_members, NLB_STEERING_MAX_MEMBER_SETS);
+
 struct {
   __uint(type, BPF_MAP_TYPE_ARRAY);
   __uint(max_entries, NLB_STEERING_MAX_CONFIGS);
@@ -101,48 +104,49 @@ static nlb_inline __u32 nlb_steered_bucket(const struct nlb_steering_config* con
                       : nlb_bucket_v4(config->seed[0], config->seed[1], affinity, packet->client[3], port);
 }
 
-static nlb_inline __u32 nlb_guard_look_up_row(const struct nlb_guard_frame* frame,
-                                              const struct nlb_guard_steered* steered,
-                                              const struct nlb_steered_packet* packet) {
-  const struct nlb_steering_config* config = bpf_map_lookup_elem(&guard_steering, &steered->config);
-  const __u32* number = bpf_map_lookup_elem(&guard_vips, &packet->vip);
-  struct nlb_steering_row_key key = {.ifindex = frame->ifindex};
-  const struct nlb_steering_row* row;
-  __u32 vip, port, kind, slot, affinity, bucket;
+struct nlb_steered_place {
+  __u32 slot, bucket;
+};
 
-  if (!config || !number) return NLB_GUARD_REASON(flooded);
+/* False: the rules do not tell. */
+static nlb_inline int nlb_find_steered_place(const struct nlb_steered_packet* packet,
+                                             struct nlb_steered_place* place) {
+  const struct nlb_steering_config* config = bpf_map_lookup_elem(&guard_steering, &packet->vip.config);
+  const __u32* number = bpf_map_lookup_elem(&guard_vips, &packet->vip);
+  __u32 vip, port, kind, slot;
+
+  if (!config || !number) return 0;
   vip = *number - 1;
-  if (vip >= NLB_MAX_VIPS) return NLB_GUARD_REASON(flooded);
+  if (vip >= NLB_MAX_VIPS) return 0;
   port = bpf_ntohs(packet->ports[1]);
   asm volatile("" : "+r"(port)); /* to the verifier of Linux 6.1, swapped octets are any number */
   kind = config->classes[packet->table & 1][port & 0xffff];
-  if (kind >= NLB_STEERING_MAX_CLASSES) return NLB_GUARD_REASON(flooded);
+  if (kind >= NLB_STEERING_MAX_CLASSES) return 0;
   slot = config->slots[packet->table & 1][vip][kind];
-  asm volatile("" : "+r"(slot)); /* or the verifier meets the copy in the key, which it does not follow */
-  if (slot >= NLB_MAX_SLOTS) return NLB_GUARD_REASON(flooded);
-  affinity = config->affinities[slot];
-  key.slot = slot;
-  row = bpf_map_lookup_elem(&guard_rows, &key);
-  if (!row || row->generation != steered->generation) return NLB_GUARD_REASON(flooded);
-  bucket = nlb_steered_bucket(config, affinity, packet) & (NLB_BUCKET_COUNT - 1);
-  if (!(row->accepts[bucket / 64] >> (bucket % 64) & 1)) return NLB_GUARD_REASON(steered_away);
-  /* Once a frame: the first member's copy counts as steered, each further one as replicated. */
-  return row->replicas[bucket / 64] >> (bucket % 64) & 1 ? NLB_GUARD_REASON(replicated)
-                                                         : NLB_GUARD_REASON(steered);
+  asm volatile("" : "+r"(slot)); /* or the verifier meets the copy in the place, which it does not follow */
+  if (slot >= NLB_MAX_SLOTS) return 0;
+  place->bucket = nlb_steered_bucket(config, config->affinities[slot], packet) & (NLB_BUCKET_COUNT - 1);
+  place->slot = slot;
+  return 1;
 }
 
-/* A frame to a MAC that the members of the port's cluster have in common. A function of its own for the
- * verifier and for the stack. */
-static __attribute__((noinline)) __u32 nlb_guard_steer(const struct nlb_guard_frame* frame) {
-  const struct nlb_guard_steered* steered = bpf_map_lookup_elem(&guard_steered, &frame->ifindex);
-  struct nlb_steered_packet packet = {};
+static nlb_inline const struct nlb_steering_row* nlb_steered_row(__u32 ifindex, __u32 slot,
+                                                                 __u32 generation) {
+  struct nlb_steering_row_key key = {.ifindex = ifindex, .slot = slot};
+  const struct nlb_steering_row* row = bpf_map_lookup_elem(&guard_rows, &key);
 
-  if (!steered) return NLB_GUARD_PASSED;
-  if (frame->type != ETH_P_IP && frame->type != ETH_P_IPV6) return NLB_GUARD_PASSED;
-  if (!nlb_is_in_force(steered, frame->ifindex) || !nlb_read_steered(frame, &packet))
-    return NLB_GUARD_REASON(flooded);
-  packet.vip.config = steered->config;
-  return nlb_guard_look_up_row(frame, steered, &packet);
+  return row && row->generation == generation ? row : 0;
+}
+
+static nlb_inline int nlb_has_bucket(const __u64* bits, __u32 bucket) {
+  return bits[bucket / 64 & (NLB_BUCKET_COUNT / 64 - 1)] >> (bucket % 64) & 1;
+}
+
+static nlb_inline const struct nlb_steering_members* nlb_guard_members_of(const struct nlb_guard_frame* frame,
+                                                                          __u16 cluster) {
+  struct nlb_steering_members_key key = {.bridge = frame->port->bridge, .cluster = cluster};
+
+  return bpf_map_lookup_elem(&guard_members, &key);
 }
 
 #endif

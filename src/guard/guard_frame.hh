@@ -29,6 +29,7 @@ struct TaggedFrame {
   std::optional<uint16_t> tag = {};
   std::optional<OpenChecksum> checksum = {};
   bool is_large = false;  // several packets in one, to be cut on the way
+  bool directed = false;  // on its way to one member's own MAC instead of the cluster's
 };
 
 enum class Speech { arp, nd, ip };

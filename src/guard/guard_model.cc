@@ -16,7 +16,8 @@ bool is_expected(nlb_guard_reason reason) {
 
 bool lets_through(nlb_guard_reason reason) {
   return reason == NLB_GUARD_REASON_passed || reason == NLB_GUARD_REASON_steered ||
-         reason == NLB_GUARD_REASON_replicated || reason == NLB_GUARD_REASON_flooded;
+         reason == NLB_GUARD_REASON_replicated || reason == NLB_GUARD_REASON_flooded ||
+         reason == NLB_GUARD_REASON_directed;
 }
 
 const char* guard_reason_name(uint32_t reason) {
@@ -67,10 +68,13 @@ GuardDecision GuardModel::decide(uint32_t ifindex, const TaggedFrame& frame, nlb
     decision.dropped = true;
     return decision;
   }
-  const GuardFrame read = read_guard_frame(frame);
+  GuardFrame read = read_guard_frame(frame);
+  decision.destination = read.destination;
   decision.mac = read.source;
   decision.type = read.type;
   if (read.vlan != 0) decision.vlan = read.vlan;
+  if (direction == NLB_GUARD_RECEIVE && frame.directed)
+    decision.destination = read.destination = trial.undirected(read.destination, read.whole && !read.too_deep);
   const Refusal refused =
       direction == NLB_GUARD_TRANSMIT ? trial.transmit(read, frame) : trial.receive(read, frame);
   if (!refused) return decision;

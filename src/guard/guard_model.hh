@@ -23,6 +23,7 @@ struct GuardDecision {
   uint16_t vlan = 0, type = 0;            // as far as the frame was read
   MacAddress mac = {};                    // at fault, else the Ethernet source
   std::optional<IpAddress> address = {};  // at fault
+  MacAddress destination = {};            // with which the frame goes on
 };
 
 // Where a MAC or an address is somebody's.
@@ -48,6 +49,10 @@ class GuardModel {
     steering_[ifindex] = {generation, std::move(content)};
     earlier_[ifindex] = std::move(earlier);
   }
+  // All ports that get frames to the cluster's MAC.
+  void set_members(uint16_t bridge, uint16_t cluster, const MacAddress& mac, std::vector<uint32_t> ports) {
+    members_[{bridge, cluster}] = {mac, std::move(ports)};
+  }
   // What a port has used up so far, and what it has announced last.
   struct State {
     Nanos storm_until = 0, heartbeats_until = 0, announcements_until = 0, down = 0;
@@ -69,12 +74,19 @@ class GuardModel {
   [[nodiscard]] GuardDecision decide(uint32_t ifindex, const TaggedFrame& frame,
                                      nlb_guard_direction direction, Nanos now);
 
+  [[nodiscard]] const wire::SteeringContent* said_by(uint32_t ifindex, Nanos now);
+
   std::map<uint32_t, nlb_guard_port> ports_;
   std::map<std::pair<GuardSegment, MacAddress>, nlb_guard_mac> macs_;
   std::map<std::pair<GuardSegment, IpAddress>, nlb_guard_address> addresses_;
   std::map<uint32_t, State> states_;
   std::map<uint32_t, std::pair<uint32_t, wire::SteeringContent>> steering_;
   std::map<uint32_t, SteeringRows> earlier_;
+  struct Members {
+    MacAddress mac;
+    std::vector<uint32_t> ports;
+  };
+  std::map<std::pair<uint16_t, uint16_t>, Members> members_;  // by bridge and cluster
 };
 
 // True for what counts in healthy operation, by the list.

@@ -37,40 +37,96 @@ std::optional<Flow> flow_in(uint16_t type, Octets packet) {
   return with_ports({ipv6(packet, 8), ipv6(packet, 24)}, packet[6], packet.subspan(40));
 }
 
+std::optional<Flow> flow_of(const GuardFrame& frame, const TaggedFrame& whole) {
+  if (frame.nested) return std::nullopt;
+  return flow_in(frame.type, whole.octets.subspan(frame.payload_at));
+}
+
+// Where a packet belongs by what a port has said.
+struct Place {
+  uint8_t slot = NLB_SLOT_DEFAULT;
+  uint32_t bucket = 0;
+};
+
+std::optional<Place> place_of(const Flow& flow, const wire::SteeringRules& rules) {
+  const auto vip = std::find(rules.vips.begin(), rules.vips.end(), flow.vip);
+  if (vip == rules.vips.end()) return std::nullopt;
+  const auto number_of_vip = vip - rules.vips.begin() + 1;
+  Place place;
+  for (const auto& ports : rules.ports) {
+    if (!(flow.tcp ? ports.tcp : ports.udp) || (ports.vip != 0 && ports.vip != number_of_vip)) continue;
+    if (flow.vip_port < ports.first || flow.vip_port > ports.last) continue;
+    place.slot = ports.slot;
+    break;
+  }
+  const auto affinity = static_cast<Affinity>(rules.affinities[place.slot]);
+  place.bucket = client_bucket(rules.seed, affinity, flow.client, flow.client_port);
+  return place;
+}
+
+bool takes(const GuardModel::SteeringRows& rows, const Place& place) {
+  const auto row = rows.find(place.slot);
+  return row != rows.end() && row->second[place.bucket];
+}
+
 }  // namespace
+
+// What a port has announced last, while that is in force.
+const wire::SteeringContent* GuardModel::said_by(uint32_t ifindex, Nanos now) {
+  const auto said = steering_.find(ifindex);
+  if (said == steering_.end()) return nullptr;
+  const State& state = states_[ifindex];
+  const auto& [generation, content] = said->second;
+  const bool fresh = now - state.announced_at <= static_cast<Nanos>(NLB_STEERING_FRESH_NS);
+  return state.announced == generation && fresh ? &content : nullptr;
+}
 
 // What is not sure goes to every member.
 nlb_guard_reason GuardModel::Trial::steer(const TaggedFrame& whole) const {
-  const auto said = model_.steering_.find(ifindex_);
   const bool ip = frame_->type == 0x0800 || frame_->type == 0x86dd;
-  if (said == model_.steering_.end() || !ip) return NLB_GUARD_REASON_passed;
-  const auto& [generation, content] = said->second;
-  const State& state = model_.states_[ifindex_];
-  if (state.announced != generation || now_ - state.announced_at > static_cast<Nanos>(NLB_STEERING_FRESH_NS))
-    return NLB_GUARD_REASON_flooded;
-  if (frame_->nested) return NLB_GUARD_REASON_flooded;
-  const auto flow = flow_in(frame_->type, whole.octets.subspan(frame_->payload_at));
-  if (!flow) return NLB_GUARD_REASON_flooded;
-  const auto& rules = content.rules;
-  const auto vip = std::find(rules.vips.begin(), rules.vips.end(), flow->vip);
-  if (vip == rules.vips.end()) return NLB_GUARD_REASON_flooded;
-  const auto number_of_vip = vip - rules.vips.begin() + 1;
-  uint8_t slot = NLB_SLOT_DEFAULT;
-  for (const auto& ports : rules.ports) {
-    if (!(flow->tcp ? ports.tcp : ports.udp) || (ports.vip != 0 && ports.vip != number_of_vip)) continue;
-    if (flow->vip_port < ports.first || flow->vip_port > ports.last) continue;
-    slot = ports.slot;
-    break;
+  if (!model_.steering_.contains(ifindex_) || !ip) return NLB_GUARD_REASON_passed;
+  const auto* said = model_.said_by(ifindex_, now_);
+  const auto packet = flow_of(*frame_, whole);
+  const auto place = said != nullptr && packet ? place_of(*packet, said->rules) : std::nullopt;
+  if (!place || !said->rows.contains(place->slot)) return NLB_GUARD_REASON_flooded;
+  if (!takes(said->rows, *place)) return NLB_GUARD_REASON_steered_away;
+  return takes(model_.earlier_[ifindex_], *place) ? NLB_GUARD_REASON_replicated : NLB_GUARD_REASON_steered;
+}
+
+// To one member alone, when all members are of one mind that it is the only one.
+Refusal GuardModel::Trial::direct(const TaggedFrame& whole) {
+  const bool ip = frame_->type == 0x0800 || frame_->type == 0x86dd;
+  const nlb_guard_mac* found = owner(frame_->destination);
+  if (!has(NLB_GUARD_PORT_DIRECTS) || !ip || found == nullptr || found->kind != NLB_GUARD_MAC_CLUSTER)
+    return std::nullopt;
+  const auto members = model_.members_.find({port_.bridge, found->cluster});
+  const auto packet = flow_of(*frame_, whole);
+  if (members == model_.members_.end() || members->second.ports.empty() || !packet) return std::nullopt;
+  const wire::SteeringRules* rules = nullptr;
+  std::vector<uint32_t> takers;
+  for (const uint32_t member : members->second.ports) {
+    const auto* said = model_.said_by(member, now_);
+    if (said == nullptr || (rules != nullptr && !(*rules == said->rules))) return std::nullopt;
+    rules = &said->rules;
+    const auto place = place_of(*packet, *rules);
+    if (!place || !said->rows.contains(place->slot)) return std::nullopt;
+    if (takes(said->rows, *place)) takers.push_back(member);
   }
-  const auto row = content.rows.find(slot);
-  if (row == content.rows.end()) return NLB_GUARD_REASON_flooded;
-  const auto affinity = static_cast<Affinity>(rules.affinities[slot]);
-  const uint32_t bucket = client_bucket(rules.seed, affinity, flow->client, flow->client_port);
-  if (!row->second[bucket]) return NLB_GUARD_REASON_steered_away;
-  const auto& earlier = model_.earlier_[ifindex_];
-  const auto other = earlier.find(slot);
-  return other != earlier.end() && other->second[bucket] ? NLB_GUARD_REASON_replicated
-                                                         : NLB_GUARD_REASON_steered;
+  if (takers.empty()) return NLB_GUARD_REASON_steered_away;
+  const auto taker = model_.ports_.find(takers.front());
+  if (takers.size() > 1 || taker == model_.ports_.end()) return std::nullopt;
+  const auto mac = octets::mac(taker->second.mac, 0);
+  if (mac.is_zero()) return std::nullopt;
+  decision_.destination = mac;
+  return NLB_GUARD_REASON_directed;
+}
+
+MacAddress GuardModel::Trial::undirected(const MacAddress& destination, bool readable) const {
+  const auto members = model_.members_.find({port_.bridge, port_.cluster});
+  if (!is_guest() || !readable || !is_own(destination) || !is_member_of(port_.cluster) ||
+      members == model_.members_.end())
+    return destination;
+  return members->second.mac;
 }
 
 // Of a member of an NLB cluster, without a tag, to the group that no bridge forwards.

@@ -85,7 +85,8 @@ Refusal GuardModel::Trial::transmit(const GuardFrame& frame, const TaggedFrame& 
       return refused;
   }
   if (const Refusal refused = left_to_do(whole)) return refused;
-  return is_guest() ? rate() : std::nullopt;
+  const Refusal too_many = is_guest() ? rate() : std::nullopt;
+  return too_many ? too_many : direct(whole);
 }
 
 Refusal GuardModel::Trial::receive(const GuardFrame& frame, const TaggedFrame& whole) {

@@ -16,6 +16,8 @@ class GuardModel::Trial {
   [[nodiscard]] Refusal transmit(const GuardFrame& frame, const TaggedFrame& whole);
   [[nodiscard]] Refusal receive(const GuardFrame& frame, const TaggedFrame& whole);
   [[nodiscard]] bool is_down() const;
+  // What the destination was before the frame was sent to one member alone.
+  [[nodiscard]] MacAddress undirected(const MacAddress& destination, bool readable) const;
 
  private:
   [[nodiscard]] Refusal source();
@@ -27,6 +29,7 @@ class GuardModel::Trial {
   [[nodiscard]] bool fits(Nanos& until, uint32_t per_second) const;
   // guard_steering.cc
   [[nodiscard]] nlb_guard_reason steer(const TaggedFrame& whole) const;
+  [[nodiscard]] Refusal direct(const TaggedFrame& whole);
   [[nodiscard]] Refusal announcement(const TaggedFrame& whole);
 
   [[nodiscard]] Refusal left_to_do(const TaggedFrame& whole) const;

@@ -69,6 +69,27 @@ nlb_guard_port with_memory_of(nlb_guard_port value, const nlb_guard_port& old) {
   return value;
 }
 
+// Nobody in it who is in neither; none when they are too many.
+nlb_steering_members united(nlb_steering_members set, const nlb_steering_members& other) {
+  if (set.count == 0 || other.count == 0) set.count = 0;
+  const std::size_t of_set = set.count;
+  for (std::size_t i = 0; set.count != 0 && i < other.count; ++i) {
+    if (std::count(set.ifindex, set.ifindex + of_set, other.ifindex[i]) != 0) continue;
+    if (set.count == std::size(set.ifindex)) set.count = 0;
+    if (set.count != 0) set.ifindex[set.count++] = other.ifindex[i];
+  }
+  return set;
+}
+
+// While ports change, a frame is sent to one member alone only when those of both sets say so.
+MemberMap united(MemberMap sets, const MemberMap& others) {
+  for (const auto& [key, other] : others) {
+    const auto [place, is_new] = sets.try_emplace(key, other);
+    if (!is_new) place->second = united(place->second, other);
+  }
+  return sets;
+}
+
 template <typename Key, typename Where>
 void delete_where(int map, Where is_gone) {
   for (const auto& key : keys_of<Key>(map))
@@ -91,7 +112,7 @@ Result<GuardMaps> GuardMaps::over(const MapSet& maps) {
         std::pair{"guard_addresses", &result.addresses_}, std::pair{"guard_states", &result.states_},
         std::pair{"guard_learned", &result.learned_}, std::pair{"guard_counters", &result.counters_},
         std::pair{"guard_reports", &result.reports_}, std::pair{"guard_events", &result.events_},
-        std::pair{"guard_parts", &result.announcements_}})
+        std::pair{"guard_parts", &result.announcements_}, std::pair{"guard_members", &result.members_}})
     if ((*fd = fd_of(name)) < 0) return fail(std::string("map ") + name + " is missing");
   result.control_[0].abi_version = NLB_GUARD_ABI_VERSION;
   result.control_[0].report_interval_ns = kReportIntervalNs;
@@ -110,13 +131,17 @@ Result<void> GuardMaps::put(const Policy& policy) {
   const auto ports = contents<PortMap>(ports_);
   const auto macs = contents<MacMap>(macs_);
   const auto addresses = contents<AddressMap>(addresses_);
+  const auto members = contents<MemberMap>(members_);
+  const auto both = united(policy.members, members);
+  if (auto done = add(members_, both, members, "guard_members"); !done) return done;
   remove_others(ports_, policy.ports, ports);
   if (auto done = add(macs_, policy.macs, macs, "guard_macs"); !done) return done;
   if (auto done = add(addresses_, policy.addresses, addresses, "guard_addresses"); !done) return done;
   if (auto done = put_ports(policy.ports, ports); !done) return done;
   remove_others(macs_, policy.macs, macs);
   remove_others(addresses_, policy.addresses, addresses);
-  return {};
+  remove_others(members_, policy.members, members);
+  return add(members_, policy.members, both, "guard_members");
 }
 
 Result<void> GuardMaps::put_ports(const PortMap& wanted, const PortMap& present) {
@@ -166,6 +191,7 @@ bool GuardMaps::holds(const Policy& policy) const {
   };
   const auto macs = contents<MacMap>(macs_);
   const auto addresses = contents<AddressMap>(addresses_);
+  const auto members = contents<MemberMap>(members_);
   return std::equal(ports.begin(), ports.end(), policy.ports.begin(), policy.ports.end(),
                     [](const auto& is, const auto& wanted) {
                       return is.first == wanted.first &&
@@ -173,7 +199,8 @@ bool GuardMaps::holds(const Policy& policy) const {
                     }) &&
          std::equal(macs.begin(), macs.end(), policy.macs.begin(), policy.macs.end(), equal) &&
          std::equal(addresses.begin(), addresses.end(), policy.addresses.begin(), policy.addresses.end(),
-                    equal);
+                    equal) &&
+         std::equal(members.begin(), members.end(), policy.members.begin(), policy.members.end(), equal);
 }
 
 uint64_t GuardMaps::packets(uint32_t ifindex, nlb_guard_direction direction, uint16_t reason) const {
@@ -187,7 +214,8 @@ uint64_t GuardMaps::packets(uint32_t ifindex, nlb_guard_direction direction, uin
 }
 
 bool GuardMaps::has_sent(uint32_t ifindex) const {
-  return packets(ifindex, NLB_GUARD_TRANSMIT, NLB_GUARD_REASON_passed) > 0;
+  return packets(ifindex, NLB_GUARD_TRANSMIT, NLB_GUARD_REASON_passed) > 0 ||
+         packets(ifindex, NLB_GUARD_TRANSMIT, NLB_GUARD_REASON_directed) > 0;
 }
 
 std::vector<ReasonCount> GuardMaps::counters() const {

@@ -59,7 +59,7 @@ class GuardMaps {
 
   MappedArray<nlb_guard_control> control_;
   int ports_ = -1, macs_ = -1, addresses_ = -1, states_ = -1, learned_ = -1, counters_ = -1, reports_ = -1,
-      events_ = -1, announcements_ = -1;
+      events_ = -1, announcements_ = -1, members_ = -1;
 };
 
 }  // namespace nlb::vmswitch

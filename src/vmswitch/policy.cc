@@ -115,6 +115,12 @@ std::optional<nlb_guard_port> unknown_value(const GuardedSwitch& guarded) {
   return closed_value(guarded);
 }
 
+// Whether members of a cluster cannot be but on the bridge itself and where this port's frames come from.
+bool directs(const GuardedSwitch& guarded, const nlb_guard_port& port) {
+  if (!guarded.steering || guarded.policy != SwitchPolicy::enforce) return false;
+  return guarded.uplinks.size() == (port.role == NLB_GUARD_ROLE_UPLINK ? 1U : 0U);
+}
+
 constexpr uint32_t kElsewhere = 0;  // the interface index of a port that is not here
 
 class Compiler {
@@ -130,6 +136,7 @@ class Compiler {
       for (const auto& port : present)
         if (port.bridge == config_.switches[bridge_ - 1U].bridge)
           add_port(port, config_.switches[bridge_ - 1U]);
+      if (config_.switches[bridge_ - 1U].steering) add_members();
     }
   }
   [[nodiscard]] Policy result() && { return std::move(policy_); }
@@ -188,9 +195,28 @@ class Compiler {
     }
     if (!value) return;
     if (guarded.policy == SwitchPolicy::audit) value->flags |= NLB_GUARD_PORT_AUDIT;
+    if (directs(guarded, *value)) value->flags |= NLB_GUARD_PORT_DIRECTS;
     value->bridge = bridge_;
     if (port.vlans && port.vlans->pvid != 0) value->vlan = port.vlans->pvid;
     policy_.ports[port.ifindex] = *value;
+  }
+
+  // Whoever gets a cluster's frames here, also who will never announce: nothing is kept from it then.
+  void add_members() {
+    for (const auto& cluster : config_.clusters) {
+      if (!is_unicast_nlb(cluster)) continue;
+      const nlb_steering_members_key key{bridge_, numbers_.of(cluster.name)};
+      nlb_steering_members members{};
+      put(members.mac, cluster_macs(cluster.vips.front()).unicast);
+      std::size_t count = 0;
+      for (const auto& [ifindex, port] : policy_.ports) {
+        if (port.bridge != bridge_ || port.cluster != key.cluster) continue;
+        if (count < std::size(members.ifindex)) members.ifindex[count] = ifindex;
+        ++count;
+      }
+      if (count <= std::size(members.ifindex)) members.count = static_cast<__u16>(count);
+      if (count > 0) policy_.members[key] = members;
+    }
   }
 
   void add_guest_addresses(uint32_t ifindex, const GuestPort& port, const DeclaredCluster* cluster,

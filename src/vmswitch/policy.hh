@@ -11,6 +11,7 @@
 #pragma once
 
 #include <nlb/abi/guard.h>
+#include <nlb/abi/steering.h>
 
 #include <cstring>
 #include <map>
@@ -58,11 +59,14 @@ struct OctetOrder {
 using PortMap = std::map<uint32_t, nlb_guard_port>;
 using MacMap = std::map<nlb_guard_mac_key, nlb_guard_mac, OctetOrder<nlb_guard_mac_key>>;
 using AddressMap = std::map<nlb_guard_address_key, nlb_guard_address, OctetOrder<nlb_guard_address_key>>;
+using MemberMap =
+    std::map<nlb_steering_members_key, nlb_steering_members, OctetOrder<nlb_steering_members_key>>;
 
 struct Policy {
   PortMap ports;  // an interface that is not in it is closed
   MacMap macs;
   AddressMap addresses;
+  MemberMap members;  // of unicast clusters, on switches that steer
   std::set<std::pair<uint32_t, MacAddress>> pinned;  // (port, MAC) static in the bridge's table
   std::set<MacAddress> never_learned;                // cluster MACs
   std::set<uint32_t> in_groups;                      // ports of members of a cluster whose MAC is a group

@@ -64,7 +64,7 @@ nlb_guard_port GuardGenerator::any_policy() {
   policy.role = chance(5) ? NLB_GUARD_ROLE_UPLINK : NLB_GUARD_ROLE_GUEST;
   policy.spoofing = static_cast<__u8>(below(3));
   policy.violation = static_cast<__u8>(chance(4) ? below(3) : 0);
-  policy.flags = below(128) & (chance(6) ? ~0U : ~uint32_t{NLB_GUARD_PORT_AUDIT});
+  policy.flags = (below(128) | (chance(2) ? NLB_GUARD_PORT_DIRECTS : 0)) & (chance(6) ? ~0U : ~uint32_t{NLB_GUARD_PORT_AUDIT});
   if (chance(16)) policy.flags |= NLB_GUARD_PORT_FENCED;
   policy.storm_limit_pps = chance(3) ? 1 + below(1000) : 0;
   policy.max_macs = chance(2) ? 1 + below(3) : 0;
@@ -102,6 +102,9 @@ void GuardGenerator::arrange() {
     guard().set_address({any_vlan(), any_bridge()}, address, entry);
   }
   guard().set_port(web1(), policy_);
+  nlb_guard_port neighbour = policy_;
+  put(neighbour.mac, chance(8) ? kNone : kWeb2);
+  guard().set_port(web2(), neighbour);
   steer();
 }
 
@@ -137,14 +140,25 @@ void GuardGenerator::steer() {
     for (uint32_t bits = below(64); bits > 0; --bits) row.flip(below(kBucketCount));
   guard().set_steering(web1(), generation_, content,
                        chance(2) ? earlier : decltype(wire::SteeringContent::rows){});
+  auto of_neighbour = content;
+  for (auto& [slot, row] : of_neighbour.rows) chance(3) ? row.reset() : row.flip();
+  if (chance(8)) of_neighbour.rules.ports.clear();
+  guard().set_steering(web2(), generation_, of_neighbour, {}, of_neighbour.rules == content.rules ? 0 : 1);
+  if (!chance(8)) guard().set_members(policy_.bridge, policy_.cluster, kWebMac, any_members());
   for (const MacAddress& shared : {kWebMac, kWebGroup, kShopMac})
     guard().set_mac({policy_.vlan, policy_.bridge}, shared, {0, policy_.cluster, NLB_GUARD_MAC_CLUSTER, 0});
+}
+
+std::vector<uint32_t> GuardGenerator::any_members() {
+  if (chance(8)) return {};
+  return chance(3) ? std::vector{web1()} : std::vector{web1(), web2()};
 }
 
 // A frame in some announces something else, or the announcement has grown old.
 void GuardGenerator::announce() {
   const Nanos ago = chance(12) ? static_cast<Nanos>(NLB_STEERING_FRESH_NS) + kSecond : 0;
   guard().set_announced(web1(), generation_ + (chance(12) ? 1 : 0), ago);
+  guard().set_announced(web2(), generation_ + (chance(12) ? 1 : 0), 0);
 }
 
 Frame GuardGenerator::announcement() {

@@ -15,7 +15,7 @@ class GuardGenerator {
  public:
   explicit GuardGenerator(uint64_t seed) : random_(seed) {}
   void arrange();   // a new world in guard()
-  void announce();  // what web1 has said of its buckets
+  void announce();  // what web1 and web2 have said of their buckets
   Frame frame();
   std::optional<OpenChecksum> checksum();  // for any frame
 
@@ -48,6 +48,7 @@ class GuardGenerator {
   Frame options();
   Frame spoil(Frame frame);
   void steer();
+  std::vector<uint32_t> any_members();
   Frame announcement();
 
   std::mt19937_64 random_;

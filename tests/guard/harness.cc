@@ -144,6 +144,7 @@ void GuardHarness::clear() {
   empty_map<uint32_t>(map("guard_steered"));
   empty_map<nlb_steering_row_key>(map("guard_rows"));
   empty_map<nlb_steering_vip_key>(map("guard_vips"));
+  empty_map<nlb_steering_members_key>(map("guard_members"));
   model_ = {};
   clear_states();
   set_report_interval(0);
@@ -182,12 +183,13 @@ void GuardHarness::set_address(GuardSegment segment, const IpAddress& address,
 }
 
 void GuardHarness::set_steering(uint32_t ifindex, uint32_t generation, const wire::SteeringContent& content,
-                                const GuardModel::SteeringRows& earlier) {
-  const nlb_guard_steered steered{generation, 0};
+                                const GuardModel::SteeringRows& earlier, uint32_t rules) {
+  const nlb_guard_steered steered{generation, rules};
   const auto config = vmswitch::steering_config_of(content.rules);
   must(bpf_map_update_elem(map("guard_steering"), &steered.config, config.get(), BPF_ANY) == 0, "set rules");
   for (std::size_t i = 0; i < content.rules.vips.size(); ++i) {
     nlb_steering_vip_key key{};
+    key.config = rules;
     std::memcpy(key.address, content.rules.vips[i].octets.data(), 16);
     const auto number = static_cast<uint32_t>(i + 1);
     must(bpf_map_update_elem(map("guard_vips"), &key, &number, BPF_ANY) == 0, "set a virtual IP address");
@@ -203,6 +205,17 @@ void GuardHarness::set_steering(uint32_t ifindex, uint32_t generation, const wir
   }
   must(bpf_map_update_elem(map("guard_steered"), &ifindex, &steered, BPF_ANY) == 0, "steer");
   model_.set_steering(ifindex, generation, content, earlier);
+}
+
+void GuardHarness::set_members(uint16_t bridge, uint16_t cluster, const MacAddress& mac,
+                               const std::vector<uint32_t>& ports) {
+  const nlb_steering_members_key key{bridge, cluster};
+  nlb_steering_members members{};
+  std::memcpy(members.mac, mac.octets.data(), 6);
+  members.count = static_cast<__u16>(ports.size());
+  std::copy(ports.begin(), ports.end(), members.ifindex);
+  must(bpf_map_update_elem(map("guard_members"), &key, &members, BPF_ANY) == 0, "set a cluster's members");
+  model_.set_members(bridge, cluster, mac, ports);
 }
 
 void GuardHarness::set_announced(uint32_t ifindex, uint32_t generation, Nanos ago) {
@@ -321,6 +334,7 @@ GuardHarness::Raw GuardHarness::run_raw(uint32_t ifindex, nlb_guard_direction di
   __sk_buff in{}, out{};
   in.ifindex = ifindex;
   in.gso_size = beside.is_large ? 1000 : 0;
+  in.mark = beside.directed ? NLB_GUARD_DIRECTED_MARK : 0;
   if (told) {
     in.cb[2] = static_cast<__u32>(beside.checksum->begin);
     in.cb[3] = static_cast<__u32>(beside.checksum->field);
@@ -330,16 +344,23 @@ GuardHarness::Raw GuardHarness::run_raw(uint32_t ifindex, nlb_guard_direction di
     in.cb[0] = *beside.tag;
     in.cb[1] = told ? kTransmitTold : uint32_t{direction};
   }
+  Frame after(frame.size() + 64);  // a tag may come back
   LIBBPF_OPTS(bpf_test_run_opts, options);
   options.data_in = frame.data();
   options.data_size_in = static_cast<__u32>(frame.size());
+  options.data_out = after.data();
+  options.data_size_out = static_cast<__u32>(after.size());
   options.ctx_in = &in;
   options.ctx_size_in = sizeof in;
   options.ctx_out = &out;
   options.ctx_size_out = sizeof out;
   options.repeat = 1;
-  const int error = bpf_prog_test_run_opts(through, &options);
-  return {error, options.retval, out.mark};
+  Raw raw;
+  raw.error = bpf_prog_test_run_opts(through, &options);
+  raw.returned = options.retval;
+  raw.mark = out.mark;
+  std::copy_n(after.begin(), 6, raw.destination.octets.begin());
+  return raw;
 }
 
 GuardOutcome GuardHarness::run(uint32_t ifindex, nlb_guard_direction direction, const Frame& frame,
@@ -356,6 +377,8 @@ GuardOutcome GuardHarness::run(uint32_t ifindex, nlb_guard_direction direction, 
   EXPECT_TRUE(raw.returned == kDropped || raw.returned == kUnspecified) << raw.returned;
   outcome.dropped = raw.returned == kDropped;
   outcome.marked = (raw.mark & NLB_GUARD_MARK) != 0;
+  outcome.directed = (raw.mark & NLB_GUARD_DIRECTED_MARK) != 0;
+  outcome.destination = raw.destination;
   for (uint32_t i = 0; i < before.size(); ++i) {
     const uint64_t now = packets(ifindex, direction, i);
     if (now == before[i]) continue;
@@ -370,7 +393,7 @@ GuardOutcome GuardHarness::run(uint32_t ifindex, nlb_guard_direction direction, 
 
 GuardDecision GuardHarness::model(uint32_t ifindex, nlb_guard_direction direction, const Frame& frame,
                                   const Beside& beside) {
-  const TaggedFrame judged{frame, beside.tag, beside.checksum, beside.is_large};
+  const TaggedFrame judged{frame, beside.tag, beside.checksum, beside.is_large, beside.directed};
   return direction == NLB_GUARD_TRANSMIT ? model_.transmit(ifindex, judged, boot_now())
                                          : model_.receive(ifindex, judged, boot_now());
 }
@@ -403,6 +426,11 @@ std::string GuardHarness::difference(uint32_t ifindex, nlb_guard_direction direc
   if (raw.returned != (decision.dropped ? kDropped : kUnspecified)) return "another fate";
   const bool marked = (raw.mark & NLB_GUARD_MARK) != 0;
   if (marked != (direction == NLB_GUARD_TRANSMIT && !decision.dropped)) return "mark";
+  const bool directed = (raw.mark & NLB_GUARD_DIRECTED_MARK) != 0;
+  if (!decision.dropped && directed != (decision.reason == NLB_GUARD_REASON_directed))
+    return "mark of what goes to one member alone";
+  if (!decision.dropped && raw.destination != decision.destination)
+    return "goes to " + raw.destination.text() + ", by the model to " + decision.destination.text();
   if (event_.has_value() == is_expected(decision.reason)) return "event or none";
   return event_ ? event_difference(*event_, decision, direction) : std::string();
 }

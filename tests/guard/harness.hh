@@ -20,6 +20,8 @@ struct GuardOutcome {
   bool refused = false;  // the kernel's test facility cannot carry this frame
   uint32_t reason = NLB_GUARD_REASON_COUNT;
   bool dropped = false, marked = false;
+  bool directed = false;        // marked so
+  MacAddress destination = {};  // with which the frame goes on
   std::optional<nlb_guard_event> event = {};
 };
 
@@ -28,6 +30,7 @@ struct Beside {
   std::optional<uint16_t> tag = {};  // that the kernel took off
   std::optional<OpenChecksum> checksum = {};
   bool is_large = false;
+  bool directed = false;  // marked so
 };
 
 // Both judges, told the same.
@@ -48,7 +51,9 @@ class GuardHarness {
   // The rows are those of this generation; what the port has announced last, and how long ago. `earlier`:
   // what a member at an earlier port takes.
   void set_steering(uint32_t ifindex, uint32_t generation, const wire::SteeringContent& content,
-                    const GuardModel::SteeringRows& earlier = {});
+                    const GuardModel::SteeringRows& earlier = {}, uint32_t config = 0);
+  void set_members(uint16_t bridge, uint16_t cluster, const MacAddress& mac,
+                   const std::vector<uint32_t>& ports);
   void set_announced(uint32_t ifindex, uint32_t generation, Nanos ago);
   [[nodiscard]] std::optional<nlb_steering_part> handed_over();  // the newest part, and forgets it
   // 0: nothing was ever sent; else the limits are used up until so long from now.
@@ -77,6 +82,7 @@ class GuardHarness {
   struct Raw {
     int error = 0;
     uint32_t returned = 0, mark = 0;
+    MacAddress destination = {};
   };
   Raw run_raw(uint32_t ifindex, nlb_guard_direction direction, const Frame& frame, const Beside& beside);
   void drain_events();

@@ -53,7 +53,7 @@ TEST(RandomFrames, programs_and_model_agree) {
     for (uint64_t i = 0; i < kPerWorld && done < frames; ++i) {
       Frame frame = generator.frame();
       const auto tag = take_tag_off(generator, frame);
-      const Beside beside{tag, generator.checksum(), generator.chance(20)};
+      const Beside beside{tag, generator.checksum(), generator.chance(20), generator.chance(8)};
       if (!carried(frame)) continue;
       use_up(generator);
       generator.announce();
@@ -64,7 +64,7 @@ TEST(RandomFrames, programs_and_model_agree) {
                                 << (beside.checksum ? " checksum " + std::to_string(beside.checksum->begin) +
                                                           " " + std::to_string(beside.checksum->field)
                                                     : "")
-                                << (beside.is_large ? " large " : " ")
+                                << (beside.is_large ? " large " : " ") << (beside.directed ? " directed " : " ")
                                 << (direction == NLB_GUARD_TRANSMIT ? "transmit " : "receive ") << hex(frame);
       ++by_reason[direction][reason];
       ++done;

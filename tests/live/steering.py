@@ -29,6 +29,14 @@ def steer(lab, wanted=True):
     vmswitch(lab, "reload")
 
 
+def clients_from_outside(lab):
+    """The client's port is the uplink, and the gateway's one that nobody has declared."""
+    path = Path(lab.root) / "switch/vmswitch.toml"
+    text = path.read_text().replace('uplinks = ["gw"]', 'uplinks = ["c1"]\nunknown_ports = "allow"')
+    path.write_text(re.sub(r'\[\[port\]\]\nvm = "client1"\n(.+\n)+', "", text))
+    vmswitch(lab, "reload")
+
+
 def steering(lab):
     """{interface: what the switch says of it} of the ports that are asked for announcements."""
     shown = json.loads(vmswitch(lab, "--json", "show").stdout)

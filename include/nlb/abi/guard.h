@@ -29,7 +29,7 @@
 #include "limits.h"
 
 #ifndef NLB_GUARD_ABI_VERSION
-#define NLB_GUARD_ABI_VERSION 5
+#define NLB_GUARD_ABI_VERSION 6
 #endif
 
 #ifdef __cplusplus
@@ -41,6 +41,9 @@
 /* Bit of skb->mark that `transmit` sets on every frame it lets through. The bridge's nftables chain drops
  * frames of guarded ports without it. Not NLB_MARK or NLB_MARK_ASK: a frame may carry them, too. */
 #define NLB_GUARD_MARK 0x20000000U
+/* Bit that `transmit` sets on a frame to a cluster MAC that it sends to one member's own MAC, and clears on
+ * every other; `receive` puts the cluster MAC back and clears it (steering.h). */
+#define NLB_GUARD_DIRECTED_MARK 0x08000000U
 
 #define NLB_ETHERTYPE_POLICY 0x88b6        /* IEEE 802 local experimental 2: a guest is told its policy */
 #define NLB_ETHERTYPE_NLB_HEARTBEAT 0x886f /* Windows NLB; OpenNLB's own is NLB_ETHERTYPE_HEARTBEAT */
@@ -108,6 +111,9 @@ enum nlb_guard_direction { NLB_GUARD_TRANSMIT, NLB_GUARD_RECEIVE }; /* as the gu
 /* guest: nothing gets in or out but announcements between it and the switch (docs/decisions/0018). Not in
  * audit. */
 #define NLB_GUARD_PORT_FENCED 128
+/* Steering: what comes in here for a cluster concerns no member but those on this bridge. The port is its only
+ * uplink, or it has none. */
+#define NLB_GUARD_PORT_DIRECTS 256
 
 /* guard_ports: interface index (__u32) -> policy. Whoever writes a value anew carries recovered_ns and
  * macs_forgotten over. The storm limit knows nothing of unknown unicast: that is the bridge's to tell. */

@@ -63,7 +63,8 @@
   X(flooded, 1, "let through: what the member has announced is not in force, or does not tell")             \
   X(steered_away, 1, "the bucket is none that the member has announced")                                    \
   X(fenced, 1, "the port went down and is fenced: other members were told that it is gone")                 \
-  X(replicated, 1, "let through: as steered, and another member here gets the frame, too")
+  X(replicated, 1, "let through: as steered, and another member here gets the frame, too")                  \
+  X(directed, 1, "let through to the one member that has announced the bucket")
 
 enum nlb_guard_reason {
 #define NLB_GUARD_REASON_NUMBER(name, expected, text) NLB_GUARD_REASON_##name,
