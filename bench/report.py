@@ -174,10 +174,12 @@ def overhead(figures):
 
 def steering(figures):
     lines = ["## What steering saves a hypervisor", "",
-             f"`bench/steering_bench.py`: processor time of the whole lab a request, {figures['rounds']} rounds, "
-             f"interleaved, {figures['connections']} connections each; ratio: median, least and most of the "
-             "rounds' ratios. *spread*: all members serve; *one serves*: all requests belong to one member.", ""]
-    return lines + table(["members", "µs a request", "of one member", "least–most", "others' frames a request"], [
+             "`bench/steering_bench.py`: processor time of the whole lab a request, "
+             f"{figures['rounds']} rounds, interleaved, {figures['connections']} connections each; ratio: "
+             "median, least and most of the rounds' ratios. *spread*: all members serve; *one serves*: all "
+             "requests belong to one member.", ""]
+    heads = ["members", "µs a request", "of one member", "least–most", "others' frames a request"]
+    return lines + table(heads, [
         (name, f"{one['median_us']:.0f}", f"{one['ratio']:.2f}", f"{one['least']:.2f}–{one['most']:.2f}",
          f"{one['foreign_frames']:.2f}") for name, one in figures["figures"].items()]) + [""]
 

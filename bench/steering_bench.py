@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""What a request costs on a hypervisor: one member alone, eight that get every frame, eight that are steered.
+"""What a request costs on a hypervisor: one member alone, eight that get every frame, eight that are
+steered.
 
-Clients come in by the uplink. `spread`: all eight serve (affinity none); `one serves`: all requests are of one
-client's address and belong to one member (affinity single), so that as many services are woken as where there
-is one member. The processor's time is that of the whole lab, less what the idle lab uses. Interleaved rounds;
-each ratio is of two in one round, because the times are this machine's.
+Clients come in by the uplink. `spread`: all eight serve (affinity none); `one serves`: all requests are of
+one client's address and belong to one member (affinity single), so that as many services are woken as where
+there is one member. The processor's time is that of the whole lab, less what the idle lab uses. Interleaved
+rounds; each ratio is of two in one round, because the times are this machine's.
 Usage: steering_bench.py [ROUNDS [CONNECTIONS]]; writes build/bench/steering.json. Needs cgroup v1's
 cpuacct."""
 import contextlib

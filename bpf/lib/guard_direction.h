@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /* A frame that one member alone takes is sent to that member: as far as its port the frame has the member's
- * own MAC as its destination, so the bridge carries one copy instead of one to each member. All members of the
- * cluster must be on this bridge, or have got the frame before it came in (NLB_GUARD_PORT_DIRECTS), and all
- * must have said so in announcements that are in force. The member's port judges the frame again. */
+ * own MAC as its destination, so the bridge carries one copy instead of one to each member. All members of
+ * the cluster must be on this bridge, or have got the frame before it came in (NLB_GUARD_PORT_DIRECTS), and
+ * all must have said so in announcements that are in force. The member's port judges the frame again. */
 #ifndef NLB_BPF_GUARD_DIRECTION_H
 #define NLB_BPF_GUARD_DIRECTION_H
 

@@ -22,8 +22,8 @@ NLB_GUARD_HASH(guard_rows, BPF_MAP_TYPE_HASH, struct nlb_steering_row_key, struc
                NLB_STEERING_MAX_ROWS);
 NLB_GUARD_HASH(guard_vips, BPF_MAP_TYPE_HASH, struct nlb_steering_vip_key, __u32, NLB_STEERING_MAX_VIPS);
 
-NLB_GUARD_HASH(guard_members, BPF_MAP_TYPE_HASH, struct nlb_steering_members_key,
-               struct nlb_steering_members, NLB_STEERING_MAX_MEMBER_SETS);
+NLB_GUARD_HASH(guard_members, BPF_MAP_TYPE_HASH, struct nlb_steering_members_key, struct nlb_steering_members,
+               NLB_STEERING_MAX_MEMBER_SETS);
 
 struct {
   __uint(type, BPF_MAP_TYPE_ARRAY);

@@ -50,6 +50,14 @@ void add_steering(TextTable& table, const json& steering) {
                  field(steering, "flooded") + " flooded, " + field(steering, "steered_away") + " kept away"});
 }
 
+// Of an uplink, frames that came in for clusters.
+void add_directing(TextTable& table, const json& port) {
+  const auto& directing = port["directing"];
+  table.add({"  Frames to clusters from here", Cell("steered", Colour::green),
+             field(directing, "directed") + " to one member alone, " + field(directing, "steered_away") +
+                 " to none here"});
+}
+
 void add_settings(TextTable& table, const json& port) {
   const std::string source = std::filesystem::path(field(port, "source")).filename().string();
   table.add({"  Enable spoofing of MAC address", spoofing_cell(port), "(" + source + ")"});
@@ -82,6 +90,7 @@ std::string render_port(const json& port, const Style& style) {
   table.add(
       {{guest ? title_of(port) : field(port, "role") + " port", Colour::bold}, state_cell(port), place});
   if (guest) add_settings(table, port);
+  if (port.contains("directing")) add_directing(table, port);
   std::string out = table.text(style);
   if (const auto obstacle = field(port, "obstacle"); !obstacle.empty())
     out += "  " + style.paint("closed: ", Colour::red) + obstacle + "\n";

@@ -69,27 +69,6 @@ nlb_guard_port with_memory_of(nlb_guard_port value, const nlb_guard_port& old) {
   return value;
 }
 
-// Nobody in it who is in neither; none when they are too many.
-nlb_steering_members united(nlb_steering_members set, const nlb_steering_members& other) {
-  if (set.count == 0 || other.count == 0) set.count = 0;
-  const std::size_t of_set = set.count;
-  for (std::size_t i = 0; set.count != 0 && i < other.count; ++i) {
-    if (std::count(set.ifindex, set.ifindex + of_set, other.ifindex[i]) != 0) continue;
-    if (set.count == std::size(set.ifindex)) set.count = 0;
-    if (set.count != 0) set.ifindex[set.count++] = other.ifindex[i];
-  }
-  return set;
-}
-
-// While ports change, a frame is sent to one member alone only when those of both sets say so.
-MemberMap united(MemberMap sets, const MemberMap& others) {
-  for (const auto& [key, other] : others) {
-    const auto [place, is_new] = sets.try_emplace(key, other);
-    if (!is_new) place->second = united(place->second, other);
-  }
-  return sets;
-}
-
 template <typename Key, typename Where>
 void delete_where(int map, Where is_gone) {
   for (const auto& key : keys_of<Key>(map))

@@ -121,6 +121,18 @@ bool directs(const GuardedSwitch& guarded, const nlb_guard_port& port) {
   return guarded.uplinks.size() == (port.role == NLB_GUARD_ROLE_UPLINK ? 1U : 0U);
 }
 
+// None when they are too many.
+nlb_steering_members united(nlb_steering_members set, const nlb_steering_members& other) {
+  if (set.count == 0 || other.count == 0) set.count = 0;
+  const std::size_t of_set = set.count;
+  for (std::size_t i = 0; set.count != 0 && i < other.count; ++i) {
+    if (std::count(set.ifindex, set.ifindex + of_set, other.ifindex[i]) != 0) continue;
+    if (set.count == std::size(set.ifindex)) set.count = 0;
+    if (set.count != 0) set.ifindex[set.count++] = other.ifindex[i];
+  }
+  return set;
+}
+
 constexpr uint32_t kElsewhere = 0;  // the interface index of a port that is not here
 
 class Compiler {
@@ -383,6 +395,14 @@ const GuardedSwitch* switch_of(const SwitchConfig& config, const std::string& br
 
 bool is_uplink(const GuardedSwitch& guarded, const std::string& interface) {
   return std::find(guarded.uplinks.begin(), guarded.uplinks.end(), interface) != guarded.uplinks.end();
+}
+
+MemberMap united(MemberMap sets, const MemberMap& others) {
+  for (const auto& [key, other] : others) {
+    const auto [place, is_new] = sets.try_emplace(key, other);
+    if (!is_new) place->second = united(place->second, other);
+  }
+  return sets;
 }
 
 std::vector<MemberPort> member_ports(const SwitchConfig& config, const std::vector<BridgePort>& present,

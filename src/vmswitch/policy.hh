@@ -66,7 +66,7 @@ struct Policy {
   PortMap ports;  // an interface that is not in it is closed
   MacMap macs;
   AddressMap addresses;
-  MemberMap members;  // of unicast clusters, on switches that steer
+  MemberMap members;                                 // of unicast clusters, on switches that steer
   std::set<std::pair<uint32_t, MacAddress>> pinned;  // (port, MAC) static in the bridge's table
   std::set<MacAddress> never_learned;                // cluster MACs
   std::set<uint32_t> in_groups;                      // ports of members of a cluster whose MAC is a group
@@ -74,6 +74,9 @@ struct Policy {
 
 [[nodiscard]] Policy compile_policy(const SwitchConfig& config, const std::vector<BridgePort>& present,
                                     const ClusterNumbers& numbers);
+
+// Those of both. While ports change, a frame is sent to one member alone only when all of these say so.
+[[nodiscard]] MemberMap united(MemberMap sets, const MemberMap& others);
 
 // The switch that guards a bridge, or none.
 [[nodiscard]] const GuardedSwitch* switch_of(const SwitchConfig& config, const std::string& bridge);

@@ -89,6 +89,16 @@ void SwitchDaemon::add_kernel_state(Json& port, const PortStatus* status) const 
   port["learned"] = texts(enforcement_->maps().learned(ifindex));
   if (fencing_.follows(ifindex)) port["fenced"] = fenced;
   if (steering_->follows(ifindex)) port["steering"] = steering_json(ifindex);
+  if (policy && (policy->flags & NLB_GUARD_PORT_DIRECTS) != 0) port["directing"] = directing_json(ifindex);
+}
+
+// Of what came in here for clusters.
+Json SwitchDaemon::directing_json(uint32_t ifindex) const {
+  const auto count = [&](uint16_t reason) {
+    return enforcement_->maps().packets(ifindex, NLB_GUARD_TRANSMIT, reason);
+  };
+  return {{"directed", count(NLB_GUARD_REASON_directed)},
+          {"steered_away", count(NLB_GUARD_REASON_steered_away)}};
 }
 
 Json SwitchDaemon::steering_json(uint32_t ifindex) const {

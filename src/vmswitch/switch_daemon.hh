@@ -95,6 +95,7 @@ class SwitchDaemon {
   [[nodiscard]] Json cluster_json(const DeclaredCluster& cluster) const;
   void add_kernel_state(Json& port, const PortStatus* status) const;
   [[nodiscard]] Json steering_json(uint32_t ifindex) const;
+  [[nodiscard]] Json directing_json(uint32_t ifindex) const;
   [[nodiscard]] const PortStatus* status_of(const std::string& interface) const;
   [[nodiscard]] std::vector<std::string> problems() const;
 

@@ -68,8 +68,7 @@ void expect_sent(uint32_t port, const Frame& frame, const Expected& expected, co
 TEST(Direction, a_frame_that_one_member_takes_goes_to_its_own_mac) {
   arrange();
   expect_sent(uplink(), kFrame, {directed, kOwn});
-  const Frame v6 =
-      Ethernet{kWebMac, kGateway}.wrap(0x86dd, ipv6(kFree6, kWebVip6, 17, udp(1000, 80)));
+  const Frame v6 = Ethernet{kWebMac, kGateway}.wrap(0x86dd, ipv6(kFree6, kWebVip6, 17, udp(1000, 80)));
   expect_sent(uplink(), v6, {directed, kOwn});
   says(web1(), said(false, false));
   says(web2(), said(true, false));
@@ -91,7 +90,8 @@ TEST(Direction, at_the_members_port_it_has_the_clusters_mac_again_and_is_judged)
   EXPECT_EQ(outcome.destination, kOwn);
   outcome = guard().run(web2(), NLB_GUARD_RECEIVE, on_its_way, marked);
   EXPECT_EQ(reason_name(outcome.reason), "not_for_port") << "of a bridge that floods";
-  EXPECT_EQ(reason_name(guard().run(other(), NLB_GUARD_RECEIVE, to_vip(80, kOther), marked).reason), "passed");
+  EXPECT_EQ(reason_name(guard().run(other(), NLB_GUARD_RECEIVE, to_vip(80, kOther), marked).reason),
+            "passed");
 }
 
 TEST(Direction, what_every_member_refuses_goes_nowhere) {

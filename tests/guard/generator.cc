@@ -64,7 +64,8 @@ nlb_guard_port GuardGenerator::any_policy() {
   policy.role = chance(5) ? NLB_GUARD_ROLE_UPLINK : NLB_GUARD_ROLE_GUEST;
   policy.spoofing = static_cast<__u8>(below(3));
   policy.violation = static_cast<__u8>(chance(4) ? below(3) : 0);
-  policy.flags = (below(128) | (chance(2) ? NLB_GUARD_PORT_DIRECTS : 0)) & (chance(6) ? ~0U : ~uint32_t{NLB_GUARD_PORT_AUDIT});
+  policy.flags = (below(128) | (chance(2) ? NLB_GUARD_PORT_DIRECTS : 0)) &
+                 (chance(6) ? ~0U : ~uint32_t{NLB_GUARD_PORT_AUDIT});
   if (chance(16)) policy.flags |= NLB_GUARD_PORT_FENCED;
   policy.storm_limit_pps = chance(3) ? 1 + below(1000) : 0;
   policy.max_macs = chance(2) ? 1 + below(3) : 0;

@@ -64,7 +64,8 @@ TEST(RandomFrames, programs_and_model_agree) {
                                 << (beside.checksum ? " checksum " + std::to_string(beside.checksum->begin) +
                                                           " " + std::to_string(beside.checksum->field)
                                                     : "")
-                                << (beside.is_large ? " large " : " ") << (beside.directed ? " directed " : " ")
+                                << (beside.is_large ? " large " : " ")
+                                << (beside.directed ? " directed " : " ")
                                 << (direction == NLB_GUARD_TRANSMIT ? "transmit " : "receive ") << hex(frame);
       ++by_reason[direction][reason];
       ++done;

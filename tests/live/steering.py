@@ -103,6 +103,29 @@ def steady(run):
         need(away > 2 * own, f"{away} were kept from three members, {own} delivered")
 
 
+def directing(lab):
+    """What the switch says of frames that came in at the client's port."""
+    shown = json.loads(vmswitch(lab, "--json", "show").stdout)
+    return next(port["directing"] for one in shown["switches"] for port in one["ports"]
+                if port["interface"] == "c1")
+
+
+def one_copy(run):
+    lab = run.lab
+    with run.case("clients come in by the only uplink: the bridge carries one copy") as notes:
+        clients_from_outside(lab)
+        in_force(lab, HOSTS)
+        wait_for("the client's frames go to one member", lambda: loaded(lab, HOSTS, 1) and
+                 directing(lab)["directed"] > 0, 5)
+        before = directing(lab)["directed"], counted(lab, "steered_away")
+        own, others = loaded(lab, HOSTS, 600)
+        directed, away = directing(lab)["directed"] - before[0], counted(lab, "steered_away") - before[1]
+        notes.append(f"{directed} of {own} frames went to one port; {away} copies were kept from others")
+        need(others < 0.01 * own and own > 2000, f"{own} own, {others} foreign frames")
+        need(directed > 0.99 * own, f"{directed} of {own} frames were sent to one member alone")
+        need(away < 0.01 * own, f"{away} copies came to the ports of others")
+
+
 def changes(run):
     lab = run.lab
 
@@ -171,6 +194,7 @@ def without_daemon(run):
 def scenario(run):
     flooded_first(run)
     steady(run)
+    one_copy(run)
     changes(run)
     without_daemon(run)
 

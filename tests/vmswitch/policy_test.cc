@@ -249,6 +249,59 @@ TEST(Policy, PinsOwnAndMaskedMacs) {
   EXPECT_EQ(compiled(config()).pinned, wanted);
 }
 
+std::vector<uint32_t> members_of(const MemberMap& members, uint16_t cluster) {
+  const auto found = members.find({1, cluster});
+  if (found == members.end()) return {};
+  return {found->second.ifindex, found->second.ifindex + found->second.count};
+}
+
+TEST(Policy, KnowsAllThatGetAClustersFrames) {
+  using Ports = std::vector<uint32_t>;
+  EXPECT_TRUE(compiled(config()).members.empty()) << "it does not steer";
+  const auto policy = compiled(config("steering = true\n"));
+  EXPECT_EQ(members_of(policy.members, 1), Ports{11}) << "web2 is declared, but off";
+  EXPECT_EQ(from(policy.members.at({1, 1}).mac), mac("02:bf:0a:4d:00:64"));
+  EXPECT_EQ(policy.members.size(), 1U) << "the others are no unicast clusters of NLB";
+  EXPECT_TRUE(compiled(config("steering = true\n"), {}).members.empty()) << "no port is here";
+  std::string text = kText;
+  text.replace(text.find("mac_spoofing = \"on\""), 19, "mac_spoofing = \"on\"\ncluster = \"web\"");
+  auto read =
+      parse_switch_config({"f", "[[switch]]\nsteering = true\n" + text.substr(text.find('\n') + 1)}, {});
+  ASSERT_TRUE(read.has_value()) << text_of(read.error());
+  EXPECT_EQ(members_of(compiled(*read).members, 1), (Ports{11, 13})) << "lab1 gets them, and never announces";
+}
+
+TEST(Policy, WhatComesInByTheOnlyUplinkConcernsNobodyElsewhere) {
+  const auto directs = [](const Policy& policy, uint32_t port) {
+    return (policy.ports.at(port).flags & NLB_GUARD_PORT_DIRECTS) != 0;
+  };
+  EXPECT_FALSE(directs(compiled(config()), 10)) << "it does not steer";
+  const auto one = compiled(config("steering = true\n"));
+  EXPECT_TRUE(directs(one, 10));
+  EXPECT_FALSE(directs(one, 11)) << "what a guest sends concerns members behind the uplink, too";
+  EXPECT_FALSE(directs(compiled(config("steering = true\npolicy = \"audit\"\n")), 10));
+  auto several = config("steering = true\n");
+  several.switches[0].uplinks = {"eno1", "eno2"};  // not here now, but it may be
+  EXPECT_FALSE(directs(compiled(several), 10));
+  several.switches[0].uplinks.clear();
+  const auto none = compiled(several);
+  EXPECT_TRUE(directs(none, 11) && directs(none, 13)) << "all members are here";
+}
+
+TEST(Policy, WhilePortsChangeTheMembersOfBothSetsCount) {
+  const auto set = [](std::initializer_list<uint32_t> ports) {
+    nlb_steering_members members{};
+    for (const uint32_t port : ports) members.ifindex[members.count++] = port;
+    return MemberMap{{{1, 1}, members}};
+  };
+  EXPECT_EQ(members_of(united(set({11, 12}), set({12, 13})), 1), (std::vector<uint32_t>{11, 12, 13}));
+  EXPECT_EQ(members_of(united({}, set({12})), 1), std::vector<uint32_t>{12});
+  EXPECT_TRUE(members_of(united(set({11}), set({})), 1).empty()) << "more than are kept";
+  nlb_steering_members many{};
+  for (; many.count < NLB_STEERING_MAX_MEMBERS; ++many.count) many.ifindex[many.count] = 100U + many.count;
+  EXPECT_TRUE(members_of(united({{{1, 1}, many}}, set({11})), 1).empty());
+}
+
 TEST(Policy, KnowsThePortsThatAGroupMacHasToReach) {
   EXPECT_TRUE(compiled(config()).in_groups.empty()) << "unicast";
   for (const char* mode : {"multicast", "igmp"}) {

@@ -111,8 +111,8 @@ enum nlb_guard_direction { NLB_GUARD_TRANSMIT, NLB_GUARD_RECEIVE }; /* as the gu
 /* guest: nothing gets in or out but announcements between it and the switch (docs/decisions/0018). Not in
  * audit. */
 #define NLB_GUARD_PORT_FENCED 128
-/* Steering: what comes in here for a cluster concerns no member but those on this bridge. The port is its only
- * uplink, or it has none. */
+/* Steering: what comes in here for a cluster concerns no member but those on this bridge. The port is its
+ * only uplink, or it has none. */
 #define NLB_GUARD_PORT_DIRECTS 256
 
 /* guard_ports: interface index (__u32) -> policy. Whoever writes a value anew carries recovered_ns and

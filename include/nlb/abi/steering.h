@@ -73,10 +73,10 @@ struct nlb_steering_vip_key { /* guard_vips: -> number (__u32), index + 1 */
 };
 NLB_STEERING_ASSERT(sizeof(struct nlb_steering_vip_key) == 20);
 
-/* guard_members: the ports that get frames to the cluster's unicast MAC on that bridge, all of them. Of frames
- * that come in at a port with NLB_GUARD_PORT_DIRECTS, one of which a single one of these takes, as all say in
- * announcements that are in force, goes to that one alone: as far as its port the frame has that member's own
- * MAC as its destination. */
+/* guard_members: the ports that get frames to the cluster's unicast MAC on that bridge, all of them. Of
+ * frames that come in at a port with NLB_GUARD_PORT_DIRECTS, one of which a single one of these takes, as all
+ * say in announcements that are in force, goes to that one alone: as far as its port the frame has that
+ * member's own MAC as its destination. */
 struct nlb_steering_members_key {
   __u16 bridge;
   __u16 cluster;
@@ -87,8 +87,8 @@ NLB_STEERING_ASSERT(sizeof(struct nlb_steering_members_key) == 4);
 #define NLB_STEERING_MAX_MEMBER_SETS 4096
 
 struct nlb_steering_members {
-  __u8 mac[6];   /* the cluster's */
-  __u16 count;   /* 0: nothing is sent to one alone */
+  __u8 mac[6]; /* the cluster's */
+  __u16 count; /* 0: nothing is sent to one alone */
   __u32 ifindex[NLB_STEERING_MAX_MEMBERS];
 };
 NLB_STEERING_ASSERT(sizeof(struct nlb_steering_members) == 264);
