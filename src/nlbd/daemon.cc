@@ -115,10 +115,10 @@ FilterConfig Daemon::filter_of(const Config& config) const {
 // The switch is told before the filter takes what it did not take before.
 Result<void> Daemon::configure(const FilterConfig& filter) {
   const auto rules = steering_rules_of(filter);
-  if (!speaker_->would_change(rules)) return datapath_->configure(filter);
+  if (!speaker_->would_change(rules, filter.bound)) return datapath_->configure(filter);
   const SteeringSpeaker::Change change(*speaker_, true);
   auto done = datapath_->configure(filter);
-  if (done) speaker_->use_rules(rules);
+  if (done) speaker_->use_rules(rules, filter.bound);
   return done;
 }
 

@@ -9,6 +9,8 @@
 #include <chrono>
 #include <random>
 
+#include "nlbd/steering_rules.hh"
+
 namespace nlb {
 namespace {
 
@@ -109,9 +111,9 @@ void SteeringSpeaker::end() {
   changed_.notify_one();
 }
 
-bool SteeringSpeaker::would_change(const wire::SteeringRules& rules) {
+bool SteeringSpeaker::would_change(const wire::SteeringRules& rules, bool bound) {
   const std::lock_guard lock(mutex_);
-  return rules_ != rules;
+  return rules_ != rules || bound_ != bound;
 }
 
 bool SteeringSpeaker::would_grow(std::size_t slot, const SlotStates& states) {
@@ -122,18 +124,17 @@ bool SteeringSpeaker::would_grow(std::size_t slot, const SlotStates& states) {
   return false;
 }
 
-void SteeringSpeaker::use_rules(const wire::SteeringRules& rules) {
+void SteeringSpeaker::use_rules(const wire::SteeringRules& rules, bool bound) {
   const std::lock_guard lock(mutex_);
   assert(open_ > 0);
   rules_ = rules;
+  bound_ = bound;
 }
 
 void SteeringSpeaker::use_states(std::size_t slot, const SlotStates& states) {
   const std::lock_guard lock(mutex_);
   assert(open_ > 0);
-  BucketSet& accepts = accepts_[slot].emplace();
-  for (std::size_t bucket = 0; bucket < states.size(); ++bucket)
-    accepts[bucket] = states[bucket] != BucketState::foreign;
+  accepts_[slot] = accepting(states);
 }
 
 SteeringSpeaker::Status SteeringSpeaker::status() {
@@ -149,7 +150,8 @@ bool SteeringSpeaker::is_settled(Nanos now) const {
 wire::SteeringContent SteeringSpeaker::content() const {
   wire::SteeringContent said{rules_, {}};
   for (std::size_t slot = 0; slot < accepts_.size(); ++slot)
-    if (accepts_[slot] && slot != kEchoSlot) said.rows[static_cast<uint8_t>(slot)] = *accepts_[slot];
+    if (accepts_[slot] && slot != kEchoSlot)
+      said.rows[static_cast<uint8_t>(slot)] = bound_ ? *accepts_[slot] : BucketSet{};
   return said;
 }
 

@@ -50,11 +50,12 @@ class SteeringSpeaker {
    private:
     SteeringSpeaker& speaker_;
   };
-  [[nodiscard]] bool would_change(const wire::SteeringRules& rules);
+  // `bound`: else the filter takes nothing, whatever the states of buckets are.
+  [[nodiscard]] bool would_change(const wire::SteeringRules& rules, bool bound);
   // Is there a bucket that the filter would accept anew?
   [[nodiscard]] bool would_grow(std::size_t slot, const SlotStates& states);
   // What the filter is told, within a Change.
-  void use_rules(const wire::SteeringRules& rules);
+  void use_rules(const wire::SteeringRules& rules, bool bound);
   void use_states(std::size_t slot, const SlotStates& states);
 
   struct Status {
@@ -81,6 +82,7 @@ class SteeringSpeaker {
   std::mutex mutex_;
   std::condition_variable changed_;
   wire::SteeringRules rules_;
+  bool bound_ = false;
   std::array<std::optional<BucketSet>, kMaxSlots> accepts_;
   uint32_t generation_;
   bool speaks_ = false, in_transition_ = true;

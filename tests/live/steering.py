@@ -126,6 +126,22 @@ def one_copy(run):
         need(away < 0.01 * own, f"{away} copies came to the ports of others")
 
 
+def stopped(run):
+    lab = run.lab
+    with run.case("a stopped host gets nothing, and keeps nobody from getting the one copy") as notes:
+        lab.host(4, "stop")
+        lab.wait_members([1, 2, 3])
+        in_force(lab, HOSTS)
+        before = directing(lab)["directed"]
+        own, others = loaded(lab, HOSTS, 300)
+        directed = directing(lab)["directed"] - before
+        notes.append(f"{directed} of {own} frames went to one port")
+        need(own > 1000 and directed > 0.99 * own, f"{directed} of {own} frames were sent to one member alone")
+        need(others == 0, f"{others} foreign frames")
+        lab.host(4, "start")
+        lab.wait_members(HOSTS)
+
+
 def changes(run):
     lab = run.lab
 
@@ -195,6 +211,7 @@ def scenario(run):
     flooded_first(run)
     steady(run)
     one_copy(run)
+    stopped(run)
     changes(run)
     without_daemon(run)
 
