@@ -136,7 +136,7 @@ def stopped(run):
         own, others = loaded(lab, HOSTS, 300)
         directed = directing(lab)["directed"] - before
         notes.append(f"{directed} of {own} frames went to one port")
-        need(own > 1000 and directed > 0.99 * own, f"{directed} of {own} frames were sent to one member alone")
+        need(own > 1000 and directed > 0.99 * own, f"{directed} of {own} frames went to one member alone")
         need(others == 0, f"{others} foreign frames")
         lab.host(4, "start")
         lab.wait_members(HOSTS)
