@@ -13,13 +13,24 @@ static nlb_inline int nlb_guard_was_directed(struct __sk_buff* skb) {
   return 1;
 }
 
+/* Could `transmit` have sent it to one member alone? Others may use the bit of the mark as well. */
+static __attribute__((noinline)) int nlb_guard_may_be_directed(const struct nlb_guard_frame* frame) {
+  const struct nlb_guard_steered* steered = bpf_map_lookup_elem(&guard_steered, &frame->ifindex);
+  struct nlb_steered_packet packet = {};
+
+  if (!steered || !nlb_read_steered(frame, &packet)) return 0;
+  packet.vip.config = steered->config;
+  return bpf_map_lookup_elem(&guard_vips, &packet.vip) != 0;
+}
+
 /* Before the frame is judged. */
 static nlb_inline void nlb_guard_restore(struct nlb_guard_frame* frame) {
   const struct nlb_steering_members* members;
 
   if (!frame->member || !nlb_guard_is_own_mac(frame, frame->destination)) return;
   members = nlb_guard_members_of(frame, frame->member);
-  if (!members || bpf_skb_store_bytes(frame->skb, 0, members->mac, sizeof(members->mac), 0)) return;
+  if (!members || !nlb_guard_may_be_directed(frame)) return;
+  if (bpf_skb_store_bytes(frame->skb, 0, members->mac, sizeof(members->mac), 0)) return;
   nlb_guard_copy_mac(frame->destination, members->mac);
 }
 

@@ -28,7 +28,8 @@ static __attribute__((noinline)) __u32 nlb_guard_sole_taker(const struct nlb_gua
   const struct nlb_guard_steered* first;
   __u32 taker = NLB_GUARD_NOBODY;
 
-  first = members ? bpf_map_lookup_elem(&guard_steered, &members->ifindex[0]) : 0;
+  if (!members || !members->count) return NLB_GUARD_UNSURE;
+  first = bpf_map_lookup_elem(&guard_steered, &members->ifindex[0]);
   if (!first) return NLB_GUARD_UNSURE;
   packet.vip.config = first->config;
   if (!nlb_read_steered(frame, &packet) || !nlb_find_steered_place(&packet, &place)) return NLB_GUARD_UNSURE;

@@ -74,8 +74,7 @@ GuardDecision GuardModel::decide(uint32_t ifindex, const TaggedFrame& frame, nlb
   decision.type = read.type;
   if (read.vlan != 0) decision.vlan = read.vlan;
   if (direction == NLB_GUARD_RECEIVE && frame.directed)
-    decision.destination = read.destination =
-        trial.undirected(read.destination, read.whole && !read.too_deep);
+    decision.destination = read.destination = trial.undirected(read, frame);
   const Refusal refused =
       direction == NLB_GUARD_TRANSMIT ? trial.transmit(read, frame) : trial.receive(read, frame);
   if (!refused) return decision;

@@ -121,12 +121,16 @@ Refusal GuardModel::Trial::direct(const TaggedFrame& whole) {
   return NLB_GUARD_REASON_directed;
 }
 
-MacAddress GuardModel::Trial::undirected(const MacAddress& destination, bool readable) const {
+MacAddress GuardModel::Trial::undirected(const GuardFrame& frame, const TaggedFrame& whole) const {
   const auto members = model_.members_.find({port_.bridge, port_.cluster});
-  if (!is_guest() || !readable || !is_own(destination) || !is_member_of(port_.cluster) ||
-      members == model_.members_.end())
-    return destination;
-  return members->second.mac;
+  const auto said = model_.steering_.find(ifindex_);
+  if (!is_guest() || !frame.whole || frame.too_deep || !is_own(frame.destination) ||
+      !is_member_of(port_.cluster) || members == model_.members_.end() || said == model_.steering_.end())
+    return frame.destination;
+  const auto packet = flow_of(frame, whole);
+  const auto& vips = said->second.second.rules.vips;
+  const bool to_vip = packet && std::find(vips.begin(), vips.end(), packet->vip) != vips.end();
+  return to_vip ? members->second.mac : frame.destination;
 }
 
 // Of a member of an NLB cluster, without a tag, to the group that no bridge forwards.

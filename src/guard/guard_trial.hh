@@ -17,7 +17,7 @@ class GuardModel::Trial {
   [[nodiscard]] Refusal receive(const GuardFrame& frame, const TaggedFrame& whole);
   [[nodiscard]] bool is_down() const;
   // What the destination was before the frame was sent to one member alone.
-  [[nodiscard]] MacAddress undirected(const MacAddress& destination, bool readable) const;
+  [[nodiscard]] MacAddress undirected(const GuardFrame& frame, const TaggedFrame& whole) const;
 
  private:
   [[nodiscard]] Refusal source();

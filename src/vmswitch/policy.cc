@@ -121,14 +121,21 @@ bool directs(const GuardedSwitch& guarded, const nlb_guard_port& port) {
   return guarded.uplinks.size() == (port.role == NLB_GUARD_ROLE_UPLINK ? 1U : 0U);
 }
 
-// None when they are too many.
+// Of a set that cannot be told in full: nothing goes to one member alone.
+nlb_steering_members nobody(nlb_steering_members set) {
+  std::fill(std::begin(set.ifindex), std::end(set.ifindex), 0U);
+  set.count = 0;
+  return set;
+}
+
 nlb_steering_members united(nlb_steering_members set, const nlb_steering_members& other) {
-  if (set.count == 0 || other.count == 0) set.count = 0;
+  const bool same_mac = std::equal(std::begin(set.mac), std::end(set.mac), std::begin(other.mac));
+  if (set.count == 0 || other.count == 0 || !same_mac) return nobody(set);
   const std::size_t of_set = set.count;
-  for (std::size_t i = 0; set.count != 0 && i < other.count; ++i) {
+  for (std::size_t i = 0; i < other.count; ++i) {
     if (std::count(set.ifindex, set.ifindex + of_set, other.ifindex[i]) != 0) continue;
-    if (set.count == std::size(set.ifindex)) set.count = 0;
-    if (set.count != 0) set.ifindex[set.count++] = other.ifindex[i];
+    if (set.count == std::size(set.ifindex)) return nobody(set);
+    set.ifindex[set.count++] = other.ifindex[i];
   }
   return set;
 }
@@ -213,6 +220,12 @@ class Compiler {
     policy_.ports[port.ifindex] = *value;
   }
 
+  // The bridge does not know yet that the MAC of a machine which comes from another host is here.
+  [[nodiscard]] bool awaits_member(const DeclaredCluster& cluster) const {
+    return std::any_of(config_.ports.begin(), config_.ports.end(),
+                       [&](const GuestPort& port) { return port.incoming && port.cluster == cluster.name; });
+  }
+
   // Whoever gets a cluster's frames here, also who will never announce: nothing is kept from it then.
   void add_members() {
     for (const auto& cluster : config_.clusters) {
@@ -226,7 +239,8 @@ class Compiler {
         if (count < std::size(members.ifindex)) members.ifindex[count] = ifindex;
         ++count;
       }
-      if (count <= std::size(members.ifindex)) members.count = static_cast<__u16>(count);
+      members.count = static_cast<__u16>(count);
+      if (count > std::size(members.ifindex) || awaits_member(cluster)) members = nobody(members);
       if (count > 0) policy_.members[key] = members;
     }
   }

@@ -94,6 +94,16 @@ TEST(Direction, at_the_members_port_it_has_the_clusters_mac_again_and_is_judged)
             "passed");
 }
 
+TEST(Direction, another_use_of_the_mark_is_left_alone) {
+  arrange();
+  const Beside marked{{}, {}, false, true};
+  for (const Frame& frame : {to_vip(80, kOwn, {kFree, kIp}), to_vip(80, kOwn, {kFree, kWebVip, 1, 0x2000})}) {
+    const auto outcome = guard().run(web1(), NLB_GUARD_RECEIVE, frame, marked);
+    EXPECT_EQ(reason_name(outcome.reason), "passed") << "what was sent to the member's own address";
+    EXPECT_EQ(outcome.destination, kOwn);
+  }
+}
+
 TEST(Direction, what_every_member_refuses_goes_nowhere) {
   arrange();
   expect_sent(uplink(), to_vip(81), {steered_away});
@@ -116,8 +126,9 @@ TEST(Direction, one_member_that_says_nothing_certain_is_enough_for_all) {
   expect_sent(uplink(), kFrame, {directed, kOwn});
   guard().set_members(0, kWeb, kWebMac, {web1(), web2(), other()});  // who never announces
   expect_sent(uplink(), kFrame, {passed});
-  guard().set_members(0, kWeb, kWebMac, {});  // more than are kept
+  guard().set_members(0, kWeb, kWebMac, {web1(), web2()}, false);  // more than are kept
   expect_sent(uplink(), kFrame, {passed});
+  expect_sent(uplink(), to_vip(81), {passed});
 }
 
 TEST(Direction, members_that_go_by_other_rules_are_of_no_one_mind) {

@@ -145,7 +145,7 @@ void GuardGenerator::steer() {
   for (auto& [slot, row] : of_neighbour.rows) chance(3) ? row.reset() : row.flip();
   if (chance(8)) of_neighbour.rules.ports.clear();
   guard().set_steering(web2(), generation_, of_neighbour, {}, of_neighbour.rules == content.rules ? 0 : 1);
-  if (!chance(8)) guard().set_members(policy_.bridge, policy_.cluster, kWebMac, any_members());
+  if (!chance(8)) guard().set_members(policy_.bridge, policy_.cluster, kWebMac, any_members(), !chance(8));
   for (const MacAddress& shared : {kWebMac, kWebGroup, kShopMac})
     guard().set_mac({policy_.vlan, policy_.bridge}, shared, {0, policy_.cluster, NLB_GUARD_MAC_CLUSTER, 0});
 }

@@ -208,14 +208,14 @@ void GuardHarness::set_steering(uint32_t ifindex, uint32_t generation, const wir
 }
 
 void GuardHarness::set_members(uint16_t bridge, uint16_t cluster, const MacAddress& mac,
-                               const std::vector<uint32_t>& ports) {
+                               const std::vector<uint32_t>& ports, bool counts) {
   const nlb_steering_members_key key{bridge, cluster};
   nlb_steering_members members{};
   std::memcpy(members.mac, mac.octets.data(), 6);
-  members.count = static_cast<__u16>(ports.size());
+  members.count = static_cast<__u16>(counts ? ports.size() : 0);
   std::copy(ports.begin(), ports.end(), members.ifindex);
   must(bpf_map_update_elem(map("guard_members"), &key, &members, BPF_ANY) == 0, "set a cluster's members");
-  model_.set_members(bridge, cluster, mac, ports);
+  model_.set_members(bridge, cluster, mac, counts ? ports : std::vector<uint32_t>{});
 }
 
 void GuardHarness::set_announced(uint32_t ifindex, uint32_t generation, Nanos ago) {

@@ -52,8 +52,9 @@ class GuardHarness {
   // what a member at an earlier port takes.
   void set_steering(uint32_t ifindex, uint32_t generation, const wire::SteeringContent& content,
                     const GuardModel::SteeringRows& earlier = {}, uint32_t config = 0);
+  // `counts`: else they are kept as more than are kept.
   void set_members(uint16_t bridge, uint16_t cluster, const MacAddress& mac,
-                   const std::vector<uint32_t>& ports);
+                   const std::vector<uint32_t>& ports, bool counts = true);
   void set_announced(uint32_t ifindex, uint32_t generation, Nanos ago);
   [[nodiscard]] std::optional<nlb_steering_part> handed_over();  // the newest part, and forgets it
   // 0: nothing was ever sent; else the limits are used up until so long from now.

@@ -263,6 +263,9 @@ TEST(Policy, KnowsAllThatGetAClustersFrames) {
   EXPECT_EQ(from(policy.members.at({1, 1}).mac), mac("02:bf:0a:4d:00:64"));
   EXPECT_EQ(policy.members.size(), 1U) << "the others are no unicast clusters of NLB";
   EXPECT_TRUE(compiled(config("steering = true\n"), {}).members.empty()) << "no port is here";
+  auto migrating = config("steering = true\n");
+  migrating.ports[1].incoming = true;
+  EXPECT_TRUE(members_of(compiled(migrating).members, 1).empty()) << "web2 comes from another host";
   std::string text = kText;
   text.replace(text.find("mac_spoofing = \"on\""), 19, "mac_spoofing = \"on\"\ncluster = \"web\"");
   auto read =
@@ -300,6 +303,10 @@ TEST(Policy, WhilePortsChangeTheMembersOfBothSetsCount) {
   nlb_steering_members many{};
   for (; many.count < NLB_STEERING_MAX_MEMBERS; ++many.count) many.ifindex[many.count] = 100U + many.count;
   EXPECT_TRUE(members_of(united({{{1, 1}, many}}, set({11})), 1).empty());
+  EXPECT_EQ(united({{{1, 1}, many}}, set({11})).at({1, 1}).ifindex[0], 0U) << "nobody is left in it";
+  auto other_mac = set({12});
+  other_mac.at({1, 1}).mac[5] = 1;
+  EXPECT_TRUE(members_of(united(set({11}), other_mac), 1).empty()) << "the cluster's MAC changes";
 }
 
 TEST(Policy, KnowsThePortsThatAGroupMacHasToReach) {
