@@ -51,7 +51,7 @@ class GuardHarness {
   // The rows are those of this generation; what the port has announced last, and how long ago. `earlier`:
   // what a member at an earlier port takes.
   void set_steering(uint32_t ifindex, uint32_t generation, const wire::SteeringContent& content,
-                    const GuardModel::SteeringRows& earlier = {}, uint32_t config = 0);
+                    const GuardModel::SteeringRows& earlier = {}, uint32_t rules = 0);
   // `counts`: else they are kept as more than are kept.
   void set_members(uint16_t bridge, uint16_t cluster, const MacAddress& mac,
                    const std::vector<uint32_t>& ports, bool counts = true);
