@@ -184,6 +184,8 @@ class Host {
   [[nodiscard]] const View& view() const { return view_; }
   [[nodiscard]] Phase phase() const { return phase_; }
   [[nodiscard]] const std::string& refused_because() const { return refused_because_; }
+  // False: peers are heard, but nothing that they send to the cluster MAC.
+  [[nodiscard]] bool hears_cluster_mac() const { return !rx_filtered_; }
   [[nodiscard]] const Settings& settings() const { return settings_; }
   [[nodiscard]] const PeerTable& peers() const { return peers_; }
   [[nodiscard]] const Ownership& ownership() const { return ownership_; }

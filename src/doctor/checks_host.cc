@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "core/bind_reason.hh"
 #include "doctor/checks.hh"
 
 namespace nlb::doctor {
@@ -108,11 +109,13 @@ void check_daemon(const Facts& facts, Report& report) {
   const DaemonFacts& daemon = *facts.daemon;
   report.pass("daemon.running", "nlbd answers, the state of this host is " + daemon.state);
   const bool refused = daemon.bind != "bound";
-  report.judge(
-      "daemon.bind", Status::fail,
-      refused ? "the cluster is not bound to the adapter (" + daemon.bind_reason + "): " + daemon.evidence
-              : "",
-      daemon.remedy.empty() ? "nlb events says what happened" : daemon.remedy, "bound");
+  const bool deaf = daemon.bind_reason == name_of(BindReason::rx_filtered);
+  const std::string reason = " (" + daemon.bind_reason + "): " + daemon.evidence;
+  report.judge("daemon.bind", Status::fail,
+               refused ? "the cluster is not bound to the adapter" + reason
+               : deaf  ? "bound, but nothing comes in" + reason
+                       : "",
+               daemon.remedy.empty() ? "nlb events says what happened" : daemon.remedy, "bound");
   std::vector<std::string> wrong = daemon.differences;
   if (daemon.state == "refused" && !daemon.reason_text.empty() && !refused)
     wrong.insert(wrong.begin(), daemon.reason_text);

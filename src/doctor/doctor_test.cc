@@ -174,6 +174,13 @@ const Fault kFaults[] = {
      },
      {{"daemon.bind", Status::fail}, {"net.cluster-mac", Status::warn}},
      "tick the box"},
+    {"BoundAndDeaf",
+     [](Facts& f) {
+       f.daemon->bind_reason = "rx-filtered";
+       f.daemon->evidence = "10.77.0.202 uses the cluster MAC";
+     },
+     {{"daemon.bind", Status::fail}},
+     "10.77.0.202 uses the cluster MAC"},
     {"OtherConfiguration",
      [](Facts& f) { f.daemon->differences = {"host 2 has other rules"}; },
      {{"cluster.agreement", Status::fail}},

@@ -3,10 +3,12 @@
 
 #include <unistd.h>
 
+#include "linux/named_thread.hh"
+
 namespace nlb {
 
 BindAttempt::BindAttempt(BindTask task, int notify) : task_(std::move(task)), notify_(notify) {
-  thread_ = std::thread([this] {
+  thread_ = named_thread("nlbd-bind", [this] {
     outcome_ = run();
     const uint64_t one = 1;
     [[maybe_unused]] const auto written = write(notify_, &one, sizeof one);

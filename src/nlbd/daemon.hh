@@ -148,6 +148,8 @@ class Daemon {
   void notice_resume();
   void judge_check(const BindOutcome& outcome);
   void notice_vips_by_hand();
+  void notice_vip_user(const core::AddressConflict& conflict);
+  void notice_mac_user(const core::AddressConflict& conflict);
   [[nodiscard]] BindOutcome bind_trouble() const;
   [[nodiscard]] std::string remedy_of(BindReason reason) const;
 
@@ -225,8 +227,12 @@ class Daemon {
   Nanos last_tick_ = 0, last_wall_ = 0;
   int check_failures_ = 0;
   std::set<IpAddress> vips_by_hand_;
-  std::optional<core::AddressConflict> conflict_;
-  Nanos conflict_heard_at_ = 0, conflict_said_at_ = 0;
+  // A machine outside the cluster that uses what is the cluster's.
+  struct Stranger {
+    core::AddressConflict what;
+    Nanos heard_at = 0, said_at = 0;
+  };
+  std::optional<Stranger> vip_user_, mac_user_;
   EventDescriptor bind_fd_;
   bool carrier_ = true, filter_open_ = false;
   bool interface_gone_ = false, needs_restart_ = false;

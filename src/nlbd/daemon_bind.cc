@@ -41,6 +41,25 @@ std::vector<MacStrategy> strategies_of(const Config& config, const std::string& 
   return {MacStrategy::add};
 }
 
+// Remembers who was heard; true when that is to be told.
+template <typename Stranger>
+bool is_news(std::optional<Stranger>& last, const core::AddressConflict& heard) {
+  const Nanos now = boottime_now();
+  const bool said = last && last->what.mac == heard.mac && now - last->said_at < kConflictSilence;
+  last = Stranger{heard, now, said ? last->said_at : now};
+  return !said;
+}
+
+template <typename Stranger>
+bool is_remembered(const std::optional<Stranger>& stranger) {
+  return stranger && boottime_now() - stranger->heard_at < kConflictRemembered;
+}
+
+std::string words_of_mac_user(const core::AddressConflict& user) {
+  const auto who = user.address.is_unspecified() ? "a machine without an address" : user.address.text();
+  return "a frame came from the cluster MAC " + user.mac.text() + ": " + who + " uses it";
+}
+
 }  // namespace
 
 void Daemon::begin_bind() {
@@ -175,6 +194,7 @@ void Daemon::complete_bind(const BindOutcome& outcome) {
 
 // Of this platform, word for word.
 std::string Daemon::remedy_of(BindReason reason) const {
+  if (reason == BindReason::rx_filtered && mac_user_) return kind_of(EventId::cluster_mac_in_use).remedy;
   const IpAddress& primary = config_.vips.front().address;
   RemedyNames names;
   names.interface = config_.interface;
@@ -296,20 +316,24 @@ void Daemon::on_claim() {
   const auto plan = bind_plan_of(config_);
   const core::Claimants ours{plan.cluster_mac, config_.vips.front().address, own_mac_};
   while (const auto frame = claims_->receive()) {
-    const auto conflict = claim_of_stranger(*frame, plan.vips, ours, false);
-    if (!conflict) continue;
-    const Nanos now = boottime_now();
-    const bool said =
-        conflict_ && conflict_->mac == conflict->mac && now - conflict_said_at_ < kConflictSilence;
-    conflict_ = *conflict;
-    conflict_heard_at_ = now;
-    if (said) continue;
-    conflict_said_at_ = now;
-    events_.add(EventId::ip_conflict,
-                "VIP " + conflict->address.text() + " is claimed by " + conflict->mac.text() +
-                    ", which is no host of this cluster",
-                {{"address", conflict->address.text()}, {"mac", conflict->mac.text()}});
+    if (const auto conflict = claim_of_stranger(*frame, plan.vips, ours, false)) notice_vip_user(*conflict);
+    // No host of the cluster sends from it, or a switch would learn it at that host's port.
+    if (frame->source == plan.cluster_mac) notice_mac_user({speaker_of(*frame), plan.cluster_mac});
   }
+}
+
+void Daemon::notice_vip_user(const core::AddressConflict& conflict) {
+  if (!is_news(vip_user_, conflict)) return;
+  events_.add(EventId::ip_conflict,
+              "VIP " + conflict.address.text() + " is claimed by " + conflict.mac.text() +
+                  ", which is no host of this cluster",
+              {{"address", conflict.address.text()}, {"mac", conflict.mac.text()}});
+}
+
+void Daemon::notice_mac_user(const core::AddressConflict& conflict) {
+  if (!is_news(mac_user_, conflict)) return;
+  events_.add(EventId::cluster_mac_in_use, words_of_mac_user(conflict),
+              {{"address", conflict.address.text()}, {"mac", conflict.mac.text()}});
 }
 
 // What `display` says of the adapter: the refusal, else what is wrong in spite of the bind.
@@ -323,10 +347,16 @@ BindOutcome Daemon::bind_trouble() const {
   if (!vips_by_hand_.empty())
     return {false, BindReason::vip_added_by_hand,
             "VIP " + vips_by_hand_.begin()->text() + " was added by hand"};
-  if (conflict_ && boottime_now() - conflict_heard_at_ < kConflictRemembered)
+  if (is_remembered(vip_user_))
     return {false, BindReason::ip_conflict,
-            "VIP " + conflict_->address.text() + " is claimed by " + conflict_->mac.text()};
+            "VIP " + vip_user_->what.address.text() + " is claimed by " + vip_user_->what.mac.text()};
   if (!carrier_) return {false, BindReason::no_carrier, "the link is down"};
+  bool hears_cluster_mac = true;
+  protocol_->inspect([&](const core::Host& host, Nanos) { hears_cluster_mac = host.hears_cluster_mac(); });
+  if (!hears_cluster_mac)
+    return {false, BindReason::rx_filtered,
+            std::string(text_of(BindReason::rx_filtered)) +
+                (mac_user_ ? "; " + words_of_mac_user(mac_user_->what) : "")};
   return {true, bind_outcome_.reason, bind_outcome_.reason == BindReason::none ? "" : bind_outcome_.evidence};
 }
 

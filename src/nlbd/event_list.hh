@@ -110,6 +110,11 @@ namespace nlb {
   X(mac_followed, 1033, warning,                                                                            \
     "The adapter's own MAC address was changed by somebody else; this host goes by the new one.",           \
     "where nobody meant to, find out who sets it: NetworkManager (`nlb netcfg`), a .link file, a script")   \
+  X(cluster_mac_in_use, 1034, error,                                                                        \
+    "A machine outside the cluster sends from the cluster MAC. A switch that learns addresses delivers "    \
+    "the cluster's traffic to that machine alone.",                                                         \
+    "find the machine, by its address or by the switch port that has learned the cluster MAC, and give "    \
+    "it a MAC of its own; a port guarded by nlb-vmswitch refuses such frames")                              \
   X(change_begun, 1040, info, "A change of the configuration on all members was asked for.", "")            \
   X(change_made, 1041, info, "A change of the configuration on all members is in force.", "")               \
   X(change_refused, 1042, warning,                                                                          \

@@ -5,6 +5,7 @@
 
 #include "doctor/gather.hh"
 #include "linux/clock.hh"
+#include "linux/named_thread.hh"
 
 namespace nlb {
 namespace {
@@ -39,7 +40,7 @@ nlohmann::json Examination::look() {
   if (!running_ && (!ended_ || now - *ended_ > kFresh)) {
     if (thread_.joinable()) thread_.join();
     running_ = true;
-    thread_ = std::thread([this] { examine(); });
+    thread_ = named_thread("nlbd-doctor", [this] { examine(); });
   }
   auto checks = nlohmann::json::array(), unjudged = nlohmann::json::array();
   for (const auto& check : checks_) {

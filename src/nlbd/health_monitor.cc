@@ -14,6 +14,7 @@
 #include "health/probe.hh"
 #include "health/target.hh"
 #include "linux/clock.hh"
+#include "linux/named_thread.hh"
 #include "linux/own_address.hh"
 
 namespace nlb {
@@ -71,7 +72,7 @@ class HealthMonitor::Loop {
   ~Loop() { stop(); }
 
   void start() {
-    thread_ = std::thread([this] {
+    thread_ = named_thread("nlbd-health", [this] {
       auto guard = asio::make_work_guard(io_);
       io_.run();
     });

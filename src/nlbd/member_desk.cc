@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "control/control_message.hh"
+#include "linux/named_thread.hh"
 #include "nlbd/answer.hh"
 
 namespace nlb {
@@ -29,7 +30,7 @@ Result<Json> read(const Result<std::string>& text, HostId host) {
 
 void MemberDesk::start(Protocol& protocol) {
   protocol_ = &protocol;
-  thread_ = std::thread([this] {
+  thread_ = named_thread("nlbd-members", [this] {
     auto guard = asio::make_work_guard(io_);
     io_.run();
   });

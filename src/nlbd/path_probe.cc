@@ -68,6 +68,12 @@ std::optional<core::AddressConflict> claim_of_stranger(const ReceivedFrame& fram
   return std::nullopt;
 }
 
+IpAddress speaker_of(const ReceivedFrame& frame) {
+  if (const auto arp = parse_arp(frame.payload)) return arp->sender;
+  if (const auto message = parse_nd(frame.payload)) return message->source;
+  return {};
+}
+
 namespace {
 
 // What comes to the cluster's group in IP, heard where the IP stack would.

@@ -41,6 +41,9 @@ struct PathPlace {
                                                                      const core::Claimants& ours,
                                                                      bool probing);
 
+// Whose address it names as its sender's; unspecified where it names none.
+[[nodiscard]] IpAddress speaker_of(const ReceivedFrame& frame);
+
 // Takes `duration`. Ethernet source: ours.own.
 [[nodiscard]] Result<std::optional<core::AddressConflict>> claim_addresses(const std::string& interface,
                                                                            const std::vector<IpAddress>& vips,

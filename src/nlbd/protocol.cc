@@ -19,6 +19,7 @@
 #include <thread>
 
 #include "core/group_carriage.hh"
+#include "linux/named_thread.hh"
 #include "linux/policy_listener.hh"
 #include "linux/realtime.hh"
 #include "nlbd/connection_table.hh"
@@ -99,8 +100,8 @@ class AsioProtocol final : public Protocol {
     tell_tag_keys();
     if (!resumed_) datapath_.set_lease(0);  // before the first frame: this incarnation is fresh, and says so
     write_states();
-    thread_ = std::thread([this] { run(); });
-    scanner_ = std::thread([this] { run_scanner(); });
+    thread_ = named_thread("nlbd-protocol", [this] { run(); });
+    scanner_ = named_thread("nlbd-scanner", [this] { run_scanner(); });
     return {};
   }
 

@@ -9,6 +9,7 @@
 #include <chrono>
 #include <random>
 
+#include "linux/named_thread.hh"
 #include "nlbd/steering_rules.hh"
 
 namespace nlb {
@@ -36,7 +37,7 @@ Result<std::unique_ptr<SteeringSpeaker>> SteeringSpeaker::start(const std::strin
   auto socket = AnnouncementSocket::open(if_nametoindex(interface.c_str()));
   if (!socket) return tl::unexpected(socket.error());
   std::unique_ptr<SteeringSpeaker> speaker(new SteeringSpeaker(std::move(*socket), source));
-  speaker->thread_ = std::thread([raw = speaker.get()] { raw->run(); });
+  speaker->thread_ = named_thread("nlbd-steering", [raw = speaker.get()] { raw->run(); });
   return speaker;
 }
 

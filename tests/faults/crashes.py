@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Daemons and machines that die or stand still."""
+import sys
 import time
+from pathlib import Path
 
 from scenario import Scenario
 from stage import CRASH_MS
@@ -44,6 +46,17 @@ def stands_still(stage):
     return figures
 
 
+def hangs(stage):
+    """The protocol thread alone stands still for some seconds; sockets, health checks and answers go on."""
+    figures = {}
+    hang = f"{sys.executable} {Path(__file__).with_name('hang.py')} 2 4"
+    with stage.watched(figures, streams=12, seconds=6, witness=1):
+        figures.update(stage.outage(hang))
+        figures["lost_member"] = sum(2 not in stage.lab.members(host) for host in (1, 3))
+    figures["whole_ms"] = stage.whole()
+    return figures
+
+
 SCENARIOS = [
     Scenario("1", "daemon-killed", "nlbd dies (SIGKILL), and is started again within the detection time",
              "no view change, every stream whole", restart_in_time,
@@ -54,6 +67,9 @@ SCENARIOS = [
     Scenario("2", "daemon-stopped", "nlbd stands still (SIGSTOP), and goes on (SIGCONT)",
              "the others take its share, nothing is answered twice, it comes back", stands_still,
              {"gap_ms": CRASH_MS, "resume_gap_ms": 60, **SAFE, **KEEP_FLOW}),
+    Scenario("3", "thread-hangs", "nlbd's protocol thread hangs, its other threads run",
+             "the others take its share, nothing is answered twice, it comes back", hangs,
+             {"gap_ms": CRASH_MS, **SAFE, **KEEP_FLOW}, {"lost_member": 2}),
     Scenario("4", "power", "a host loses its power", "gap at most 700 ms; streams of the other hosts whole",
              crash("kill host2 host", ("start", "host2"), 2),
              {"gap_ms": CRASH_MS, **CRASH, "streams_broken": 0, "wrong_bytes": 0}),

@@ -8,7 +8,7 @@ import time
 from capture import ACK, RST, SYN, Capture
 from live import VIP, host_mac
 from scenario import Scenario, Setup
-from stage import DETECTION_MS
+from stage import DETECTION_MS, two_owners
 
 LEASE_MS = 375
 RATE = 60  # an emulated guest of a busy machine serves that
@@ -64,6 +64,22 @@ def paused(seconds):
     return play
 
 
+def clock_jumps(stage):
+    """An hour on, then an hour back, in one guest: what its kernel calls the time of day."""
+    lab, begin, figures = stage.lab, time.time(), {}
+    with Capture(lab, f"tcp and host {VIP}") as capture:
+        load = lab.start_load(RATE * 6, "--rate", RATE)
+        for hours in (1, 0):
+            time.sleep(1)
+            lab.lab("exec", "host2", "--", "date", "-s", f"@{int(time.time()) + 3600 * hours}")
+            time.sleep(1)
+        figures["patient_failed"] = lab.finish(load)["failed"]
+    figures["two_owners"] = len(two_owners(capture))
+    figures["views"] = len(stage.history(1, begin))
+    figures["whole_ms"] = stage.whole()
+    return figures
+
+
 VM = Setup(2, ("--vm", "--mac-strategy", "add"))
 SCENARIOS = [
     Scenario("6", f"vm-pause-{seconds:g}",
@@ -71,4 +87,8 @@ SCENARIOS = [
              "no SYN is answered twice for longer than the lease after it goes on", paused(seconds),
              {"double_owner_ms": LEASE_MS, "patient_failed": 0}, setup=VM)
     for seconds in (0.2, 2, 30)
+] + [
+    Scenario("45", "vm-clock", "the wall clock of a virtual machine jumps an hour on, and back",
+             "the view stands, no connect fails", clock_jumps,
+             {"views": 0, "patient_failed": 0, "two_owners": 0}, setup=VM),
 ]

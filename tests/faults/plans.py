@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What administrators do on purpose: nobody may notice."""
 import re
+import shlex
 import time
 from pathlib import Path
 
@@ -9,13 +10,18 @@ from scenario import Scenario, Setup
 from stage import LEAVE_MS
 
 
-def planned(command, mend):
+def commands(stage, lines):
+    """Command lines of nlb, one after the other."""
+    for line in lines:
+        stage.lab.command(*shlex.split(line))
+
+
+def planned(*lines, mend=()):
     def play(stage):
         figures = {}
         with stage.watched(figures, streams=12, witness=1):
-            figures.update(stage.outage(f"{stage.lab.nlb_path} {command}"))
-        for words in mend:
-            stage.lab.command(*words)
+            figures.update(stage.outage(stage.shell(*lines)))
+        commands(stage, mend)
         figures["whole_ms"] = stage.whole()
         return figures
     return play
@@ -92,8 +98,8 @@ SCENARIOS = [
              "settled within 2 s, in at most half as many views as hosts", join_storm,
              {"views": 8, "settle_ms": 2000}, setup=Setup(16)),
     Scenario("26", "drain", "a host is drained", "no connect fails; gap at most 20 ms",
-             planned(f"{socket(2)} drainstop", [[*socket(2).split(), "start"]]),
+             planned(f"{socket(2)} drainstop", mend=[f"{socket(2)} start"]),
              {"gap_ms": LEAVE_MS, **SAFE, **KEEP_FLOW}, in_ci=True),
     Scenario("27", "restart", "nlbd is restarted as planned", "no connect fails, every stream whole",
-             planned("lab restart host2", []), {"gap_ms": 700, **SAFE, **KEEP_FLOW}),
+             planned("lab restart host2"), {"gap_ms": 700, **SAFE, **KEEP_FLOW}),
 ]

@@ -21,7 +21,7 @@ import qemu
 
 ROOT = Path(__file__).resolve().parents[2]
 BUILDER = ROOT / "lab/guest/image.py"
-BOOT_S, LIMIT_S = 40, 300
+BOOT_S, LIMIT_S = 40, 450
 # Random frames cost an emulated processor ten times as much as a real one.
 ENVIRONMENT = {"NLB_RANDOM_PACKETS": 20000, "NLB_GUARD_FRAMES": 20000}
 # The only reason for which a case may be left out here: what these cases test came with Linux 6.6.

@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A segment that is not as the cluster would like it: frames of other sizes, no groups, and a stranger who
+has the cluster MAC."""
+import json
+import time
+
+from links import STANDS
+from live import CLUSTER_MAC, wait_for
+from plans import commands, planned
+from scenario import Scenario, Setup
+
+MTU = "lab exec host{} -- ip link set eth0 mtu {}"
+GROUPS = "lab exec switch -- bridge link set dev h2 mcast_flood {}"
+STRANGER = Setup(3, ("--clients", "2"))
+GUARDED = Setup(3, ("--clients", "2", "--mac-spoofing", "cluster"))
+
+
+def become(mac):
+    """Client 2 takes that MAC, and speaks, so that the switch may learn it."""
+    return [f"lab exec client2 -- ip link set eth0 address {mac}",
+            "lab exec client2 -- sh -c 'ping -c 1 -W 1 10.77.0.201 || true'"]
+
+
+STEAL = become(CLUSTER_MAC["unicast"])
+# The switch forgets the stranger, as it does when a cable is pulled.
+GIVE_BACK = [*become("52:54:00:4d:02:02"), "lab exec switch -- ip link set c2 type bridge_slave fdb_flush"]
+
+
+def says(stage, host, event):
+    lines = stage.lab.host(host, "--json", "events").stdout.splitlines()
+    return any(json.loads(line)["name"] == event for line in lines)
+
+
+def reasons(stage):
+    """What `display` names as wrong, host by host."""
+    return [json.loads(stage.lab.host(host, "--json", "display").stdout)["adapter"]["reason"]
+            for host in stage.everyone]
+
+
+def mac_taken(stage):
+    """Nobody is served meanwhile: the switch delivers all to the stranger."""
+    begin, figures = time.time(), {}
+    commands(stage, STEAL)
+    for host in stage.everyone:
+        for event in ("cluster_mac_in_use", "receive_filtered"):
+            wait_for(f"{event} at host {host}", lambda host=host, event=event: says(stage, host, event), 10)
+    figures["told_ms"] = 1000 * (time.time() - begin)
+    figures["shown"] = reasons(stage).count("rx-filtered")
+    figures["views"] = len(stage.history(1, begin))
+    commands(stage, GIVE_BACK)
+    figures["whole_ms"] = stage.whole()
+    wait_for("nothing is wrong", lambda: set(reasons(stage)) == {"none"}, 10)
+    return figures
+
+
+SCENARIOS = [
+    Scenario("31", "mtu", "the MTU of one host falls to 1280, that of another rises to 3000",
+             "the view stands, no gap",
+             planned(MTU.format(2, 1280), MTU.format(3, 3000),
+                     mend=[MTU.format(2, 1500), MTU.format(3, 1500)]),
+             {"gap_ms": 0, **STANDS}),
+    Scenario("32", "no-groups", "the switch lets no group's frame through to a host",
+             "the view stands, no gap: what goes to the cluster MAC is heard",
+             planned(GROUPS.format("off"), mend=[GROUPS.format("on")]), {"gap_ms": 0, **STANDS}),
+    Scenario("34", "mac-taken", "a stranger takes the cluster MAC, and the switch learns it at its port",
+             "every host says within 5 s that nothing arrives, and who has the MAC; whole when it is gone",
+             mac_taken, {"told_ms": 5000, "views": 8, "whole_ms": 5000}, {"shown": 3}, setup=STRANGER),
+    Scenario("34", "mac-refused", "the same behind a guarded port", "the view stands, no gap",
+             planned(*STEAL, mend=GIVE_BACK), {"gap_ms": 0, **STANDS}, setup=GUARDED),
+]
