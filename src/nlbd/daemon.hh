@@ -104,6 +104,7 @@ class Daemon {
   void record_convergence(const core::Notice& notice, const std::string& peer);
   void tell_membership(const core::Notice& notice);
   void check_frames_refused();
+  void notice_missing_echo(uint64_t fresh, const std::string& from);
   void check_frames_filtered();
   void save_state();
   [[nodiscard]] std::string read_state_file(const std::string& name) const;
@@ -260,6 +261,8 @@ class Daemon {
   ConvergenceHistory history_;
   bool active_member_ = false;  // on the protocol thread
   std::array<uint64_t, wire::kRefusalCount> refused_reported_{};
+  Nanos unechoed_since_ = 0;  // 0 = not now
+  bool unechoed_said_ = false;
   std::map<std::string, uint64_t> filtered_reported_;  // begins with what an earlier daemon has seen
   Nanos started_at_ = 0;
   MetricsEndpoint metrics_;

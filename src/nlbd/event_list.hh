@@ -115,6 +115,12 @@ namespace nlb {
     "the cluster's traffic to that machine alone.",                                                         \
     "find the machine, by its address or by the switch port that has learned the cluster MAC, and give "    \
     "it a MAC of its own; a port guarded by nlb-vmswitch refuses such frames")                              \
+  X(echo_missing, 1035, warning,                                                                            \
+    "Heartbeats that are signed by a key of this cluster keep coming and do not echo this host: their "     \
+    "sender does not hear it, or somebody sends recordings. This host does not count on them, and may "     \
+    "serve beside their sender.",                                                                           \
+    "`nlb query` at the sender: where it does not list this host, find what keeps frames of EtherType "     \
+    "0x88B5 of this host from it, at the switch's port or in a firewall")                                   \
   X(change_begun, 1040, info, "A change of the configuration on all members was asked for.", "")            \
   X(change_made, 1041, info, "A change of the configuration on all members is in force.", "")               \
   X(change_refused, 1042, warning,                                                                          \

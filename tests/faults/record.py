@@ -6,6 +6,7 @@ its commit."""
 import json
 import math
 import os
+import time
 from pathlib import Path
 
 
@@ -37,7 +38,8 @@ class Record:
         self.name = name
 
     def add(self, commit, figures, violations):
-        self.samples.append({"commit": commit, "figures": figures, "violations": violations})
+        self.samples.append({"at_ms": time.time_ns() // 10**6, "commit": commit, "figures": figures,
+                             "violations": violations})
         self.path.parent.mkdir(parents=True, exist_ok=True)
         whole = {"schema": 1, "name": self.name, "repeats": len(self.samples), "violations": self.violations,
                  "commits": sorted({sample["commit"] for sample in self.samples}),

@@ -1,8 +1,10 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """The arithmetic of the fault lab: percentiles, bounds, records that go on, a place for every fault."""
+import json
 import sys
 import tempfile
+import time
 import unittest
 from pathlib import Path
 
@@ -45,9 +47,23 @@ class Records(unittest.TestCase):
             self.assertEqual((len(record.samples), record.violations), (3, 1))
             self.assertEqual(summary(record.samples),
                              {"gap_ms": {"p50": 20, "p99": 30, "max": 30, "min": 10}})
-            text = report.report(directory)
+            text = report.report(report.merged(Path(directory) / "faults.jsonl", directory))
             self.assertIn("| 3 | 1 | 20 | 30 | 30 |", text)
             self.assertIn("c0ffee", text)
+
+    def test_add_up_over_machines_and_count_once(self):
+        published = []
+        for machine in range(2):
+            with tempfile.TemporaryDirectory() as directory:
+                for gap in (10, 20):
+                    Record(directory, "power").add("c0ffee", {"gap_ms": gap + machine / 100, "failed": 7}, [])
+                    time.sleep(0.002)  # no two repeats end at one instant
+                for _ in range(2):
+                    path = Path(directory) / "faults.jsonl"
+                    path.write_text("".join(json.dumps(sample) + "\n" for sample in published))
+                    published = report.merged(path, directory)
+        self.assertEqual([sample["figures"] for sample in published],
+                         [{"gap_ms": 10}, {"gap_ms": 20}, {"gap_ms": 10}, {"gap_ms": 20}])
 
 
 class Table(unittest.TestCase):

@@ -1,6 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""docs/results/faults.md from the records of the fault lab: report.py [DIRECTORY] [FILE]."""
+"""docs/results/faults.md from the records of the fault lab: report.py [DIRECTORY] [FILE].
+
+What it shows is kept beside it, a line a repeat (faults.jsonl): records of many machines and days add up."""
+import json
 import sys
 from pathlib import Path
 
@@ -11,13 +14,16 @@ from record import Record, summary  # noqa: E402
 
 HEAD = """# The fault lab: results
 
-Written by `make fault-report` from the records of `make faults`; how it is measured: `docs/lab.md`.
+Written by `make fault-report` from the records of `make faults`, which [faults.jsonl](faults.jsonl) keeps,
+a line a repeat; how it is measured: `docs/lab.md`.
 Service gap in ms: from the fault to the first attempt after which none fails, with an attempt every 5 ms. A
 violation is a repeat with a figure beyond its bound, or after which the cluster was not whole.
 
 | # | scenario | fault | required | repeats | violations | gap p50 | p99 | max | views max |
 |---|---|---|---|---|---|---|---|---|---|
 """
+
+ALL = [*table.SCENARIOS, *table.GUESTS]
 
 
 def cell(figures, name, which):
@@ -55,12 +61,32 @@ def seen_violations(records):
     return lines or ["None.\n"]
 
 
-def report(directory):
-    scenarios = [*table.SCENARIOS, *table.GUESTS]
-    records = {scenario.name: Record(directory, scenario.name).samples for scenario in scenarios}
-    text = HEAD + "".join(row(scenario, records[scenario.name]) for scenario in scenarios)
+def kept(scenario, sample):
+    """What is published of a sample: the figures that have a bound, and the views."""
+    names = {*scenario.at_most, *scenario.at_least, "views"} & set(sample["figures"])
+    figures = {name: round(sample["figures"][name], 1) for name in sorted(names)}
+    return {"scenario": scenario.name, "at_ms": sample["at_ms"], "commit": sample["commit"],
+            "figures": figures, "violations": sample["violations"]}
+
+
+def merged(published, directory):
+    """Samples published and samples on record there, each once, in the order of the scenarios and of time."""
+    known = [json.loads(line) for line in published.read_text().splitlines()] if published.exists() else []
+    seen = {(sample["scenario"], sample["at_ms"]) for sample in known}
+    for scenario in ALL:
+        known += [kept(scenario, sample) for sample in Record(directory, scenario.name).samples
+                  if (scenario.name, sample["at_ms"]) not in seen]
+    order = {scenario.name: at for at, scenario in enumerate(ALL)}
+    return sorted((sample for sample in known if sample["scenario"] in order),
+                  key=lambda sample: (order[sample["scenario"]], sample["at_ms"]))
+
+
+def report(samples):
+    records = {scenario.name: [sample for sample in samples if sample["scenario"] == scenario.name]
+               for scenario in ALL}
+    text = HEAD + "".join(row(scenario, records[scenario.name]) for scenario in ALL)
     text += "\n## Every bound, and in brackets the worst that was seen\n\n| scenario | bounds |\n|---|---|\n"
-    text += "".join(bounds(scenario, records[scenario.name]) for scenario in scenarios)
+    text += "".join(bounds(scenario, records[scenario.name]) for scenario in ALL)
     violations = "".join(seen_violations(records))
     text += "\n## Violations\n\n" + violations
     known = [f"- {name}: {why}.\n" for name, why in table.EXPLAINED.items() if f"- {name} at " in violations]
@@ -71,7 +97,7 @@ def report(directory):
     text += "".join(f"| {one.number} | {one.fault} | {one.test} |\n" for one in table.COVERED)
     text += "\n## Faults that nothing plays on a kernel yet\n\n| # | fault | why |\n|---|---|---|\n"
     text += "".join(f"| {number} | {fault} | {why} |\n" for number, fault, why in table.ABSENT)
-    commits = sorted({sample["commit"] for samples in records.values() for sample in samples})
+    commits = sorted({sample["commit"] for sample in samples})
     return text + f"\nCommits measured: {', '.join(commits) or 'none'}.\n"
 
 
@@ -79,5 +105,8 @@ if __name__ == "__main__":
     source = sys.argv[1] if len(sys.argv) > 1 else "build/faults"
     target = Path(sys.argv[2] if len(sys.argv) > 2 else "docs/results/faults.md")
     target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_text(report(source))
+    published = target.with_suffix(".jsonl")
+    repeats = merged(published, source)
+    published.write_text("".join(json.dumps(sample) + "\n" for sample in repeats))
+    target.write_text(report(repeats))
     print(f"{target} written")

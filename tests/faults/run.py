@@ -72,7 +72,9 @@ def words_of(figures):
 
 def rounds(options, run, player):
     """Round-robin, scenarios of one lab side by side."""
-    scenarios = sorted(chosen(options), key=lambda scenario: (scenario.setup.hosts, scenario.setup.words))
+    def lab_of(scenario):
+        return scenario.setup.hosts, [str(word) for word in scenario.setup.words]
+    scenarios = sorted(chosen(options), key=lab_of)
     end = time.monotonic() + options.seconds if options.seconds else None
     played = True
     while played:
