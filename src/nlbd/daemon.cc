@@ -370,7 +370,10 @@ void Daemon::lose_interface() {
 // gives it its addresses a moment later.
 bool Daemon::regain_interface(const AdapterFacts& facts) {
   if (facts.index != facts_.index) {
-    needs_restart_ = preflight(config_, facts).empty();
+    const auto objections = preflight(config_, facts);
+    needs_restart_ = objections.empty();
+    if (!needs_restart_)
+      bind_outcome_.evidence = "the interface was made anew, and is waited for: " + objections.front();
     return false;
   }
   interface_gone_ = false;

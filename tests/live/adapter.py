@@ -49,6 +49,8 @@ def made_again(run):
         ip("-n", SWITCH, "link", "set", "h3", "master", "nlbsw0", "up")
         time.sleep(1.5)  # longer than the second after which it looks again
         need(lab.query(3).get("state") == "refused", lab.query(3))
+        shown = json.loads(lab.host(3, "--json", "display").stdout)["adapter"]["evidence"]
+        need("made anew" in shown and "down" in shown, shown)
     with run.case("up and with its address, as another one of the same name: whole again by itself") as notes:
         ip("-n", "nlb-host3", "link", "set", "eth0", "address", host_mac(3), "up")
         ip("-n", "nlb-host3", "addr", "add", "10.77.0.13/24", "dev", "eth0")
