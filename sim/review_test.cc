@@ -218,5 +218,37 @@ TEST(LateAcquaintance, WhoIsHeardOnlyAfterTheViewBeganHasADelayToGiveWay) {
   for (const auto& violation : run(options).violations) ADD_FAILURE() << violation.text();
 }
 
+// Frames that echo nothing of a host: it says so, once, and nobody else has a reason to.
+struct Unheard : Scenario {
+  std::map<HostId, int> told;
+  void SetUp() override {
+    Scenario::SetUp();
+    world.on_notice = [this](HostId id, const core::Notice& notice) {
+      if (notice.kind == core::Notice::Kind::echo_missing) ++told[id];
+    };
+  }
+};
+
+TEST_F(Unheard, WhoStartsSaysThatNobodyEchoesIt) {
+  hosts(1);
+  world.cut(2, 1);
+  world.add(2);
+  world.run_for(2 * kSecond);
+  EXPECT_TRUE(told.empty()) << "too soon";
+  world.run_for(8 * kSecond);
+  EXPECT_EQ(told, (std::map<HostId, int>{{2, 1}}));
+}
+
+TEST_F(Unheard, IsNobodyBesideAStoppedHostOrANamesake) {
+  hosts(3);
+  world.command(2, core::HostEvent::stop);
+  world.restart_daemon(3);
+  world.run_for(8 * kSecond);
+  world.command(2, core::HostEvent::start);
+  plan("duplicate-id@100+10000:1");
+  world.run_for(12 * kSecond);
+  EXPECT_TRUE(told.empty());
+}
+
 }  // namespace
 }  // namespace nlb::sim

@@ -3,6 +3,8 @@
 // and what the simulator once found stays found.
 #include <gtest/gtest.h>
 
+#include <set>
+
 #include "sim/shrink.hh"
 
 namespace nlb::sim {
@@ -114,6 +116,26 @@ TEST(Found, WhoOwnsNothingWaitsForFramesThatAreYetToBeBelieved) {
                                "bad-pair@201055+1939:2:1,late@202000+9589:1.2.3.4:1.4:96000,"
                                "config@202254+701:4:-:1,restart@202537+124:3");
   EXPECT_TRUE(result.violations.empty()) << result.violations.front().text();
+}
+
+// Each of the silent is asked once a period. It was once for every moment at which a silence became too long,
+// the square of their number: the 64 hosts of a switch that boots anew sent 155,000 frames.
+TEST(Found, MassSilenceCostsAFrameAPeriodAndHost) {
+  constexpr HostId kHosts = 32;
+  World world(1, 50, 10);
+  std::set<HostId> everyone;
+  for (HostId id = 1; id <= kHosts; ++id) {
+    world.add(id);
+    world.run_for(kMillisecond);  // no two tick at one moment
+    everyone.insert(id);
+  }
+  ASSERT_TRUE(world.run_until_converged(everyone, 5 * kSecond));
+  world.run_for(2 * kSecond);
+  const auto before = world.counters().busiest_second;
+  for (HostId id = 2; id <= kHosts; ++id) world.kill_host(id);
+  world.run_for(2 * kSecond);
+  EXPECT_GT(world.counters().busiest_second, before) << "the silent are asked";
+  EXPECT_LE(world.counters().busiest_second, 50 + 6 * (kHosts - 1));
 }
 
 // After a split both sides serve, and both hold connections in the same buckets. When it heals and one daemon

@@ -166,16 +166,19 @@ Actions Host::on_tick(Nanos now) {
       if (prompt) peer.prompt_at = std::max(peer.prompt_at, now);
     }
   }
-  if (now >= next_tick_) {
+  const bool periodic = now >= next_tick_;  // else a member's silence has become too long
+  if (periodic) {
     next_tick_ = now + period();
     ++ticks_;
     say_soon_ = true;
   }
   evaluate(now);
   if (say_soon_ && ticks_ % 2 == 0) say(Send::To::cluster_mac, {}, wire::kToClusterMac, now);
-  ask_the_quiet(now);
-  if (ticks_ % 2 == 0) say_held(now);
-  if (ticks_ % 2 == 0 || phase_ == Phase::released) say_kept(now);
+  if (periodic) {
+    ask_the_quiet(now);
+    if (ticks_ % 2 == 0) say_held(now);
+    if (ticks_ % 2 == 0 || phase_ == Phase::released) say_kept(now);
+  }
   return finish(now);
 }
 

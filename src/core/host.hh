@@ -81,6 +81,7 @@ struct Notice {  // something a person may want to know
     duplicate_priority,   // two members have one handling priority
     peer_fenced,          // the switch says that nothing gets in or out at its port
     fenced,               // the same was said to others of this host
+    echo_missing,         // frames of the peer come that echo nothing of this host
   };
   Kind kind = Kind::state_changed;
   HostId peer = 0;
@@ -319,6 +320,7 @@ class Host {
   void hear_own_id(const wire::Heartbeat& heartbeat, Nanos now);
   void hear_held(const wire::HeldPart& part, Nanos now);
   bool believe_or_note_candidate(const wire::Heartbeat& heartbeat, Nanos now);
+  void note_unechoed(Peer& peer, HostId sender, Nanos now);
   [[nodiscard]] bool accuses(const Peer& peer, Nanos now) const;
   [[nodiscard]] const wire::PeerReport* report_of_us(const wire::Heartbeat& heartbeat) const;
   [[nodiscard]] bool echoes_us_freshly(const wire::Heartbeat& heartbeat, Nanos now) const;

@@ -75,10 +75,25 @@ bool Host::believe_or_note_candidate(const wire::Heartbeat& heartbeat, Nanos now
     peer = std::move(successor);
     return true;
   }
+  if (!echoed) note_unechoed(peer, heartbeat.header.sender, now);
   if (echoed && !same_adapter) note_rival(peer, heartbeat, now);
   peer.candidates.note({incarnation, heartbeat.header.sequence, now}, silence_limit());
   refuse(wire::Refusal::stale_incarnation);
   return false;
+}
+
+// Its sender does not hear this host, or these are recordings: whoever serves here should know. Some come
+// whenever a host starts, until it is heard.
+void Host::note_unechoed(Peer& peer, HostId sender, Nanos now) {
+  const Nanos patience = std::max(3 * kSecond, silence_limit() + 2 * period());
+  const Nanos longest_break = std::max(kSecond, 3 * period());
+  if (peer.unechoed_since == 0 || now - peer.unechoed_at > longest_break) peer.unechoed_since = now;
+  peer.unechoed_at = now;
+  const bool told = peer.unechoed_told_at != 0 && now - peer.unechoed_told_at < 60 * kSecond;
+  if (told || !is_active(state_) || now - peer.unechoed_since < patience) return;
+  peer.unechoed_told_at = now;
+  note(Notice::Kind::echo_missing, sender,
+       "is heard, and has echoed nothing of this host for " + std::to_string(patience / kSecond) + " s");
 }
 
 void Host::hear(const wire::Heartbeat& heartbeat, Nanos now) {

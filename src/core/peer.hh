@@ -69,6 +69,8 @@ struct Peer {
     accused_at = now;
   }
 
+  // Frames of this id that echo nothing of ours: since when without a break (0 = not now), the newest, told.
+  Nanos unechoed_since = 0, unechoed_at = 0, unechoed_told_at = 0;
   Nanos rival_heard_at = 0;   // another living machine with this id, which hears us
   bool rival_serves = false;  // ... and said then that it was in a view
   HeldList held;              // newest list that is complete

@@ -113,7 +113,7 @@ void check_daemon(const Facts& facts, Report& report) {
   const std::string reason = " (" + daemon.bind_reason + "): " + daemon.evidence;
   report.judge("daemon.bind", Status::fail,
                refused ? "the cluster is not bound to the adapter" + reason
-               : deaf  ? "bound, but nothing comes in" + reason
+               : deaf  ? "bound, but nothing sent to the cluster MAC arrives" + reason
                        : "",
                daemon.remedy.empty() ? "nlb events says what happened" : daemon.remedy, "bound");
   std::vector<std::string> wrong = daemon.differences;

@@ -180,7 +180,7 @@ const Fault kFaults[] = {
        f.daemon->evidence = "10.77.0.202 uses the cluster MAC";
      },
      {{"daemon.bind", Status::fail}},
-     "10.77.0.202 uses the cluster MAC"},
+     "bound, but nothing sent to the cluster MAC arrives (rx-filtered): 10.77.0.202 uses the cluster MAC"},
     {"OtherConfiguration",
      [](Facts& f) { f.daemon->differences = {"host 2 has other rules"}; },
      {{"cluster.agreement", Status::fail}},

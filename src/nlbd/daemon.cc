@@ -27,7 +27,6 @@
 namespace nlb {
 namespace {
 
-constexpr Nanos kUnechoedPatience = 3 * kSecond;
 constexpr Nanos kKeyGrace = 60 * kSecond;
 
 std::vector<IpAddress> addresses_of(const Config& config) {
@@ -372,8 +371,10 @@ bool Daemon::regain_interface(const AdapterFacts& facts) {
   if (facts.index != facts_.index) {
     const auto objections = preflight(config_, facts);
     needs_restart_ = objections.empty();
-    if (!needs_restart_)
+    if (!needs_restart_) {
       bind_outcome_.evidence = "the interface was made anew, and is waited for: " + objections.front();
+      say_refusal();
+    }
     return false;
   }
   interface_gone_ = false;
@@ -425,10 +426,9 @@ void Daemon::check_frames_refused() {
   for (std::size_t i = 0; i < wire::kRefusalCount; ++i) {
     const uint64_t fresh = counters.refused[i] - refused_reported_[i];
     const auto refusal = static_cast<wire::Refusal>(i);
-    const std::string from = counters.refused_from[i].text();
-    if (refusal == wire::Refusal::stale_incarnation) notice_missing_echo(fresh, from);
     const bool ordinary = refusal == wire::Refusal::stale_incarnation || refusal == wire::Refusal::own_frame;
     if (fresh > 0 && !ordinary) {
+      const std::string from = counters.refused_from[i].text();
       events_.add(EventId::frames_refused,
                   std::to_string(fresh) + " heartbeats refused: " + std::string(wire::text_of(refusal)) +
                       " (the newest from " + from + ")",
@@ -439,22 +439,6 @@ void Daemon::check_frames_refused() {
     refused_reported_[i] = counters.refused[i];
   }
   check_frames_filtered();
-}
-
-// Some are refused so whenever a host starts, until it is heard. `fresh`: since the tick before.
-void Daemon::notice_missing_echo(uint64_t fresh, const std::string& from) {
-  const Nanos now = boottime_now();
-  if (fresh == 0) unechoed_since_ = 0;
-  if (fresh != 0 && unechoed_since_ == 0) {
-    unechoed_since_ = now;
-    unechoed_said_ = false;
-  }
-  if (fresh == 0 || unechoed_said_ || now - unechoed_since_ < kUnechoedPatience) return;
-  unechoed_said_ = true;
-  events_.add(EventId::echo_missing,
-              "for " + std::to_string(kUnechoedPatience / kSecond) +
-                  " s heartbeats have come that do not echo this host, the newest from " + from,
-              {{"from", from}});
 }
 
 void Daemon::check_frames_filtered() {

@@ -34,6 +34,7 @@
 #include "nlbd/health_monitor.hh"
 #include "nlbd/protocol.hh"
 #include "nlbd/steering_rules.hh"
+#include "nlbd/stranger.hh"
 
 namespace nlb {
 
@@ -66,7 +67,7 @@ class Daemon {
   [[nodiscard]] int link_fd() const;
   void on_bind_over();  // the attempt to bind has ended
   [[nodiscard]] int bind_fd() const { return bind_fd_.get(); }
-  void on_claim();  // somebody spoke ARP or neighbour discovery
+  bool on_claim();  // somebody spoke ARP or neighbour discovery; true: there is more
   [[nodiscard]] int claims_fd() const { return claims_->fd(); }
   void on_switch();  // the hypervisor's guard spoke
   [[nodiscard]] int switch_fd() const { return switch_->fd(); }
@@ -104,7 +105,6 @@ class Daemon {
   void record_convergence(const core::Notice& notice, const std::string& peer);
   void tell_membership(const core::Notice& notice);
   void check_frames_refused();
-  void notice_missing_echo(uint64_t fresh, const std::string& from);
   void check_frames_filtered();
   void save_state();
   [[nodiscard]] std::string read_state_file(const std::string& name) const;
@@ -151,6 +151,7 @@ class Daemon {
   void notice_vips_by_hand();
   void notice_vip_user(const core::AddressConflict& conflict);
   void notice_mac_user(const core::AddressConflict& conflict);
+  [[nodiscard]] bool is_deaf() const;  // bound, peers are heard, but nothing to the cluster MAC
   [[nodiscard]] BindOutcome bind_trouble() const;
   [[nodiscard]] std::string remedy_of(BindReason reason) const;
 
@@ -228,12 +229,7 @@ class Daemon {
   Nanos last_tick_ = 0, last_wall_ = 0;
   int check_failures_ = 0;
   std::set<IpAddress> vips_by_hand_;
-  // A machine outside the cluster that uses what is the cluster's.
-  struct Stranger {
-    core::AddressConflict what;
-    Nanos heard_at = 0, said_at = 0;
-  };
-  std::optional<Stranger> vip_user_, mac_user_;
+  Stranger vip_user_{kVipUserRemembered}, mac_user_{kMacUserRemembered};
   EventDescriptor bind_fd_;
   bool carrier_ = true, filter_open_ = false;
   bool interface_gone_ = false, needs_restart_ = false;
@@ -261,8 +257,6 @@ class Daemon {
   ConvergenceHistory history_;
   bool active_member_ = false;  // on the protocol thread
   std::array<uint64_t, wire::kRefusalCount> refused_reported_{};
-  Nanos unechoed_since_ = 0;  // 0 = not now
-  bool unechoed_said_ = false;
   std::map<std::string, uint64_t> filtered_reported_;  // begins with what an earlier daemon has seen
   Nanos started_at_ = 0;
   MetricsEndpoint metrics_;

@@ -21,10 +21,9 @@ namespace nlb {
 namespace {
 
 constexpr Nanos kRetry = 3 * kSecond;
-constexpr Nanos kAway = 3 * kSecond;              // between two looks, which are due each half second
-constexpr int kFailuresBeforeUnbind = 2;          // of a proof that is repeated while bound
-constexpr Nanos kConflictSilence = 10 * kSecond;  // between two events about one stranger (DEFEND_INTERVAL)
-constexpr Nanos kConflictRemembered = 60 * kSecond;
+constexpr Nanos kAway = 3 * kSecond;      // between two looks, which are due each half second
+constexpr int kFailuresBeforeUnbind = 2;  // of a proof that is repeated while bound
+constexpr int kClaimsAtOnce = 64;         // the segment's ARP is anybody's
 
 // A physical switch with port security may shut the port for a foreign source, so `auto` sends one only from
 // adapters that are virtual by their driver.
@@ -41,23 +40,9 @@ std::vector<MacStrategy> strategies_of(const Config& config, const std::string& 
   return {MacStrategy::add};
 }
 
-// Remembers who was heard; true when that is to be told.
-template <typename Stranger>
-bool is_news(std::optional<Stranger>& last, const core::AddressConflict& heard) {
-  const Nanos now = boottime_now();
-  const bool said = last && last->what.mac == heard.mac && now - last->said_at < kConflictSilence;
-  last = Stranger{heard, now, said ? last->said_at : now};
-  return !said;
-}
-
-template <typename Stranger>
-bool is_remembered(const std::optional<Stranger>& stranger) {
-  return stranger && boottime_now() - stranger->heard_at < kConflictRemembered;
-}
-
 std::string words_of_mac_user(const core::AddressConflict& user) {
-  const auto who = user.address.is_unspecified() ? "a machine without an address" : user.address.text();
-  return "a frame came from the cluster MAC " + user.mac.text() + ": " + who + " uses it";
+  const auto who = user.address.is_unspecified() ? "names no address" : "calls itself " + user.address.text();
+  return "a frame came from the cluster MAC " + user.mac.text() + ", whose sender " + who;
 }
 
 }  // namespace
@@ -194,7 +179,8 @@ void Daemon::complete_bind(const BindOutcome& outcome) {
 
 // Of this platform, word for word.
 std::string Daemon::remedy_of(BindReason reason) const {
-  if (reason == BindReason::rx_filtered && mac_user_) return kind_of(EventId::cluster_mac_in_use).remedy;
+  if (reason == BindReason::rx_filtered && is_deaf() && mac_user_.remembered(boottime_now()))
+    return kind_of(EventId::cluster_mac_in_use).remedy;
   const IpAddress& primary = config_.vips.front().address;
   RemedyNames names;
   names.interface = config_.interface;
@@ -311,19 +297,22 @@ void Daemon::notice_vips_by_hand() {
 }
 
 // RFC 5227 §2.4, and the same of neighbour discovery: watched for as long as the address is in use.
-void Daemon::on_claim() {
+bool Daemon::on_claim() {
   const std::lock_guard lock(mutex_);
   const auto plan = bind_plan_of(config_);
   const core::Claimants ours{plan.cluster_mac, config_.vips.front().address, own_mac_};
-  while (const auto frame = claims_->receive()) {
+  for (int i = 0; i < kClaimsAtOnce; ++i) {
+    const auto frame = claims_->receive();
+    if (!frame) return false;
     if (const auto conflict = claim_of_stranger(*frame, plan.vips, ours, false)) notice_vip_user(*conflict);
     // No host of the cluster sends from it, or a switch would learn it at that host's port.
     if (frame->source == plan.cluster_mac) notice_mac_user({speaker_of(*frame), plan.cluster_mac});
   }
+  return true;
 }
 
 void Daemon::notice_vip_user(const core::AddressConflict& conflict) {
-  if (!is_news(vip_user_, conflict)) return;
+  if (!vip_user_.hear(conflict, boottime_now())) return;
   events_.add(EventId::ip_conflict,
               "VIP " + conflict.address.text() + " is claimed by " + conflict.mac.text() +
                   ", which is no host of this cluster",
@@ -331,9 +320,15 @@ void Daemon::notice_vip_user(const core::AddressConflict& conflict) {
 }
 
 void Daemon::notice_mac_user(const core::AddressConflict& conflict) {
-  if (!is_news(mac_user_, conflict)) return;
+  if (!mac_user_.hear(conflict, boottime_now())) return;
   events_.add(EventId::cluster_mac_in_use, words_of_mac_user(conflict),
               {{"address", conflict.address.text()}, {"mac", conflict.mac.text()}});
+}
+
+bool Daemon::is_deaf() const {
+  bool hears = true;
+  protocol_->inspect([&](const core::Host& host, Nanos) { hears = host.hears_cluster_mac(); });
+  return bind_ == BindState::bound && !hears;
 }
 
 // What `display` says of the adapter: the refusal, else what is wrong in spite of the bind.
@@ -347,16 +342,16 @@ BindOutcome Daemon::bind_trouble() const {
   if (!vips_by_hand_.empty())
     return {false, BindReason::vip_added_by_hand,
             "VIP " + vips_by_hand_.begin()->text() + " was added by hand"};
-  if (is_remembered(vip_user_))
-    return {false, BindReason::ip_conflict,
-            "VIP " + vip_user_->what.address.text() + " is claimed by " + vip_user_->what.mac.text()};
-  if (!carrier_) return {false, BindReason::no_carrier, "the link is down"};
-  bool hears_cluster_mac = true;
-  protocol_->inspect([&](const core::Host& host, Nanos) { hears_cluster_mac = host.hears_cluster_mac(); });
-  if (!hears_cluster_mac)
+  const Nanos now = boottime_now();
+  if (is_deaf()) {
+    const auto user = mac_user_.remembered(now);
     return {false, BindReason::rx_filtered,
-            std::string(text_of(BindReason::rx_filtered)) +
-                (mac_user_ ? "; " + words_of_mac_user(mac_user_->what) : "")};
+            std::string(text_of(BindReason::rx_filtered)) + (user ? "; " + words_of_mac_user(*user) : "")};
+  }
+  if (const auto user = vip_user_.remembered(now))
+    return {false, BindReason::ip_conflict,
+            "VIP " + user->address.text() + " is claimed by " + user->mac.text()};
+  if (!carrier_) return {false, BindReason::no_carrier, "the link is down"};
   return {true, bind_outcome_.reason, bind_outcome_.reason == BindReason::none ? "" : bind_outcome_.evidence};
 }
 

@@ -59,6 +59,8 @@ EventId event_of(Kind kind) {
       return EventId::peer_fenced;
     case Kind::fenced:
       return EventId::fenced;
+    case Kind::echo_missing:
+      return EventId::echo_missing;
     case Kind::drained:
       break;
   }

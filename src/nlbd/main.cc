@@ -8,6 +8,7 @@
 #include <CLI/CLI.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <csignal>
@@ -104,7 +105,7 @@ class MainLoop {
     wait_for_signal();
     wait_for(link_, [this] { daemon_.on_link_change(); });
     wait_for(bind_, [this] { daemon_.on_bind_over(); });
-    wait_for(claims_, [this] { daemon_.on_claim(); });
+    wait_for_claims();
     wait_for(switch_, [this] { daemon_.on_switch(); });
     wait_for_tick();
   }
@@ -134,6 +135,17 @@ class MainLoop {
                             if (daemon_.needs_restart()) return io_.stop();
                             wait_for(descriptor, act);
                           });
+  }
+  // What was read from the kernel and not looked at yet does not wake anybody, so the next turn is asked for.
+  void wait_for_claims() {
+    claims_.async_wait(asio::posix::stream_descriptor::wait_read,
+                       [this](const boost::system::error_code& error) {
+                         if (!error) hear_claims();
+                       });
+  }
+  void hear_claims() {
+    if (daemon_.on_claim()) return asio::post(io_, [this] { hear_claims(); });
+    wait_for_claims();
   }
   void wait_for_tick() {
     timer_.expires_after(std::chrono::milliseconds(500));

@@ -47,7 +47,7 @@ def stands_still(stage):
 
 
 def hangs(stage):
-    """The protocol thread alone stands still for some seconds; sockets, health checks and answers go on."""
+    """The protocol thread alone stands still for some seconds; who asks the daemon waits meanwhile."""
     figures = {}
     hang = f"{sys.executable} {Path(__file__).with_name('hang.py')} 2 4"
     with stage.watched(figures, streams=12, seconds=6, witness=1):

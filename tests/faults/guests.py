@@ -66,7 +66,8 @@ def paused(seconds):
 
 def clock_jumps(stage):
     """An hour on, then an hour back, in one guest: what its kernel calls the time of day."""
-    lab, begin, figures = stage.lab, time.time(), {}
+    lab, figures = stage.lab, {}
+    before = lab.query(1)["view"]  # by number: clocks are what this is about
     with Capture(lab, f"tcp and host {VIP}") as capture:
         load = lab.start_load(RATE * 6, "--rate", RATE)
         for hours in (1, 0):
@@ -75,7 +76,7 @@ def clock_jumps(stage):
             time.sleep(1)
         figures["patient_failed"] = lab.finish(load)["failed"]
     figures["two_owners"] = len(two_owners(capture))
-    figures["views"] = len(stage.history(1, begin))
+    figures["views"] = lab.query(1)["view"] - before
     figures["whole_ms"] = stage.whole()
     return figures
 

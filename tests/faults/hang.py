@@ -10,22 +10,29 @@ import sys
 import time
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "live"))
+from live import processes  # noqa: E402  pylint: disable=wrong-import-position
+
 SEIZE, INTERRUPT = 0x4206, 0x4207
 WAIT_FOR_THREADS = 0x40000000  # __WALL
 libc = ctypes.CDLL(None, use_errno=True)
 libc.ptrace.argtypes = [ctypes.c_long, ctypes.c_long, ctypes.c_void_p, ctypes.c_void_p]
 
 
+def threads(process, name):
+    """Numbers of a process's threads of that name; none when it has ended meanwhile."""
+    try:
+        return [int(thread.name) for thread in Path(f"/proc/{process}/task").iterdir()
+                if thread.joinpath("comm").read_text() == name + "\n"]
+    except OSError:
+        return []
+
+
 def protocol_thread(host):
-    """The thread of that name in the daemon that has that host's configuration."""
-    for entry in Path("/proc").glob("[0-9]*"):
-        words = entry.joinpath("cmdline").read_bytes().split(b"\0")
-        if not words[0].endswith(b"nlbd") or f"host{host}/".encode() not in b" ".join(words):
-            continue
-        for thread in entry.joinpath("task").iterdir():
-            if thread.joinpath("comm").read_text() == "nlbd-protocol\n":
-                return int(thread.name)
-    sys.exit(f"host {host}: no nlbd with a protocol thread")
+    """That of the daemon that has this host's configuration."""
+    daemons = processes(lambda words: words[0].endswith("nlbd") and f"host{host}/" in " ".join(words))
+    found = [thread for daemon in daemons for thread in threads(daemon, "nlbd-protocol")]
+    return found[0] if found else sys.exit(f"host {host}: no nlbd with a protocol thread")
 
 
 def stop(thread):

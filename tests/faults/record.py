@@ -35,6 +35,8 @@ class Record:
     def __init__(self, directory, name):
         self.path = Path(directory) / f"{name}.json"
         self.samples = json.loads(self.path.read_text())["samples"] if self.path.exists() else []
+        for number, sample in enumerate(self.samples):  # earlier records do not say when
+            sample.setdefault("at_ms", number)
         self.name = name
 
     def add(self, commit, figures, violations):

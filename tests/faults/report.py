@@ -77,8 +77,8 @@ def merged(published, directory):
         known += [kept(scenario, sample) for sample in Record(directory, scenario.name).samples
                   if (scenario.name, sample["at_ms"]) not in seen]
     order = {scenario.name: at for at, scenario in enumerate(ALL)}
-    return sorted((sample for sample in known if sample["scenario"] in order),
-                  key=lambda sample: (order[sample["scenario"]], sample["at_ms"]))
+    return sorted(known, key=lambda sample: (order.get(sample["scenario"], len(order)), sample["scenario"],
+                                             sample["at_ms"]))  # those of former scenarios are kept, last
 
 
 def report(samples):

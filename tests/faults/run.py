@@ -72,9 +72,7 @@ def words_of(figures):
 
 def rounds(options, run, player):
     """Round-robin, scenarios of one lab side by side."""
-    def lab_of(scenario):
-        return scenario.setup.hosts, [str(word) for word in scenario.setup.words]
-    scenarios = sorted(chosen(options), key=lab_of)
+    scenarios = sorted(chosen(options), key=lambda scenario: (scenario.setup.hosts, scenario.setup.words))
     end = time.monotonic() + options.seconds if options.seconds else None
     played = True
     while played:

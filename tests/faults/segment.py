@@ -15,8 +15,8 @@ FILTER = ["lab exec switch -- nft add table bridge unheard",
           "lab exec switch -- nft 'add chain bridge unheard f { type filter hook forward priority 0; }'",
           "lab exec switch -- nft add rule bridge unheard f iifname h2 ether type 0x88b5 drop"]
 UNFILTER = ["lab exec switch -- nft delete table bridge unheard"]
-STRANGER = Setup(3, ("--clients", "2"))
-GUARDED = Setup(3, ("--clients", "2", "--mac-spoofing", "cluster"))
+STRANGER = Setup(3, ("--clients", 2))
+GUARDED = Setup(3, ("--clients", 2, "--mac-spoofing", "cluster"))
 
 
 def become(mac):
@@ -31,7 +31,7 @@ GIVE_BACK = [*become("52:54:00:4d:02:02"), "lab exec switch -- ip link set c2 ty
 
 
 def times_told(stage, host, event):
-    asked = stage.lab.host(host, "--json", "events", check=False)
+    asked = stage.lab.host(host, "--json", "events", "--limit", 1000, check=False)
     lines = asked.stdout.splitlines() if asked.returncode == 0 else []  # not up yet
     return sum(json.loads(line)["name"] == event for line in lines)
 
@@ -54,7 +54,8 @@ def reasons(stage):
 
 
 def mac_taken(stage):
-    """Nobody is served meanwhile: the switch delivers all to the stranger."""
+    """Nobody is served meanwhile: the switch delivers all to the stranger. Each host finds that out, and that
+    all is well, at a moment of its own: a view each time."""
     told = telling(stage, stage.everyone, "cluster_mac_in_use", "receive_filtered")
     begin, figures = time.time(), {}
     commands(stage, STEAL)
@@ -62,9 +63,24 @@ def mac_taken(stage):
     figures["told_ms"] = 1000 * (time.time() - begin)
     figures["shown"] = reasons(stage).count("rx-filtered")
     figures["views"] = len(stage.history(1, begin))
+    figures["failed"] = stage.lab.load(20, "--limit-ms", 300)["failed"]
     commands(stage, GIVE_BACK)
     figures["whole_ms"] = stage.whole()
     wait_for("nothing is wrong", lambda: set(reasons(stage)) == {"none"}, 10)
+    return figures
+
+
+def refusals(stage):
+    """Frames of the stranger's port that the guard has refused for their source."""
+    said = stage.lab.lab("exec", "switch", "--", "nlb", "vmswitch", "--json", "violations").stdout
+    return sum(one["count"] for one in json.loads(said)["violations"]
+               if one["port"] == "c2" and one["address"] == CLUSTER_MAC["unicast"])
+
+
+def mac_refused(stage):
+    before = refusals(stage)
+    figures = planned(*STEAL, mend=GIVE_BACK)(stage)
+    figures["refused"] = refusals(stage) - before
     return figures
 
 
@@ -87,7 +103,7 @@ def unheard(stage):
 SCENARIOS = [
     Scenario("9", "unheard-start", "a host starts whose heartbeats nobody hears",
              "it says within 7 s that nobody echoes it; whole when they get through", unheard,
-             {"told_ms": 7000, "whole_ms": 5000}),
+             {"told_ms": 7000, "whole_ms": 5000}, {"beside": 1}),
     Scenario("31", "mtu", "the MTU of one host falls to 1280, that of another rises to 3000",
              "the view stands, no gap",
              planned(MTU.format(2, 1280), MTU.format(3, 3000),
@@ -98,7 +114,8 @@ SCENARIOS = [
              planned(GROUPS.format("off"), mend=[GROUPS.format("on")]), {"gap_ms": 0, **STANDS}),
     Scenario("34", "mac-taken", "a stranger takes the cluster MAC, and the switch learns it at its port",
              "every host says within 5 s that nothing arrives, and who has the MAC; whole when it is gone",
-             mac_taken, {"told_ms": 5000, "views": 8, "whole_ms": 5000}, {"shown": 3}, setup=STRANGER),
+             mac_taken, {"told_ms": 5000, "views": 6, "whole_ms": 5000}, {"shown": 3, "failed": 20},
+             setup=STRANGER, in_ci=True),
     Scenario("34", "mac-refused", "the same behind a guarded port", "the view stands, no gap",
-             planned(*STEAL, mend=GIVE_BACK), {"gap_ms": 0, **STANDS}, setup=GUARDED),
+             mac_refused, {"gap_ms": 0, **STANDS}, {"refused": 1}, setup=GUARDED),
 ]

@@ -65,7 +65,7 @@ EXPLAINED = {  # violations on record that are no longer one, or were the machin
 ABSENT = [
     ("7", "live migration", "one kernel; a pause of the machine (6) stands for its blackout"),
     ("8", "a snapshot is restored an hour later", "nlb-sim plays it (`snapshot`)"),
-    ("30", "a bond fails over", "no bonding in the kernels at hand"),
+    ("30", "a bond fails over", "not scripted"),
     ("39", "a stolen key", "a documented limit"),
     ("44", "the flow map is full", "there is none: the kernel's sockets are the table"),
     ("47", "one host is overloaded", "no admission by load"),
