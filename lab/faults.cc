@@ -108,7 +108,7 @@ Result<int64_t> lose(const Node& node, const std::string& amount, const std::str
   const auto direction = direction_from(way);
   if (!direction) return tl::unexpected<Error>(direction.error());
   if (!burst) return begun(lose_frames(node, *number, *direction));
-  const auto began = begun(lose_frames(node, 100, *direction));
+  const auto began = begun(lose_all_for(node, *number, *direction));
   if (!began) return began;
   std::this_thread::sleep_for(std::chrono::milliseconds(*number));
   if (auto ended = lose_frames(node, 0, *direction); !ended) return tl::unexpected<Error>(ended.error());

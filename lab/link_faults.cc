@@ -28,6 +28,24 @@ std::string ports_of(const std::vector<Node>& nodes) {
   return "{ " + text + " }";
 }
 
+std::string loss_table(const Node& node) {
+  return "loss_" + node.port;
+}
+
+// What enters the switch is what the node sends. `set`: what the conditions name, if they name any.
+Result<void> drop_at_port(const Node& node, Direction direction, const std::string& set,
+                          const std::string& of_sent, const std::string& of_received) {
+  if (auto removed = remove_table("netdev", loss_table(node)); !removed) return removed;
+  std::string rules = fmt::format("table netdev {} {{\n{}", loss_table(node), set);
+  const auto chain = [&](const char* hook, const std::string& which) {
+    rules += fmt::format("  chain {0} {{ type filter hook {0} device \"{1}\" priority 0; {2}drop; }}\n", hook,
+                         node.port, which);
+  };
+  if (direction != Direction::in) chain("ingress", of_sent);
+  if (direction != Direction::out) chain("egress", of_received);
+  return must_run({"nft", "-f", "-"}, rules + "}\n", kSwitch);
+}
+
 }  // namespace
 
 Result<Direction> direction_from(const std::string& word) {
@@ -49,17 +67,15 @@ Result<unsigned> number_from(const std::string& word, const std::string& what, u
 }
 
 Result<void> lose_frames(const Node& node, unsigned percent, Direction direction) {
-  if (auto removed = remove_table("netdev", "loss_" + node.port); !removed) return removed;
-  if (percent == 0) return {};
-  std::string rules = fmt::format("table netdev loss_{} {{\n", node.port);
-  const std::string which = percent == 100 ? "" : fmt::format("numgen random mod 100 < {} ", percent);
-  const auto chain = [&](const char* hook) {  // what enters the switch is what the node sends
-    rules += fmt::format("  chain {0} {{ type filter hook {0} device \"{1}\" priority 0; {2}drop; }}\n", hook,
-                         node.port, which);
-  };
-  if (direction != Direction::in) chain("ingress");
-  if (direction != Direction::out) chain("egress");
-  return must_run({"nft", "-f", "-"}, rules + "}\n", kSwitch);
+  if (percent == 0) return remove_table("netdev", loss_table(node));
+  const auto which = percent == 100 ? "" : fmt::format("numgen random mod 100 < {} ", percent);
+  return drop_at_port(node, direction, "", which, which);
+}
+
+Result<void> lose_all_for(const Node& node, unsigned ms, Direction direction) {
+  const auto now = fmt::format(
+      "  set now {{ type ifname; flags timeout; elements = {{ \"{}\" timeout {}ms }}; }}\n", node.port, ms);
+  return drop_at_port(node, direction, now, "iifname @now ", "oifname @now ");
 }
 
 Result<Groups> groups_from(const Plan& plan, const std::vector<std::string>& words) {

@@ -19,6 +19,9 @@ enum class Direction : uint8_t { in, out, both };  // as the node sees it: what 
 
 // 0 = none is lost any more.
 [[nodiscard]] Result<void> lose_frames(const Node& node, unsigned percent, Direction direction);
+// All of them, for so long by the kernel's clock, however late this program's turn is; returns at once, and
+// what it leaves in the switch lose_frames(0) takes away.
+[[nodiscard]] Result<void> lose_all_for(const Node& node, unsigned ms, Direction direction);
 
 // Heartbeats of and for a host: late, each late by another time (so that they overtake one another), or once
 // more. Nothing else is touched.
