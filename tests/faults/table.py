@@ -44,8 +44,8 @@ KNOWN = {  # requirements that are not met, and why
 
 EXPLAINED = {  # violations on record that are no longer one, or were the machine's
     "join-storm":
-        "not understood: 2.3 s and 2.4 s beside the soak on two processors, where 22 repeats before took 0.5 s "
-        "at most",
+        "not understood: 2.3 s and 2.4 s beside the soak on two processors, where 22 repeats before took "
+        "0.5 s at most",
     "vm-pause-2":
         "a machine that takes part again repeats the SYN-ACK of a connection that was half open when it "
         "stood still, and that another host has answered meanwhile: seen once; since then such answers are "
