@@ -42,7 +42,7 @@ KNOWN = {  # requirements that are not met, and why
         "nothing of it may be recordings, which must not keep a host from serving",
 }
 
-EXPLAINED = {  # violations on record that are no longer one, or were the machine's
+EXPLAINED = {  # what is known of violations on record
     "join-storm":
         "not understood: 2.3 s and 2.4 s beside the soak on two processors, where 22 repeats before took "
         "0.5 s at most",
