@@ -12,6 +12,7 @@
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "control/config_values.hh"
 #include "datapath/pins.hh"
@@ -371,10 +372,9 @@ bool Daemon::regain_interface(const AdapterFacts& facts) {
   if (facts.index != facts_.index) {
     const auto objections = preflight(config_, facts);
     needs_restart_ = objections.empty();
-    if (!needs_restart_) {
-      bind_outcome_.evidence = "the interface was made anew, and is waited for: " + objections.front();
-      say_refusal();
-    }
+    if (needs_restart_) return false;
+    const auto evidence = "the interface was made anew, and is waited for: " + objections.front();
+    if (std::exchange(bind_outcome_.evidence, evidence) != evidence) say_refusal();
     return false;
   }
   interface_gone_ = false;
