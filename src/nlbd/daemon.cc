@@ -327,7 +327,7 @@ void Daemon::on_link_change() {
   const std::lock_guard lock(mutex_);
   (void)monitor_->read();
   auto facts = read_adapter(config_.interface);
-  if (!facts) return lose_interface();
+  if (!facts || (!interface_gone_ && facts->index != facts_.index)) return lose_interface();
   if (interface_gone_ && !regain_interface(*facts)) return;
   const bool carrier = facts->carrier;
   facts_ = *facts;
@@ -382,6 +382,22 @@ bool Daemon::regain_interface(const AdapterFacts& facts) {
   return true;
 }
 
+// False: the interface has gone, which the monitor may not have told yet. Looked at last, as nobody took the
+// filter or the guard of an interface that went away.
+bool Daemon::put_back_what_others_took() {
+  const auto missing = datapath_->repair();
+  const auto guarded = guard_in_force(guard_plan_of(config_));
+  if (static_cast<int>(if_nametoindex(config_.interface.c_str())) != facts_.index) return false;
+  if (!missing) spdlog::error("filter: {}", missing.error().message);
+  for (const std::string& hook : missing.value_or(std::vector<std::string>{}))
+    events_.add(EventId::filter_detached, hook + " was detached from " + config_.interface);
+  if (!guarded || *guarded) return true;
+  events_.add(EventId::guard_removed, "the table of " + config_.interface);
+  if (auto done = install_guard(guard_plan_of(config_)); !done)
+    spdlog::error("guard: {}", done.error().message);
+  return true;
+}
+
 void Daemon::tick() {
   events_.write_lines();
   administration_->tick();
@@ -393,17 +409,8 @@ void Daemon::tick() {
   speak_to_switch();
   follow_own_mac();
   retry_bind();
-  const auto missing = datapath_->repair();
-  if (!missing) spdlog::error("filter: {}", missing.error().message);
-  for (const std::string& hook : missing.value_or(std::vector<std::string>{}))
-    events_.add(EventId::filter_detached, hook + " was detached from " + config_.interface);
+  if (!put_back_what_others_took()) return lose_interface();
   follow_translations();
-  const auto guarded = guard_in_force(guard_plan_of(config_));
-  if (guarded && !*guarded) {
-    events_.add(EventId::guard_removed, "the table of " + config_.interface);
-    if (auto done = install_guard(guard_plan_of(config_)); !done)
-      spdlog::error("guard: {}", done.error().message);
-  }
   core::HostState state = core::HostState::stopped;
   protocol_->inspect([&](const core::Host& host, Nanos) { state = host.state(); });
   if (filter_open_ && state == core::HostState::stopped) {  // a drain came to its end

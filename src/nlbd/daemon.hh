@@ -112,6 +112,7 @@ class Daemon {
   void remember_signing_key(const KeySet& keys);
   [[nodiscard]] KeySet keys_in_signing_order();
   void lose_interface();
+  [[nodiscard]] bool put_back_what_others_took();
   [[nodiscard]] bool regain_interface(const AdapterFacts& facts);
   // daemon_change.cc
   void keep_switches(const std::vector<PortRule>& before);

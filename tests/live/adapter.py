@@ -21,6 +21,32 @@ def events(lab, host, name):
             if event["name"] == name]
 
 
+def need_nobody_accused(lab, host):
+    for name in ("guard_removed", "filter_detached"):
+        need(not events(lab, host, name), f"{name}: nobody did")
+
+
+def make_anew(host):
+    """A new port of the switch, and at its other end the interface: down, without addresses."""
+    port, place = f"h{host}", f"nlb-host{host}"
+    ip("-n", SWITCH, "link", "add", port, "type", "veth", "peer", "name", "eth0", "netns", place)
+    ip("-n", SWITCH, "link", "set", port, "master", "nlbsw0", "up")
+
+
+def bring_up(host):
+    ip("-n", f"nlb-host{host}", "link", "set", "eth0", "address", host_mac(host), "up")
+    ip("-n", f"nlb-host{host}", "addr", "add", f"10.77.0.1{host}/24", "dev", "eth0")
+    ip("-n", f"nlb-host{host}", "route", "add", "default", "via", "10.77.0.1")
+
+
+def standing_still(lab, host, happens):
+    """What happens while nlbd stands still: its timer and the kernel's word wait for it together."""
+    lab.lab("fault", "pause", f"host{host}")
+    happens()
+    time.sleep(0.7)  # longer than its timer's 0.5 s
+    lab.lab("fault", "resume", f"host{host}")
+
+
 def renamed(run):
     lab = run.lab
     lab.up()
@@ -31,11 +57,18 @@ def renamed(run):
         need(lab.state(2) == "refused", lab.state(2))
         time.sleep(2)
         need(len(events(lab, 2, "interface_gone")) == 1, "said more than once")
-        need(not events(lab, 2, "guard_removed"), "the guard was not removed by anybody")
+        need_nobody_accused(lab, 2)
     with run.case("and named back: whole again"):
         ip("-n", "nlb-host2", "link", "set", "eth9", "name", "eth0")
         lab.wait_members([1, 2, 3])
         need_no_failure(lab.load(300))
+    with run.case("renamed while nlbd stands still: nobody is accused of taking the filter or the guard"):
+        standing_still(lab, 2, lambda: ip("-n", "nlb-host2", "link", "set", "eth0", "name", "eth9"))
+        wait_for("it is said", lambda: len(events(lab, 2, "interface_gone")) == 2, 3)
+        time.sleep(1.2)  # two turns of its timer
+        need_nobody_accused(lab, 2)
+        ip("-n", "nlb-host2", "link", "set", "eth9", "name", "eth0")
+        lab.wait_members([1, 2, 3])
 
 
 def made_again(run):
@@ -45,20 +78,34 @@ def made_again(run):
         lab.wait_members([1, 2])
         need_no_failure(lab.load(300))
     with run.case("and made again, down and without an address: the daemon waits"):
-        ip("-n", SWITCH, "link", "add", "h3", "type", "veth", "peer", "name", "eth0", "netns", "nlb-host3")
-        ip("-n", SWITCH, "link", "set", "h3", "master", "nlbsw0", "up")
+        make_anew(3)
         time.sleep(1.5)  # longer than the second after which it looks again
         need(lab.query(3).get("state") == "refused", lab.query(3))
         shown = json.loads(lab.host(3, "--json", "display").stdout)["adapter"]["evidence"]
         need("made anew" in shown and "down" in shown, shown)
     with run.case("up and with its address, as another one of the same name: whole again by itself") as notes:
-        ip("-n", "nlb-host3", "link", "set", "eth0", "address", host_mac(3), "up")
-        ip("-n", "nlb-host3", "addr", "add", "10.77.0.13/24", "dev", "eth0")
-        ip("-n", "nlb-host3", "route", "add", "default", "via", "10.77.0.1")
+        bring_up(3)
         notes.append(f"{lab.wait_members([1, 2, 3]):.1f} s")
         need_no_failure(lab.load(300))
         adapter = json.loads(lab.host(3, "--json", "display").stdout)["adapter"]
         need(adapter["bind"] == "bound" and adapter["datapath"] == "xdp-native", adapter)
+
+
+def made_again_unseen(run):
+    lab = run.lab
+
+    def happens():
+        ip("-n", "nlb-host3", "link", "del", "eth0")
+        make_anew(3)
+        bring_up(3)
+
+    with run.case("removed and made again while nlbd stands still: it starts anew on the new one"):
+        standing_still(lab, 3, happens)
+        lab.wait_members([1, 2, 3])
+        need_no_failure(lab.load(300))
+        adapter = json.loads(lab.host(3, "--json", "display").stdout)["adapter"]
+        need(adapter["bind"] == "bound" and adapter["datapath"] == "xdp-native", adapter)
+        need_nobody_accused(lab, 3)
 
 
 def another_mac(run):
@@ -144,7 +191,7 @@ def switches(run):
 
 
 def scenario(run):
-    for part in (renamed, made_again, another_mac, keys, second_rule, switches):
+    for part in (renamed, made_again, made_again_unseen, another_mac, keys, second_rule, switches):
         with run.case(f"part {part.__name__} runs to its end"):
             part(run)
 
