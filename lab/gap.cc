@@ -147,7 +147,7 @@ void measure(const GapOptions& options, std::array<Series, 2>& series, FaultComm
 Outage outage_after(const std::vector<Attempt>& attempts, Monotonic fault) {
   Outage outage;
   const Attempt* last_failed = nullptr;
-  const Attempt* first_good = nullptr;
+  Monotonic failing_since = 0, good_since = 0;  // 0: not now
   for (const auto& attempt : attempts) {
     const bool failed = attempt.outcome != Outcome::ok;
     if (failed && attempt.ended < fault) {
@@ -155,14 +155,18 @@ Outage outage_after(const std::vector<Attempt>& attempts, Monotonic fault) {
     } else if (failed) {
       ++outage.failed_after;
       last_failed = &attempt;
-      first_good = nullptr;
-    } else if (last_failed != nullptr && first_good == nullptr) {
-      first_good = &attempt;
+      if (failing_since == 0) failing_since = std::max(attempt.started, fault);
+      good_since = 0;
+    } else if (failing_since != 0) {
+      good_since = attempt.started;
+      outage.unserved_ns += good_since - failing_since;
+      failing_since = 0;
     }
   }
   if (last_failed == nullptr) return outage;
-  outage.ended = first_good != nullptr;
-  const Monotonic until = first_good != nullptr ? first_good->started : last_failed->ended;
+  outage.ended = good_since != 0;
+  const Monotonic until = outage.ended ? good_since : last_failed->ended;
+  if (!outage.ended) outage.unserved_ns += until - failing_since;
   outage.gap_ns = std::max<Monotonic>(until - fault, 0);
   return outage;
 }
@@ -188,6 +192,7 @@ int gap(const GapOptions& options) {
                                  {"fault_exit_code", command.exit_code},
                                  {"ended", outage.ended},
                                  {"gap_ms", static_cast<double>(outage.gap_ns) / 1e6},
+                                 {"unserved_ms", static_cast<double>(outage.unserved_ns) / 1e6},
                                  {"hosts_before", series[kImpatient].hosts(0, fault)},
                                  {"hosts_after", series[kImpatient].hosts(fault + outage.gap_ns, never)},
                                  {"patient", patient_report(series[kPatient], fault)}};

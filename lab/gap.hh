@@ -11,6 +11,8 @@ namespace nlb::lab {
 struct Outage {
   bool ended = true;           // false: the last attempt of all still failed
   Monotonic gap_ns = 0;        // from the fault to the start of the first attempt after which none fails
+  Monotonic unserved_ns = 0;   // of that the time from a failed attempt to the next good one: of a command
+                               // that takes long, what a client notices
   unsigned failed_before = 0;  // attempts that began before the fault and failed, although over before it
   unsigned failed_after = 0;   // the others that failed
 };

@@ -144,8 +144,16 @@ TEST(Outage, AnAttemptUnderWayWhenTheFaultComesBelongsToIt) {
   EXPECT_EQ(outage_after(attempts("+-++"), 7'000'000).gap_ns, 3'000'000);
 }
 
+TEST(Outage, OfALongCommandOnlyTheTimeWithoutServiceIsUnserved) {
+  const auto outage = outage_after(attempts("+-++++--++"), 2'000'000);
+  EXPECT_EQ(outage.gap_ns, 38'000'000);
+  EXPECT_EQ(outage.unserved_ns, 15'000'000);
+  EXPECT_EQ(outage_after(attempts("+-++"), 7'000'000).unserved_ns, 3'000'000);
+}
+
 TEST(Outage, NoFailureIsNoGap) {
   EXPECT_EQ(outage_after(attempts("++++"), 7'000'000).gap_ns, 0);
+  EXPECT_EQ(outage_after(attempts("++++"), 7'000'000).unserved_ns, 0);
   EXPECT_EQ(outage_after({}, 0).gap_ns, 0);
 }
 
@@ -160,6 +168,7 @@ TEST(Outage, OneThatNeverEndsIsSaidToBe) {
   const auto outage = outage_after(attempts("++--"), 10'000'000);
   EXPECT_FALSE(outage.ended);
   EXPECT_EQ(outage.gap_ns, 105'000'000);
+  EXPECT_EQ(outage.unserved_ns, 105'000'000);
 }
 
 TEST(StreamByte, ShiftedDataIsNoticed) {

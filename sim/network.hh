@@ -38,6 +38,7 @@ class Packets {
 // What is wrong with one direction between two ports. Several faults add up.
 struct Path {
   int cut = 0, clogged = 0, burst = 0;
+  bool filtered = false;  // heartbeats only; ARP and clients' frames get through
   int64_t loss = 0, reorder = 0, duplicate = 0, corrupt = 0;  // parts in a million
   Nanos delay = 0, late = 0;
   Nanos last_arrival = 0;  // frames of one path come in the order in which they were sent

@@ -239,6 +239,55 @@ TEST_F(Unheard, WhoStartsSaysThatNobodyEchoesIt) {
   EXPECT_EQ(told, (std::map<HostId, int>{{2, 1}}));
 }
 
+// What it hears may be recordings, but the kernel of the one who says that it serves is there.
+TEST_F(Unheard, WhoStartsDoesNotServeBesideAnOwnerWhoseKernelAnswers) {
+  hosts(1);
+  world.filter(2, 1);
+  world.add(2);
+  for (int i = 0; i < 100; ++i) {
+    world.run_for(100 * kMillisecond);
+    ASSERT_NE(world.node(2).host->phase(), core::Phase::acquired) << "after " << i << " tenths of a second";
+  }
+  EXPECT_EQ(told, (std::map<HostId, int>{{2, 1}}));
+  world.heal();
+  EXPECT_TRUE(world.run_until_converged({1, 2}, kSecond));
+}
+
+TEST_F(Unheard, WhoStartsServesWhenTheOwnerIsGone) {
+  hosts(1);
+  world.filter(2, 1);
+  world.add(2);
+  world.run_for(3 * kSecond);
+  world.kill_host(1);
+  EXPECT_TRUE(world.run_until_converged({2}, kSecond));
+}
+
+TEST_F(Unheard, AnOwnerIsNotDisturbed) {
+  hosts(2);
+  world.kill_host(2);
+  world.run_for(2 * kSecond);
+  world.filter(1, 2);
+  world.boot(2);
+  for (int i = 0; i < 50; ++i) {
+    world.run_for(100 * kMillisecond);
+    ASSERT_TRUE(world.converged({1}));
+  }
+}
+
+// Its daemon's frames are sent again, and its kernel is not there.
+TEST_F(Unheard, RecordingsOfTheDeadHoldNobodyUp) {
+  hosts(2);
+  world.run_for(3 * kSecond);
+  world.kill_host(2);
+  plan("replay@0+60000:2");
+  world.run_for(2 * kSecond);
+  for (int i = 0; i < 10; ++i) {
+    world.restart_daemon(1);
+    EXPECT_TRUE(world.run_until_converged({1}, 1500 * kMillisecond)) << i;
+    world.run_for(kSecond);
+  }
+}
+
 TEST_F(Unheard, IsNobodyBesideAStoppedHostOrANamesake) {
   hosts(3);
   world.command(2, core::HostEvent::stop);

@@ -267,6 +267,7 @@ void World::send(Node& from, const core::Send& message) {
 
 void World::transmit(Port from, uint32_t index) {
   for_each_host(switch_.ports_for(from, packets_.at(index).destination), [&](Port to) {
+    if (scene_.network.path(from, to).filtered) return;
     const Passage passage = scene_.network.pass(from, to, scene_.now, random_);
     if (passage.copies != 0) carry(from, to, index, passage);
   });

@@ -40,6 +40,7 @@ class World {
   // The network.
   void cut(Port from, Port to);  // one way; 0 = the gateway
   void cut_both(Port a, Port b);
+  void filter(Port from, Port to);    // heartbeats, one way
   void set_link(Port port, bool up);  // the carrier
   void heal();
   void add_gateway();  // hosts reach it unless they are cut from it

@@ -314,6 +314,11 @@ void World::intrude(uint32_t index) {
   if (next < ends_[index]) queue_.push({next, 0, index, EventKind::intrusion, 0, 0, 0});
 }
 
+void World::filter(Port from, Port to) {
+  scene_.network.path(from, to).filtered = true;
+  scene_.known.cut(to, from);
+}
+
 void World::cut(Port from, Port to) {
   scene_.network.path(from, to).cut++;
   scene_.known.cut(to, from);

@@ -295,6 +295,7 @@ void Host::evaluate(Nanos now) {
   name_the_different(now, circle);
   judge_reception(now, circle);
   ask_gateway(now, circle);
+  ask_unproven_owners(now, circle);
   note_arrivals(now, circle);
   if (self().active) {
     settle_view(now, circle);

@@ -259,6 +259,10 @@ class Host {
   [[nodiscard]] bool waits_for_a_late_view(Nanos now, const Circle& circle) const;
   [[nodiscard]] bool had_to_lapse_beside(HostSet wanted, const Circle& circle) const;
   [[nodiscard]] bool may_serve_alone(Nanos now, const Circle& circle) const;
+  void note_unproven_owner(Peer& peer, const wire::Heartbeat& heartbeat, Nanos now) const;
+  void ask_unproven_owners(Nanos now, const Circle& circle);
+  void hear_unproven_owner(const IpAddress& address, Nanos now);
+  [[nodiscard]] bool an_unproven_owner_lives(Nanos now) const;
   [[nodiscard]] bool was_long_under_way(const wire::Heartbeat& heartbeat, Nanos now) const;
   void yield_to_the_unaware(const wire::Heartbeat& heartbeat, Nanos now);
   void note_left_behind(HostSet before, HostSet after, Nanos now);

@@ -75,6 +75,7 @@ bool Host::believe_or_note_candidate(const wire::Heartbeat& heartbeat, Nanos now
     peer = std::move(successor);
     return true;
   }
+  if (!echoed && !current_is_alive) note_unproven_owner(peer, heartbeat, now);
   if (!echoed) note_unechoed(peer, heartbeat.header.sender, now);
   if (echoed && !same_adapter) note_rival(peer, heartbeat, now);
   peer.candidates.note({incarnation, heartbeat.header.sequence, now}, silence_limit());
@@ -92,8 +93,10 @@ void Host::note_unechoed(Peer& peer, HostId sender, Nanos now) {
   const bool told = peer.unechoed_told_at != 0 && now - peer.unechoed_told_at < 60 * kSecond;
   if (told || !is_active(state_) || now - peer.unechoed_since < patience) return;
   peer.unechoed_told_at = now;
+  const bool waits = !ownership_.owns_anything() && peer.unproven_owner.lives(now, silence_limit());
   note(Notice::Kind::echo_missing, sender,
-       "is heard, and has echoed nothing of this host for " + std::to_string(patience / kSecond) + " s");
+       "is heard, and has echoed nothing of this host for " + std::to_string(patience / kSecond) + " s" +
+           (waits ? "; it serves and its kernel answers, so this host does not serve beside it" : ""));
 }
 
 void Host::hear(const wire::Heartbeat& heartbeat, Nanos now) {

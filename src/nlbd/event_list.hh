@@ -117,8 +117,8 @@ namespace nlb {
     "it a MAC of its own; a port guarded by nlb-vmswitch refuses such frames")                              \
   X(echo_missing, 1035, warning,                                                                            \
     "Heartbeats that are signed by a key of this cluster keep coming and do not echo this host: their "     \
-    "sender does not hear it, or somebody sends recordings. This host does not count on them, and may "     \
-    "serve beside their sender.",                                                                           \
+    "sender does not hear it, or somebody sends recordings. This host does not count on them. One that "    \
+    "starts does not serve beside a sender that serves, for as long as the kernel there answers ARP.",      \
     "`nlb query` at the sender: where it does not list this host, find what keeps frames of EtherType "     \
     "0x88B5 of this host from it, at the switch's port or in a firewall")                                   \
   X(change_begun, 1040, info, "A change of the configuration on all members was asked for.", "")            \

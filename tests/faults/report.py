@@ -18,7 +18,10 @@ Written by `make fault-report` from the records of `make faults`, which [faults.
 a line a repeat; how it is measured: `docs/lab.md`.
 Service gap in ms: from the fault to the first attempt after which none fails, with an attempt every 5 ms. A
 violation is a repeat with a figure beyond its bound, or after which the cluster was not whole. Before samples
-were kept (commit 518dde3) each of 33 scenarios was repeated 22 times, none with a violation.
+were kept (commit 518dde3) each of 33 scenarios was repeated 22 times, none with a violation. Two samples each
+of three scenarios whose outcome was defined anew since are left out: `unheard-start` (the host served beside
+the others), `join-storm` (2,402 ms from the first host's first view; most of it is the machine that boots 16
+of them) and `restart` (868 ms from the command's beginning, which takes most of that itself).
 
 | # | scenario | fault | required | repeats | violations | gap p50 | p99 | max | views max |
 |---|---|---|---|---|---|---|---|---|---|

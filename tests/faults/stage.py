@@ -5,6 +5,7 @@ import json
 import shlex
 import subprocess
 import time
+from datetime import datetime
 
 from capture import ACK, SYN, Capture, need_one_owner
 from live import HTTP, VIP, Failure, need_no_failure
@@ -54,6 +55,14 @@ class Stage:
         answer = json.loads(self.lab.host(host, "--json", "history").stdout)["history"]
         return [entry for entry in answer if entry["time_ms"] >= since * 1000]
 
+    def event_times(self, name):
+        """When each host said so for the first time, wall clock, ms."""
+        def first(host):
+            events = map(json.loads, self.lab.host(host, "--json", "events").stdout.splitlines())
+            said = next(event["time"] for event in events if event["name"] == name)
+            return 1000 * datetime.fromisoformat(said.replace("Z", "+00:00")).timestamp()
+        return [first(host) for host in self.everyone]
+
     def outage(self, command, seconds=3, at_ms=700, client="client1"):
         """The gap that a command line causes, as one client sees it."""
         process = self.tool(client, "gap", "--to", HTTP, "--seconds", seconds, "--fault-at-ms", at_ms,
@@ -61,7 +70,8 @@ class Stage:
         figures = self.finish(process)
         if figures["fault_exit_code"] != 0 or figures["failed_before"] != 0:
             raise Failure(f"the fault could not be measured: {figures}")
-        return {"gap_ms": figures["gap_ms"], "failed": figures["failed_after"],
+        return {"gap_ms": figures["gap_ms"], "unserved_ms": figures["unserved_ms"],
+                "failed": figures["failed_after"],
                 "never_ended": 0 if figures["ended"] else 1,
                 "patient_failed": figures["patient"]["failed"],
                 "patient_ms": figures["patient"]["connect_ms"].get("max", 0),

@@ -36,16 +36,9 @@ COVERED = [
     Covered("55", "two faults at once", "convergence_test (RandomFaults)"),
 ]
 
-KNOWN = {  # requirements that are not met, and why
-    "unheard-start":
-        "a host that starts and is heard by nobody serves beside the others whom it hears: frames that echo "
-        "nothing of it may be recordings, which must not keep a host from serving",
-}
+KNOWN = {}  # requirements that are not met, and why
 
 EXPLAINED = {  # what is known of violations on record
-    "join-storm":
-        "not understood: 2.3 s and 2.4 s beside the soak on two processors, where 22 repeats before took "
-        "0.5 s at most",
     "vm-pause-2":
         "a machine that takes part again repeats the SYN-ACK of a connection that was half open when it "
         "stood still, and that another host has answered meanwhile: seen once; since then such answers are "
@@ -57,9 +50,6 @@ EXPLAINED = {  # what is known of violations on record
     "descriptors":
         "a bug, mended: nlbd that had just been started died when it could open no file, for it counted its "
         "processors by one, and the kernel wrote counters beyond a buffer (bpf_counters)",
-    "restart":
-        "not understood: no connection fails, but in some repeats one to four attempts of 100 ms do, 0.4 to "
-        "0.9 s after the command; beside the soak, where 22 repeats before had 346 ms at most",
 }
 
 ABSENT = [
