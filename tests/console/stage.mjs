@@ -126,6 +126,7 @@ export class Stage {
 
   async picture(name) {
     if (!this.pictures) return;
+    await this.page.locator(".notice").waitFor({ state: "detached" }); // what was said of the case before
     await this.page.waitForTimeout(1200); // one more second of figures; what glows has faded
     await this.page.screenshot({ path: `${this.pictures}/${name}.png` });
   }
