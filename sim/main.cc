@@ -125,7 +125,7 @@ void plant(std::size_t number) {
 std::vector<FaultKind> kinds_that_show(const core::PlantedBug& planted) {
   if (planted.name.starts_with("fence-"))
     return {FaultKind::migrate, FaultKind::migrate, FaultKind::late,     FaultKind::one_way,
-            FaultKind::loss,    FaultKind::replay,  FaultKind::port_down};
+            FaultKind::loss,    FaultKind::forge,   FaultKind::port_down};
   if (planted.invariant == "replay")
     return {FaultKind::replay, FaultKind::restart, FaultKind::power, FaultKind::crash};
   if (planted.name == "namesake-ignored")  // whoever hears an owner that does not know it waits as well

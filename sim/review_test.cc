@@ -7,19 +7,6 @@
 namespace nlb::sim {
 namespace {
 
-struct Serving : Scenario {
-  // Of all buckets, looked at each 50 ms for so long: how many were served?
-  [[nodiscard]] double share_served(Nanos time) {
-    int looks = 0, served = 0;
-    for (const Nanos end = world.now() + time; world.now() < end;) {
-      world.run_for(50 * kMillisecond);
-      for (uint32_t bucket = 0; bucket < kBucketCount; bucket += 61, ++looks)
-        served += world.acceptors(0, bucket).empty() ? 0 : 1;
-    }
-    return static_cast<double>(served) / looks;
-  }
-};
-
 // They boot, and have heard one frame of each other when the path breaks.
 struct BadFromTheStart : Serving, testing::WithParamInterface<const char*> {};
 
@@ -216,87 +203,6 @@ TEST(LateAcquaintance, WhoIsHeardOnlyAfterTheViewBeganHasADelayToGiveWay) {
       "restart@122611+621:3,one-way@124682+7882:2:1.3.4,forge@125144+3865:1,weight@127424+6944:1:-:41,"
       "late@127741+5960:1.2.4:1.2.3.4:190000,power@130115+225:1.3");
   for (const auto& violation : run(options).violations) ADD_FAILURE() << violation.text();
-}
-
-// Frames that echo nothing of a host: it says so, once, and nobody else has a reason to.
-struct Unheard : Scenario {
-  std::map<HostId, int> told;
-  void SetUp() override {
-    Scenario::SetUp();
-    world.on_notice = [this](HostId id, const core::Notice& notice) {
-      if (notice.kind == core::Notice::Kind::echo_missing) ++told[id];
-    };
-  }
-};
-
-TEST_F(Unheard, WhoStartsSaysThatNobodyEchoesIt) {
-  hosts(1);
-  world.cut(2, 1);
-  world.add(2);
-  world.run_for(2 * kSecond);
-  EXPECT_TRUE(told.empty()) << "too soon";
-  world.run_for(8 * kSecond);
-  EXPECT_EQ(told, (std::map<HostId, int>{{2, 1}}));
-}
-
-// What it hears may be recordings, but the kernel of the one who says that it serves is there.
-TEST_F(Unheard, WhoStartsDoesNotServeBesideAnOwnerWhoseKernelAnswers) {
-  hosts(1);
-  world.filter(2, 1);
-  world.add(2);
-  for (int i = 0; i < 100; ++i) {
-    world.run_for(100 * kMillisecond);
-    ASSERT_NE(world.node(2).host->phase(), core::Phase::acquired) << "after " << i << " tenths of a second";
-  }
-  EXPECT_EQ(told, (std::map<HostId, int>{{2, 1}}));
-  world.heal();
-  EXPECT_TRUE(world.run_until_converged({1, 2}, kSecond));
-}
-
-TEST_F(Unheard, WhoStartsServesWhenTheOwnerIsGone) {
-  hosts(1);
-  world.filter(2, 1);
-  world.add(2);
-  world.run_for(3 * kSecond);
-  world.kill_host(1);
-  EXPECT_TRUE(world.run_until_converged({2}, kSecond));
-}
-
-TEST_F(Unheard, AnOwnerIsNotDisturbed) {
-  hosts(2);
-  world.kill_host(2);
-  world.run_for(2 * kSecond);
-  world.filter(1, 2);
-  world.boot(2);
-  for (int i = 0; i < 50; ++i) {
-    world.run_for(100 * kMillisecond);
-    ASSERT_TRUE(world.converged({1}));
-  }
-}
-
-// Its daemon's frames are sent again, and its kernel is not there.
-TEST_F(Unheard, RecordingsOfTheDeadHoldNobodyUp) {
-  hosts(2);
-  world.run_for(3 * kSecond);
-  world.kill_host(2);
-  plan("replay@0+60000:2");
-  world.run_for(2 * kSecond);
-  for (int i = 0; i < 10; ++i) {
-    world.restart_daemon(1);
-    EXPECT_TRUE(world.run_until_converged({1}, 1500 * kMillisecond)) << i;
-    world.run_for(kSecond);
-  }
-}
-
-TEST_F(Unheard, IsNobodyBesideAStoppedHostOrANamesake) {
-  hosts(3);
-  world.command(2, core::HostEvent::stop);
-  world.restart_daemon(3);
-  world.run_for(8 * kSecond);
-  world.command(2, core::HostEvent::start);
-  plan("duplicate-id@100+10000:1");
-  world.run_for(12 * kSecond);
-  EXPECT_TRUE(told.empty());
 }
 
 }  // namespace

@@ -36,4 +36,17 @@ struct Scenario : testing::Test {
   }
 };
 
+struct Serving : Scenario {
+  // Of all buckets, looked at each 50 ms for so long: how many were served?
+  [[nodiscard]] double share_served(Nanos time) {
+    int looks = 0, served = 0;
+    for (const Nanos end = world.now() + time; world.now() < end;) {
+      world.run_for(50 * kMillisecond);
+      for (uint32_t bucket = 0; bucket < kBucketCount; bucket += 61, ++looks)
+        served += world.acceptors(0, bucket).empty() ? 0 : 1;
+    }
+    return static_cast<double>(served) / looks;
+  }
+};
+
 }  // namespace nlb::sim

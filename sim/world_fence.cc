@@ -176,7 +176,7 @@ void World::forge_notice(bool overheard) {
   const Node& of = scene_.nodes[any()];
   core::FenceNotice notice{of.id, of.plug.incarnation, fence_random_.next()};
   if (overheard && !notices_.empty())
-    notice.nonce = notices_[fence_random_.below(static_cast<uint32_t>(notices_.size()))].nonce;
+    notice = notices_[fence_random_.below(static_cast<uint32_t>(notices_.size()))];
   deliver_notice(any(), notice);
 }
 

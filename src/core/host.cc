@@ -24,7 +24,8 @@ Host::Host(Settings settings, Nanos now)
       next_tables_(kMaxSlots),
       held_published_(kMaxSlots),
       keeper_(settings_.rules, kSecond * settings_.max_hold_s),
-      next_tick_(now) {
+      next_tick_(now),
+      unproven_owners_(silence_limit(), period()) {
   view_.members = bit_of(settings_.id);
 }
 
@@ -246,6 +247,7 @@ Actions Host::reconfigure(const Settings& settings, Nanos now) {
   settings_.incarnation = incarnation;
   ownership_ = Ownership(slots_in_use(settings_.rules.size()));
   keeper_ = Keeper(settings_.rules, kSecond * settings_.max_hold_s);
+  unproven_owners_ = UnprovenOwners(silence_limit(), period());
   all_unhealthy_said_.reset();
   clash_said_ = {};
   for (auto* ghosts : {&ghosts_, &gone_})  // what they hold has other places now: it may be anywhere
@@ -295,7 +297,7 @@ void Host::evaluate(Nanos now) {
   name_the_different(now, circle);
   judge_reception(now, circle);
   ask_gateway(now, circle);
-  ask_unproven_owners(now, circle);
+  ask_unproven_owners(now);
   note_arrivals(now, circle);
   if (self().active) {
     settle_view(now, circle);

@@ -15,10 +15,12 @@
 #include "core/fence.hh"
 #include "core/host_state.hh"
 #include "core/kept.hh"
+#include "core/kernel_probe.hh"
 #include "core/membership.hh"
 #include "core/ownership.hh"
 #include "core/planted.hh"
 #include "core/resume_point.hh"
+#include "core/unproven_owners.hh"
 #include "wire/heartbeat.hh"
 
 namespace nlb::core {
@@ -45,13 +47,6 @@ struct Send {
   To to = To::group;
   MacAddress mac;  // with To::peer
   wire::Frame frame;
-};
-
-// An ARP question to a silent peer's kernel, or to the gateway; answered by on_kernel_answer().
-struct KernelProbe {
-  HostId peer = 0;  // 0 = the gateway
-  IpAddress address;
-  MacAddress mac;
 };
 
 struct Notice {  // something a person may want to know
@@ -259,10 +254,7 @@ class Host {
   [[nodiscard]] bool waits_for_a_late_view(Nanos now, const Circle& circle) const;
   [[nodiscard]] bool had_to_lapse_beside(HostSet wanted, const Circle& circle) const;
   [[nodiscard]] bool may_serve_alone(Nanos now, const Circle& circle) const;
-  void note_unproven_owner(Peer& peer, const wire::Heartbeat& heartbeat, Nanos now) const;
-  void ask_unproven_owners(Nanos now, const Circle& circle);
-  void hear_unproven_owner(const IpAddress& address, Nanos now);
-  [[nodiscard]] bool an_unproven_owner_lives(Nanos now) const;
+  void ask_unproven_owners(Nanos now);
   [[nodiscard]] bool was_long_under_way(const wire::Heartbeat& heartbeat, Nanos now) const;
   void yield_to_the_unaware(const wire::Heartbeat& heartbeat, Nanos now);
   void note_left_behind(HostSet before, HostSet after, Nanos now);
@@ -360,6 +352,7 @@ class Host {
   Nanos view_started_at_ = 0;
   Nanos came_into_view_at_ = 0;  // out of none
   uint32_t first_view_ = 0;      // then
+  bool came_to_serve_ = false;   // since it was in none
   Arrivals arrivals_;
   std::vector<MemberOffer> agreed_offers_;                // of the members when the view began
   std::array<Nanos, kMaxHosts + 1> left_behind_until_{};  // by id; their lease is over by then
@@ -409,6 +402,8 @@ class Host {
   bool gateway_missed_ = false;  // for D; said
   Nanos heard_by_cluster_mac_at_ = 0, company_since_ = 0;
   bool rx_filtered_ = false;
+
+  UnprovenOwners unproven_owners_;
 
   Candidates namesakes_;               // other machines with our id
   std::optional<Candidate> namesake_;  // the one that has proved that it lives

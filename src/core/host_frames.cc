@@ -75,7 +75,7 @@ bool Host::believe_or_note_candidate(const wire::Heartbeat& heartbeat, Nanos now
     peer = std::move(successor);
     return true;
   }
-  if (!echoed && !current_is_alive) note_unproven_owner(peer, heartbeat, now);
+  if (!echoed && !current_is_alive) unproven_owners_.note(heartbeat, now);
   if (!echoed) note_unechoed(peer, heartbeat.header.sender, now);
   if (echoed && !same_adapter) note_rival(peer, heartbeat, now);
   peer.candidates.note({incarnation, heartbeat.header.sequence, now}, silence_limit());
@@ -93,7 +93,7 @@ void Host::note_unechoed(Peer& peer, HostId sender, Nanos now) {
   const bool told = peer.unechoed_told_at != 0 && now - peer.unechoed_told_at < 60 * kSecond;
   if (told || !is_active(state_) || now - peer.unechoed_since < patience) return;
   peer.unechoed_told_at = now;
-  const bool waits = !ownership_.owns_anything() && peer.unproven_owner.lives(now, silence_limit());
+  const bool waits = !came_to_serve_ && unproven_owners_.answers(sender, now);
   note(Notice::Kind::echo_missing, sender,
        "is heard, and has echoed nothing of this host for " + std::to_string(patience / kSecond) + " s" +
            (waits ? "; it serves and its kernel answers, so this host does not serve beside it" : ""));
@@ -112,8 +112,12 @@ void Host::hear(const wire::Heartbeat& heartbeat, Nanos now) {
   const bool old = known && heartbeat.header.sequence <= peer.sequence;
   if (old && !planted(Bug::sequence_ignored)) return refuse_old(peer, now);
   if (peer.resumed && !echoes_us_freshly(heartbeat, now)) return note_unproven(peer, heartbeat, now);
-  if (peer.resumed) peer.candidates.reset();
+  if (peer.resumed) {
+    peer.candidates.reset();
+    came_to_serve_ = phase_ == Phase::acquired;
+  }
   peer.resumed = false;
+  unproven_owners_.forget(sender);
   const bool same_flags = ((peer.heartbeat.flags ^ heartbeat.flags) & ~wire::kToClusterMac) == 0;
   const bool offers_same = known && peer.heartbeat.offers == heartbeat.offers &&
                            peer.heartbeat.state == heartbeat.state && same_flags;
@@ -146,6 +150,7 @@ void Host::hear(const wire::Heartbeat& heartbeat, Nanos now) {
 // Of a daemon that was in the view of the one before this one: a replay, or said before it could have heard
 // this one. It is listed, so that it can prove that it lives.
 void Host::note_unproven(Peer& peer, const wire::Heartbeat& heartbeat, Nanos now) {
+  unproven_owners_.note(heartbeat, now);
   peer.candidates.note({peer.incarnation, heartbeat.header.sequence, now}, silence_limit());
   refuse(wire::Refusal::replayed);
 }

@@ -125,7 +125,7 @@ Actions Host::on_kernel_answer(const IpAddress& address, Nanos now) {
   const bool is_gateway = address == settings_.gateway;
   const bool was_silent = is_gateway && !gateway_answers(now);
   if (is_gateway) gateway_answered_at_ = now;
-  hear_unproven_owner(address, now);
+  unproven_owners_.hear_answer(address, now);
   const auto is_asked = [&](const auto& entry) {
     return entry.second.probed && entry.second.address == address;
   };

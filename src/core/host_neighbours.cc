@@ -6,10 +6,6 @@
 #include "core/host.hh"
 
 namespace nlb::core {
-namespace {
-constexpr int kOwnerQuestions = 5;  // within D
-}
-
 // A member of our view has moved on to a view without us.
 bool Host::shut_out_by_a_peer(const Circle& circle) const {
   if (std::popcount(view_.members) < 2) return false;
@@ -82,7 +78,7 @@ bool Host::had_to_lapse_beside(HostSet wanted, const Circle& circle) const {
 bool Host::may_serve_alone(Nanos now, const Circle& circle) const {
   if (!carrier_ || !bound_ || now - listening_since_ < silence_limit()) return false;
   if (circle.mutual == 0 && !gateway_answers(now)) return false;
-  if (!ownership_.owns_anything() && an_unproven_owner_lives(now)) return false;
+  if (!came_to_serve_ && unproven_owners_.wait(now)) return false;
   // Somebody who is in a view is heard: first form a common one. With whom this host does not reach there
   // will be none: the better one serves, else several that hear each other in a ring would wait for ever.
   bool company = false;
@@ -94,47 +90,10 @@ bool Host::may_serve_alone(Nanos now, const Circle& circle) const {
   return !company;
 }
 
-void Host::note_unproven_owner(Peer& peer, const wire::Heartbeat& heartbeat, Nanos now) const {
-  UnprovenOwner& owner = peer.unproven_owner;
-  const bool can_be_asked = !heartbeat.dedicated_ip.is_unspecified() && !heartbeat.adapter_mac.is_zero();
-  if (!serves(heartbeat) || !can_be_asked) {
-    owner = {};
-    return;
-  }
-  if (!(owner.mac == heartbeat.adapter_mac) || !owner.is_heard(now, silence_limit())) owner = {};
-  owner.address = heartbeat.dedicated_ip;
-  owner.mac = heartbeat.adapter_mac;
-  owner.heard_at = now;
-}
-
-// Who owns something is not disturbed, and who has company forms a view with it.
-void Host::ask_unproven_owners(Nanos now, const Circle& circle) {
-  const bool would_begin = !ownership_.owns_anything() && circle.mutual == 0 && bound_ && self().active;
-  for_each_host(peers_.heard_of, [&](HostId id) {
-    UnprovenOwner& owner = peers_[id].unproven_owner;
-    if (!would_begin || !owner.is_heard(now, silence_limit())) {
-      owner.asked_since = 0;
-      return;
-    }
-    if (owner.asked_since == 0) owner.asked_since = now;
-    if (now < owner.next_question) return;
-    out_.probes.push_back({id, owner.address, owner.mac});
-    owner.next_question = now + std::max(period(), silence_limit() / kOwnerQuestions);
-  });
-}
-
-void Host::hear_unproven_owner(const IpAddress& address, Nanos now) {
-  for_each_host(peers_.heard_of, [&](HostId id) {
-    UnprovenOwner& owner = peers_[id].unproven_owner;
-    if (owner.asked_since != 0 && owner.address == address) owner.answered_at = now;
-  });
-}
-
-bool Host::an_unproven_owner_lives(Nanos now) const {
-  bool lives = false;
-  for_each_host(peers_.heard_of,
-                [&](HostId id) { lives = lives || peers_[id].unproven_owner.lives(now, silence_limit()); });
-  return lives;
+// Whoever serves already is not disturbed.
+void Host::ask_unproven_owners(Nanos now) {
+  const bool would_begin = !came_to_serve_ && bound_ && self().active;
+  for (const KernelProbe& question : unproven_owners_.ask(would_begin, now)) out_.probes.push_back(question);
 }
 
 // It lists a frame of ours that is older than a host may list, slewed clocks included: it tells how things

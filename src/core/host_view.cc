@@ -279,6 +279,7 @@ void Host::go_alone(const std::string& cause) {
   view_.members = bit_of(settings_.id);
   view_.digest = 0;
   phase_ = Phase::none;
+  came_to_serve_ = false;
   ownership_.clear();
   ++scan_token_;
   scan_pending_ = false;
@@ -382,6 +383,7 @@ void Host::acquire(Nanos now) {
   lapsed_.clear();
   ownership_.acquire(tables_, settings_.id);
   phase_ = Phase::acquired;
+  came_to_serve_ = true;
   out_.states_changed = true;
   say_soon_ = true;
   apply(HostEvent::converged, "view " + std::to_string(view_.number));

@@ -9,6 +9,7 @@
 #include <tuple>
 
 #include "core/planted.hh"
+#include "core/service.hh"
 
 namespace nlb::core {
 namespace {
@@ -183,6 +184,14 @@ bool in_a_view(const wire::Heartbeat& heartbeat) {
 
 bool serves(const wire::Heartbeat& heartbeat) {
   return in_a_view(heartbeat) && heartbeat.phase == static_cast<uint8_t>(Phase::acquired);
+}
+
+bool may_take_new_flows(const wire::Heartbeat& heartbeat) {
+  const bool none = (heartbeat.flags & (wire::kUnhealthy | wire::kOwnsNothing)) != 0;
+  if (none || heartbeat.state == HostState::draining || service_of(heartbeat) == Service::out) return false;
+  return std::ranges::any_of(heartbeat.offers, [](uint8_t offer) {
+    return offer != 0 && offer != wire::kOfferAsLast && offer < wire::kOfferUnhealthy;
+  });
 }
 
 const wire::PeerReport* report_of(const wire::Heartbeat& heartbeat, HostId about) {

@@ -63,6 +63,8 @@ struct PeerTable : std::array<Peer, kMaxHosts + 1> {
 [[nodiscard]] bool takes_part(const wire::Heartbeat& heartbeat);
 [[nodiscard]] bool in_a_view(const wire::Heartbeat& heartbeat);
 [[nodiscard]] bool serves(const wire::Heartbeat& heartbeat);
+// False: drained, out of service, weight 0 or the like for every rule; in a view it owns nothing.
+[[nodiscard]] bool may_take_new_flows(const wire::Heartbeat& heartbeat);
 [[nodiscard]] bool may_hold_connections(const wire::Heartbeat& heartbeat);
 
 [[nodiscard]] const wire::PeerReport* report_of(const wire::Heartbeat& heartbeat, HostId about);

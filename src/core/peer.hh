@@ -32,25 +32,6 @@ class Candidates {
   std::optional<Candidate> highest_, latest_;  // latest_: of the others
 };
 
-// Frames come that say that their sender serves, and echo nothing of this host: it does not hear us, or these
-// are recordings. Its kernel tells, to a host that would begin to serve beside it.
-struct UnprovenOwner {
-  IpAddress address;  // dedicated, of its adapter
-  MacAddress mac;
-  Nanos heard_at = 0;  // 0 = there is none
-  Nanos asked_since = 0, next_question = 0;
-  Nanos answered_at = 0;
-
-  [[nodiscard]] bool is_heard(Nanos now, Nanos longest_silence) const {
-    return heard_at != 0 && now - heard_at < longest_silence;
-  }
-  // So far: a question that is not answered yet counts as well, for as long as a silence may last.
-  [[nodiscard]] bool lives(Nanos now, Nanos longest_silence) const {
-    const Nanos known_at = std::max(asked_since, answered_at);
-    return is_heard(now, longest_silence) && known_at != 0 && now - known_at < longest_silence;
-  }
-};
-
 // The peer's held list, or its kept list, of one (view, generation), collected from its parts.
 struct HeldList {
   uint32_t view = 0;
@@ -81,7 +62,6 @@ struct Peer {
   Nanos admitted_at = 0, removed_at = 0;  // to our view, and from it
   int short_stays = 0;                    // one after the other, each ended by an eviction
   Candidates candidates;
-  UnprovenOwner unproven_owner;
 
   void accuse(uint32_t view, Nanos now) {
     accused = true;

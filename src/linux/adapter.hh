@@ -107,6 +107,8 @@ class LinkMonitor {
   virtual ~LinkMonitor() = default;
   [[nodiscard]] virtual int fd() const = 0;
   [[nodiscard]] virtual std::vector<LinkChange> read() = 0;
+  // Whether the interface of that index still bears this name. Needs no descriptor besides its own.
+  [[nodiscard]] virtual bool sees(int index) const = 0;
 };
 
 }  // namespace nlb

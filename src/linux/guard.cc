@@ -6,9 +6,13 @@
 
 #include <fmt/format.h>
 #include <net/if.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
+#include <cstring>
 #include <map>
 
 #include "linux/guard_rules.hh"
@@ -87,12 +91,23 @@ bool matches(nft::Listing listing, const std::vector<guard::Chain>& chains,
          has("vips", guard::texts_of(vips, true)) && has("vips6", guard::texts_of(vips, false));
 }
 
+// if_nametoindex() says "no such interface" also when no descriptor is left.
+Result<bool> exists(const std::string& interface) {
+  const int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  if (fd < 0) return fail(interface + ": cannot be looked for: " + std::strerror(errno), errno);
+  ifreq request{};
+  interface.copy(request.ifr_name, sizeof request.ifr_name - 1);
+  const bool found = ioctl(fd, SIOCGIFINDEX, &request) == 0;
+  close(fd);
+  return found;
+}
+
 }  // namespace
 
 Result<bool> guard_in_force(const GuardPlan& plan) {
   if (auto good = check(plan); !good) return tl::unexpected(good.error());
   // Newer kernels keep the chain of a vanished adapter, for one that comes by the same name.
-  if (if_nametoindex(plan.interface.c_str()) == 0) return false;
+  if (const auto there = exists(plan.interface); !there || !*there) return there;
   const std::string table = guard::table_name(plan.interface);
   std::map<std::string, std::vector<guard::Chain>> tables;  // by family
   for (const auto& chain : guard::chains(plan)) tables[chain.family].push_back(chain);

@@ -6,6 +6,7 @@
 #include <netlink/msg.h>
 #include <netlink/route/addr.h>
 #include <netlink/route/link.h>
+#include <sys/ioctl.h>
 
 #include <cerrno>
 
@@ -25,6 +26,7 @@ class RtnetlinkMonitor final : public LinkMonitor {
   [[nodiscard]] Result<void> subscribe();
   [[nodiscard]] int fd() const override { return nl_socket_get_fd(socket_.get()); }
   [[nodiscard]] std::vector<LinkChange> read() override;
+  [[nodiscard]] bool sees(int index) const override;
 
  private:
   static int on_message(nl_msg* message, void* argument);
@@ -50,6 +52,13 @@ Result<void> RtnetlinkMonitor::subscribe() {
   if (code == 0) code = nl_socket_set_nonblocking(socket_.get());
   if (code < 0) return fail(interface_ + ": cannot follow link changes: " + nl_geterror(code));
   return {};
+}
+
+bool RtnetlinkMonitor::sees(int index) const {
+  ifreq request{};
+  interface_.copy(request.ifr_name, sizeof request.ifr_name - 1);
+  if (ioctl(fd(), SIOCGIFINDEX, &request) != 0) return errno != ENODEV;
+  return request.ifr_ifindex == index;
 }
 
 std::vector<LinkChange> RtnetlinkMonitor::read() {

@@ -326,8 +326,10 @@ int Daemon::link_fd() const {
 void Daemon::on_link_change() {
   const std::lock_guard lock(mutex_);
   (void)monitor_->read();
+  if (!interface_gone_ && !monitor_->sees(facts_.index)) lose_interface();
   auto facts = read_adapter(config_.interface);
-  if (!facts || (!interface_gone_ && facts->index != facts_.index)) return lose_interface();
+  link_unread_ = !facts.has_value();  // for want of a descriptor, say: at the next tick
+  if (!facts) return;
   if (interface_gone_ && !regain_interface(*facts)) return;
   const bool carrier = facts->carrier;
   facts_ = *facts;
@@ -361,8 +363,9 @@ void Daemon::lose_interface() {
   if (interface_gone_) return;
   interface_gone_ = true;
   attempt_.reset();
-  events_.add(EventId::interface_gone, "there is no interface " + config_.interface + " any more");
-  refuse_bind({false, BindReason::no_carrier, "there is no interface " + config_.interface + " any more"});
+  const std::string evidence = "the interface " + config_.interface + " was removed or renamed";
+  events_.add(EventId::interface_gone, evidence);
+  refuse_bind({false, BindReason::no_carrier, evidence});
 }
 
 // False: it is another one of the same name. Programs, sockets and guard are made for the former, so the
@@ -387,7 +390,7 @@ bool Daemon::regain_interface(const AdapterFacts& facts) {
 bool Daemon::put_back_what_others_took() {
   const auto missing = datapath_->repair();
   const auto guarded = guard_in_force(guard_plan_of(config_));
-  if (static_cast<int>(if_nametoindex(config_.interface.c_str())) != facts_.index) return false;
+  if (!monitor_->sees(facts_.index)) return false;
   if (!missing) spdlog::error("filter: {}", missing.error().message);
   for (const std::string& hook : missing.value_or(std::vector<std::string>{}))
     events_.add(EventId::filter_detached, hook + " was detached from " + config_.interface);
@@ -402,7 +405,8 @@ void Daemon::tick() {
   events_.write_lines();
   administration_->tick();
   follow_metrics();
-  if (interface_gone_) return on_link_change();
+  if (interface_gone_ || link_unread_ || !monitor_->sees(facts_.index)) on_link_change();
+  if (interface_gone_) return;
   const std::lock_guard lock(mutex_);
   notice_resume();
   follow_switch();

@@ -233,7 +233,7 @@ class Daemon {
   Stranger vip_user_{kVipUserRemembered}, mac_user_{kMacUserRemembered};
   EventDescriptor bind_fd_;
   bool carrier_ = true, filter_open_ = false;
-  bool interface_gone_ = false, needs_restart_ = false;
+  bool interface_gone_ = false, link_unread_ = false, needs_restart_ = false;
   std::array<RuleSwitch, kMaxRules> switches_{};
   std::unique_ptr<HealthMonitor> health_;
   std::set<std::string> health_out_;  // rules that were told to be out for their health; "" = the host

@@ -203,6 +203,8 @@ int main(int argc, char** argv) {
     for (const auto& problem : config.error()) std::fprintf(stderr, "%s\n", problem.text().c_str());
     return kBadConfiguration;
   }
+  auto roles = nlb::Roles::of(config->operators, config->admins);
+  if (!roles) return complain(roles.error().within(options.paths.config), kBadConfiguration);
   if (options.check_config) return kDone;
   if (options.paths.runtime_directory.empty())
     options.paths.runtime_directory = "/run/opennlb/" + config->name;
@@ -219,8 +221,6 @@ int main(int argc, char** argv) {
   if (account)
     if (auto changed = nlb::change_user(*account, options.paths); !changed) return complain(changed.error());
   nlb::hide_memory();  // a change of user shows it again
-  auto roles = nlb::Roles::of(config->operators, config->admins);
-  if (!roles) return complain(roles.error().within(options.paths.config), kBadConfiguration);
   const auto found = obstacles(options.paths, *config);
   for (const std::string& obstacle : found) std::fprintf(stderr, "nlbd: %s\n", obstacle.c_str());
   if (!found.empty()) return kFailed;

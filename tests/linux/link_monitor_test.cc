@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Changes made by others are seen: addresses, MAC, carrier, the interface itself.
+#include <net/if.h>
 #include <poll.h>
+#include <sys/resource.h>
 
 #include <algorithm>
 
@@ -49,6 +51,29 @@ TEST_F(LinkMonitorTest, OnlyNeighboursWithoutAnAnswerAreForgotten) {
 TEST_F(LinkMonitorTest, QuietWhenNothingHappens) {
   EXPECT_FALSE(readable(0));
   EXPECT_TRUE(monitor_->read().empty());
+}
+
+TEST_F(LinkMonitorTest, SeesAnInterfaceAsLongAsItHasItsName) {
+  const auto index = static_cast<int>(if_nametoindex("veth0"));
+  EXPECT_TRUE(monitor_->sees(index));
+  sh("ip link set veth0 name veth9");
+  EXPECT_FALSE(monitor_->sees(index));
+  sh("ip link add veth0 type bridge");
+  EXPECT_FALSE(monitor_->sees(index)) << "another one";
+  sh("ip link del veth0; ip link set veth9 name veth0");
+  EXPECT_TRUE(monitor_->sees(index));
+}
+
+TEST_F(LinkMonitorTest, SeesTheInterfaceWhenNoDescriptorIsLeft) {
+  const auto index = static_cast<int>(if_nametoindex("veth0"));
+  rlimit usual{};
+  ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &usual), 0);
+  const rlimit none{0, usual.rlim_max};
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &none), 0);
+  const bool by_name = if_nametoindex("veth0") != 0, seen = monitor_->sees(index);
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &usual), 0);
+  EXPECT_FALSE(by_name) << "then this shows nothing";
+  EXPECT_TRUE(seen);
 }
 
 TEST_F(LinkMonitorTest, VipAddedAndRemovedByHand) {

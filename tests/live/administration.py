@@ -169,6 +169,14 @@ def all_or_nothing(run):
 
     nothing_changes(run, "one host lets others only ask: nothing is changed", forbid, agree,
                     'remote = "query"')
+    with run.case("--check-config refuses an unknown operator, as a start does"):
+        other = config(lab, 3).with_name("other.toml")
+        for operators, code in (('["root"]', 0), ('["root", "@nobody-knows"]', 2)):
+            other.write_text(original + f"\n[control]\noperators = {operators}\n")
+            done = lab.lab("exec", "host3", "--", str(Path(lab.nlb_path).parent / "nlbd"), "--config", other,
+                           "--check-config", check=False)
+            need(done.returncode == code and (code == 0 or '"@nobody-knows"' in done.stderr), done)
+        other.unlink()
     with run.case("[control] remote bounds what members may do"):
         forbid()
         refused(lab, 1, ["stop", "--host", "3"], 4, 'remote = "query"')
