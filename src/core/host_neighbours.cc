@@ -6,6 +6,7 @@
 #include "core/host.hh"
 
 namespace nlb::core {
+
 // A member of our view has moved on to a view without us.
 bool Host::shut_out_by_a_peer(const Circle& circle) const {
   if (std::popcount(view_.members) < 2) return false;

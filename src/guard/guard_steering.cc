@@ -33,7 +33,8 @@ std::optional<Flow> flow_in(uint16_t type, Octets packet) {
     return with_ports({IpAddress::v4(number(packet, 12, 4)), IpAddress::v4(number(packet, 16, 4))}, packet[9],
                       packet.subspan(20));
   }
-  if (packet.size() < 40 || packet[0] >> 4 != 6 || ipv6(packet, 8).is_v4()) return std::nullopt;
+  if (type != 0x86dd || packet.size() < 40 || packet[0] >> 4 != 6 || ipv6(packet, 8).is_v4())
+    return std::nullopt;
   return with_ports({ipv6(packet, 8), ipv6(packet, 24)}, packet[6], packet.subspan(40));
 }
 

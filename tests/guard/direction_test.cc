@@ -97,10 +97,13 @@ TEST(Direction, at_the_members_port_it_has_the_clusters_mac_again_and_is_judged)
 TEST(Direction, another_use_of_the_mark_is_left_alone) {
   arrange();
   const Beside marked{{}, {}, false, true};
-  for (const Frame& frame : {to_vip(80, kOwn, {kFree, kIp}), to_vip(80, kOwn, {kFree, kWebVip, 1, 0x2000})}) {
+  const Frame like_ip = ipv6(kFree6, kWebVip6, 6, tcp(1000, 80, kSyn));
+  for (const Frame& frame : {to_vip(80, kOwn, {kFree, kIp}), to_vip(80, kOwn, {kFree, kWebVip, 1, 0x2000}),
+                             Ethernet{kOwn, kGateway}.wrap(0x8661, like_ip)}) {
     const auto outcome = guard().run(web1(), NLB_GUARD_RECEIVE, frame, marked);
     EXPECT_EQ(reason_name(outcome.reason), "passed") << "what was sent to the member's own address";
     EXPECT_EQ(outcome.destination, kOwn);
+    EXPECT_EQ(guard().model(web1(), NLB_GUARD_RECEIVE, frame, marked).destination, kOwn);
   }
 }
 

@@ -5,7 +5,7 @@ import { BUCKETS, buckets, drawBuckets, showSlot } from "./buckets.js";
 import { drawChart } from "./chart.js";
 import { askHost, askRule } from "./dialog.js";
 import { clusterOf, shareOf, sharedAreasOf, verdictsOf } from "./model.js";
-import { badge, dot, eventRow, mark, nothing, panel, table } from "./parts.js";
+import { badge, dot, eventRow, kept, mark, nothing, panel, table } from "./parts.js";
 import { changed, store } from "./store.js";
 import { h } from "preact";
 import { UNEXPECTED, VERDICTS, age, colourOf, count, hostName, percent, plural, rate } from "./words.js";
@@ -42,15 +42,12 @@ function heading(cluster) {
       fact("Asked", cluster.view.host ? `Host ${cluster.view.host}` : "–")));
 }
 
-const bars = new Map(); // by place and rule: of many hosts and rules these are most of the page
-
-function shareBar(cluster, rule, place) {
+/** Of many hosts and rules these are most of the page. */
+function shareBar(cluster, rule) {
   const shares = new Map((rule.members || []).map((member) => [member.id, member.share]));
   const parts = cluster.hosts.map((host) => ({ host, share: shares.get(host.id) || 0 }));
   const shown = parts.map(({ host, share }) => `${host.id}:${share}`).join(" ");
-  const key = `${cluster.id} ${place} ${rule.slot}`;
-  if (bars.get(key)?.shown !== shown) bars.set(key, { shown, bar: shareBarOf(parts) });
-  return bars.get(key).bar;
+  return kept("share", shown, () => shareBarOf(parts));
 }
 
 const MOST_PARTS = 16;
@@ -91,7 +88,7 @@ function bucketPanel(cluster) {
       h("span", { class: "note" }, buckets.moved ?
           `last change moved ${plural(buckets.moved, "bucket")}` : "")),
     cluster.rules.length ? shareBar(cluster, cluster.rules.find((rule) => rule.slot === buckets.slot) ||
-        cluster.rules[0], "buckets") : null,
+        cluster.rules[0]) : null,
     h("canvas", { class: "buckets", ref: (canvas) => canvas && drawBuckets(canvas), role: "img",
       "aria-label": `${BUCKETS} buckets by owner: ${said}` }),
     h("ul", { class: "legend owners", tabindex: owners.length > 16 ? 0 : null, // it can be scrolled
@@ -176,7 +173,7 @@ function ruleRow(cluster, rule) {
         rule.affinity[0].toUpperCase() + rule.affinity.slice(1) : "–"),
     h("td", {}, mark(mood, rule.state[0].toUpperCase() + rule.state.slice(1))),
     cell("Connections", count(open)),
-    h("td", { class: "wide" }, shareBar(cluster, rule, "rules")),
+    h("td", { class: "wide" }, shareBar(cluster, rule)),
     h("td", { class: "actions" }, ["enable", "drain", "disable"].map((name) =>
       h("button", { key: name, type: "button", class: "small", disabled,
           "aria-label": `${name} rule ${rule.rule}`,

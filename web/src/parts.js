@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Small things that several pages show.
-import { h } from "preact";
+import { Component, h } from "preact";
 import { clock, colourOf, stateWords } from "./words.js";
 
 export const dot = (host) => h("span", { class: "dot", style: { background: colourOf(host) },
@@ -30,13 +30,20 @@ export function table(label, heads, rows) {
       h("tbody", {}, rows)));
 }
 
-/** An event never changes, so its row is made once. */
-export function eventRow(event) {
-  return event.row ??= h("li", { key: event.arrival, class: event.severity },
-    h("time", { datetime: event.time }, clock(event.time)),
-    h("span", { class: "who" }, event.host ? [dot(event.host), ` ${event.host}`] : ""),
-    h("span", { class: "number", title: event.name }, String(event.number)),
-    h("span", { class: "said" },
-      h("strong", {}, event.name.replaceAll("_", " ")), event.text ? ` — ${event.text}` : "",
-      event.remedy ? h("span", { class: "remedy" }, event.remedy) : null));
+class Kept extends Component {
+  shouldComponentUpdate(next) { return next.shown !== this.props.shown; }
+  render({ draw }) { return draw(); }
 }
+
+/** Drawn anew when `shown` is another one, not with every frame. (A drawing that is itself kept, and used again in
+    later frames, leads to the whole page of the first one, which is then kept as well.) */
+export const kept = (key, shown, draw) => h(Kept, { key, shown, draw });
+
+/** An event never changes. */
+export const eventRow = (event) => kept(event.arrival, event, () => h("li", { class: event.severity },
+  h("time", { datetime: event.time }, clock(event.time)),
+  h("span", { class: "who" }, event.host ? [dot(event.host), ` ${event.host}`] : ""),
+  h("span", { class: "number", title: event.name }, String(event.number)),
+  h("span", { class: "said" },
+    h("strong", {}, event.name.replaceAll("_", " ")), event.text ? ` — ${event.text}` : "",
+    event.remedy ? h("span", { class: "remedy" }, event.remedy) : null)));
