@@ -39,6 +39,7 @@ try {
   await client.send("HeapProfiler.collectGarbage");
   const { usedSize } = await client.send("Runtime.getHeapUsage");
   need(stage.said.length === 0, stage.said.join("\n"));
+  need(usedSize < 64 * 1048576, `the page's scripts hold ${(usedSize / 1048576).toFixed(0)} MiB`);
   process.stdout.write(`${JSON.stringify({ "page: from the login to all 64 hosts and their buckets":
     `${appears.toFixed(0)} ms`, ...found, "page: memory of its scripts": `${(usedSize / 1048576).toFixed(1)} MiB` })}\n`);
 } finally {
