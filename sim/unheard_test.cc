@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Hosts that are heard and do not hear, and recordings: the frames of both echo nothing. Who would begin to
 // serve beside such a sender asks its kernel (core/unproven_owners.hh).
+#include <bit>
 #include <functional>
+#include <map>
+#include <utility>
 
-#include "sim/run.hh"
 #include "sim/scenario.hh"
 
 namespace nlb::sim {

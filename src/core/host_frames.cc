@@ -114,7 +114,7 @@ void Host::hear(const wire::Heartbeat& heartbeat, Nanos now) {
   if (peer.resumed && !echoes_us_freshly(heartbeat, now)) return note_unproven(peer, heartbeat, now);
   if (peer.resumed) {
     peer.candidates.reset();
-    came_to_serve_ = phase_ == Phase::acquired;
+    came_to_serve_ = came_to_serve_ || phase_ == Phase::acquired;
   }
   peer.resumed = false;
   unproven_owners_.forget(sender);

@@ -96,9 +96,8 @@ nlb_guard_reason GuardModel::Trial::steer(const TaggedFrame& whole) const {
 
 // To one member alone, when all members are of one mind that it is the only one.
 Refusal GuardModel::Trial::direct(const TaggedFrame& whole) {
-  const bool ip = frame_->type == 0x0800 || frame_->type == 0x86dd;
   const nlb_guard_mac* found = owner(frame_->destination);
-  if (!has(NLB_GUARD_PORT_DIRECTS) || !ip || found == nullptr || found->kind != NLB_GUARD_MAC_CLUSTER)
+  if (!has(NLB_GUARD_PORT_DIRECTS) || found == nullptr || found->kind != NLB_GUARD_MAC_CLUSTER)
     return std::nullopt;
   const auto members = model_.members_.find({port_.bridge, found->cluster});
   const auto packet = flow_of(*frame_, whole);

@@ -6,7 +6,6 @@
 
 #include <fmt/format.h>
 #include <net/if.h>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -16,6 +15,7 @@
 #include <map>
 
 #include "linux/guard_rules.hh"
+#include "linux/interface_index.hh"
 #include "linux/nft.hh"
 
 namespace nlb {
@@ -91,15 +91,13 @@ bool matches(nft::Listing listing, const std::vector<guard::Chain>& chains,
          has("vips", guard::texts_of(vips, true)) && has("vips6", guard::texts_of(vips, false));
 }
 
-// if_nametoindex() says "no such interface" also when no descriptor is left.
 Result<bool> exists(const std::string& interface) {
   const int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
   if (fd < 0) return fail(interface + ": cannot be looked for: " + std::strerror(errno), errno);
-  ifreq request{};
-  interface.copy(request.ifr_name, sizeof request.ifr_name - 1);
-  const bool found = ioctl(fd, SIOCGIFINDEX, &request) == 0;
+  const auto index = interface_index(fd, interface);
   close(fd);
-  return found;
+  if (!index && index.error().code != ENODEV) return tl::unexpected(index.error());
+  return index.has_value();
 }
 
 }  // namespace

@@ -6,11 +6,11 @@
 #include <netlink/msg.h>
 #include <netlink/route/addr.h>
 #include <netlink/route/link.h>
-#include <sys/ioctl.h>
 
 #include <cerrno>
 
 #include "linux/adapter.hh"
+#include "linux/interface_index.hh"
 #include "linux/netlink.hh"
 
 namespace nlb {
@@ -55,10 +55,8 @@ Result<void> RtnetlinkMonitor::subscribe() {
 }
 
 bool RtnetlinkMonitor::sees(int index) const {
-  ifreq request{};
-  interface_.copy(request.ifr_name, sizeof request.ifr_name - 1);
-  if (ioctl(fd(), SIOCGIFINDEX, &request) != 0) return errno != ENODEV;
-  return request.ifr_ifindex == index;
+  const auto found = interface_index(fd(), interface_);
+  return found ? *found == index : found.error().code != ENODEV;
 }
 
 std::vector<LinkChange> RtnetlinkMonitor::read() {

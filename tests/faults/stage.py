@@ -58,8 +58,7 @@ class Stage:
     def event_times(self, name):
         """When each host said so for the first time, wall clock, ms."""
         def first(host):
-            events = map(json.loads, self.lab.host(host, "--json", "events").stdout.splitlines())
-            said = next(event["time"] for event in events if event["name"] == name)
+            said = self.lab.events(host, name)[0]["time"]
             return 1000 * datetime.fromisoformat(said.replace("Z", "+00:00")).timestamp()
         return [first(host) for host in self.everyone]
 

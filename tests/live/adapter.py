@@ -16,14 +16,15 @@ def ip(*words):
     subprocess.run(["ip", *words], check=True)
 
 
-def events(lab, host, name):
-    return [event for event in map(json.loads, lab.host(host, "--json", "events").stdout.splitlines())
-            if event["name"] == name]
-
-
 def need_nobody_accused(lab, host):
     for name in ("guard_removed", "filter_detached"):
-        need(not events(lab, host, name), f"{name}: nobody did")
+        need(not lab.events(host, name), f"{name}: nobody did")
+
+
+def need_bound(lab, host):
+    need_no_failure(lab.load(300))
+    adapter = json.loads(lab.host(host, "--json", "display").stdout)["adapter"]
+    need(adapter["bind"] == "bound" and adapter["datapath"] == "xdp-native", adapter)
 
 
 def make_anew(host):
@@ -56,7 +57,7 @@ def renamed(run):
         need_no_failure(lab.load(300))
         need(lab.state(2) == "refused", lab.state(2))
         time.sleep(2)
-        need(len(events(lab, 2, "interface_gone")) == 1, "said more than once")
+        need(len(lab.events(2, "interface_gone")) == 1, "said more than once")
         need_nobody_accused(lab, 2)
     with run.case("and named back: whole again"):
         ip("-n", "nlb-host2", "link", "set", "eth9", "name", "eth0")
@@ -64,7 +65,7 @@ def renamed(run):
         need_no_failure(lab.load(300))
     with run.case("renamed while nlbd stands still: nobody is accused of taking the filter or the guard"):
         standing_still(lab, 2, lambda: ip("-n", "nlb-host2", "link", "set", "eth0", "name", "eth9"))
-        wait_for("it is said", lambda: len(events(lab, 2, "interface_gone")) == 2, 3)
+        wait_for("it is said", lambda: len(lab.events(2, "interface_gone")) == 2, 3)
         time.sleep(1.2)  # two turns of its timer
         need_nobody_accused(lab, 2)
         ip("-n", "nlb-host2", "link", "set", "eth9", "name", "eth0")
@@ -86,9 +87,7 @@ def made_again(run):
     with run.case("up and with its address, as another one of the same name: whole again by itself") as notes:
         bring_up(3)
         notes.append(f"{lab.wait_members([1, 2, 3]):.1f} s")
-        need_no_failure(lab.load(300))
-        adapter = json.loads(lab.host(3, "--json", "display").stdout)["adapter"]
-        need(adapter["bind"] == "bound" and adapter["datapath"] == "xdp-native", adapter)
+        need_bound(lab, 3)
 
 
 def made_again_unseen(run):
@@ -102,9 +101,7 @@ def made_again_unseen(run):
     with run.case("removed and made again while nlbd stands still: it starts anew on the new one"):
         standing_still(lab, 3, happens)
         lab.wait_members([1, 2, 3])
-        need_no_failure(lab.load(300))
-        adapter = json.loads(lab.host(3, "--json", "display").stdout)["adapter"]
-        need(adapter["bind"] == "bound" and adapter["datapath"] == "xdp-native", adapter)
+        need_bound(lab, 3)
         need_nobody_accused(lab, 3)
 
 
@@ -113,7 +110,7 @@ def another_mac(run):
     with run.case("another MAC of the adapter's own: heartbeats come from it, it is said, the view stays"):
         view = lab.query(2)["view"]
         ip("-n", "nlb-host1", "link", "set", "eth0", "address", new)
-        wait_for("it is noticed", lambda: events(lab, 1, "mac_followed"), 2)
+        wait_for("it is noticed", lambda: lab.events(1, "mac_followed"), 2)
         with Capture(lab, "ether proto 0x88b5 or arp") as capture:
             lab.lab("exec", "client1", "--", "ip", "neigh", "flush", "all")
             need_no_failure(lab.load(300))

@@ -3,7 +3,6 @@
 """Somebody detaches a program by hand: nothing wrong gets in or out meanwhile, it is said, and put back.
 
 nlbd is stopped (SIGSTOP) where a state is to be looked at before it mends it."""
-import json
 
 from capture import Capture, need_mac_truth
 from live import CLUSTER_MAC, VIP, main, need, wait_for
@@ -32,11 +31,6 @@ def detach_ingress(lab, host):
     inside(lab, host, "ip", "link", "set", "dev", "eth0", "xdp", "off")
 
 
-def events(lab, host):
-    return [json.loads(line) for line in lab.host(host, "--json", "events").stdout.splitlines()]
-
-
-
 def vip_packets_of_host(lab, host):
     """How many packets for the VIP the host's IP stack has seen: its TCP and ICMP counters do not lie."""
     text = inside(lab, host, "cat", "/proc/net/snmp").stdout
@@ -56,8 +50,7 @@ def ingress_detached(run):
         need(after == before, f"{after - before} segments for the VIP came in without the filter")
     with run.case("nlbd goes on: it says so and attaches again"):
         lab.lab("fault", "resume", "host2")
-        wait_for("an event about the detached filter", lambda: any(
-            event["name"] == "filter_detached" for event in events(lab, 2)), 5)
+        wait_for("an event about the detached filter", lambda: lab.events(2, "filter_detached"), 5)
         lab.wait_members([1, 2, 3])
         shown = inside(lab, 2, "tc", "filter", "show", "dev", "eth0", "ingress").stdout
         need("nlb" in shown, f"no filter is attached: {shown}")
@@ -86,12 +79,12 @@ def guard_removed(run):
     lab.up()
     with run.case("the nftables table is deleted: it is said and put back"):
         inside(lab, 1, "nft", "flush", "ruleset")
-        wait_for("the event", lambda: any(e["name"] == "guard_removed" for e in events(lab, 1)), 5)
+        wait_for("the event", lambda: lab.events(1, "guard_removed"), 5)
         need("nlb_eth0" in inside(lab, 1, "nft", "list", "tables").stdout, "no table")
     with run.case("the VIP is deleted by hand: it is said and put back"):
         inside(lab, 1, "ip", "addr", "del", f"{VIP}/32", "dev", "eth0")
         wait_for("the VIP is back", lambda: VIP in inside(lab, 1, "ip", "addr", "show", "eth0").stdout, 5)
-        need(any(e["name"] == "vip_removed" for e in events(lab, 1)), "no event")
+        need(lab.events(1, "vip_removed"), "no event")
 
 
 def forwarded(capture):

@@ -88,8 +88,7 @@ def wait_served_by(lab, port, hosts, seconds=3):
 
 
 def events(lab, host, number):
-    lines = lab.host(host, "--json", "events", "--limit", 300).stdout.splitlines()
-    return [event for event in map(json.loads, lines) if event["number"] == number]
+    return [event for event in lab.events(host) if event["number"] == number]
 
 
 def one_rule(run, services):

@@ -107,6 +107,12 @@ class Lab:
         """nlb … at that host."""
         return self.command("--socket", self.socket(host), *words, **options)
 
+    def events(self, host, name=None, check=True):
+        """All that its log holds, the oldest first; without `check` nothing where it does not answer."""
+        done = self.host(host, "--json", "events", "--limit", 1000, check=check)
+        lines = done.stdout.splitlines() if done.returncode == 0 else []
+        return [event for event in map(json.loads, lines) if name in (None, event["name"])]
+
     def query(self, host):
         done = self.host(host, "--json", "query", check=False, timeout=10)
         return json.loads(done.stdout) if done.returncode == 0 else {}

@@ -41,11 +41,6 @@ def adapter(lab, host):
     return json.loads(lab.host(host, "--json", "display").stdout)["adapter"]
 
 
-def events(lab, host, name):
-    return [event for event in map(json.loads, lab.host(host, "--json", "events").stdout.splitlines())
-            if event["name"] == name]
-
-
 def addresses(lab, host):
     return lab.lab("exec", f"host{host}", "--", "ip", "-o", "-4", "addr", "show", "eth0").stdout
 
@@ -78,13 +73,13 @@ def refused(run, strategy, kinds, reasons):
         need(shown["evidence"] and shown["remedy"], shown)
         need(shown["mac_current"] == OWN and shown["cluster_mac_in"] == "none", shown)
         need(VIP not in addresses(lab, 3), addresses(lab, 3))
-        event = events(lab, 3, "bind_refused")[-1]
+        event = lab.events(3, "bind_refused")[-1]
         need(event["number"] == 53 and event["fields"]["reason"] == reasons[0], event)
         lab.wait_members([1, 2])
         need_no_failure(lab.load(200))
         if kinds == ("rx",):
             time.sleep(4)  # one more try falls in here, and must not be told again
-            need(len(events(lab, 3, "bind_refused")) == 1, "every try is told")
+            need(len(lab.events(3, "bind_refused")) == 1, "every try is told")
         notes.append(shown["evidence"])
         notes.append(pings.need_whole(10))
     with run.case(f"{strategy}, unblocked: host 3 heals by itself") as notes:
@@ -131,7 +126,7 @@ def driver_says_no(run):
         shown = adapter(lab, 3)
         need(shown["reason"] == "driver-refused" and "Address already in use" in shown["evidence"], shown)
         need(shown["mac_current"] == MACVLAN and shown["driver"] == "macvlan", shown)
-        event = events(lab, 3, "bind_refused")[-1]
+        event = lab.events(3, "bind_refused")[-1]
         need(event["fields"]["reason"] == "driver-refused", event)
         notes.append(pings.need_whole(10))
 
@@ -197,7 +192,7 @@ def conflicts(run):
     with run.case("a stranger claims the VIP of a serving cluster: named, and the cluster serves on"):
         lab.lab("exec", "client2", "--", "arping", "-c", 2, "-A", "-I", "eth0", "-S", VIP, VIP, check=False)
         lab.lab("exec", "client2", "--", "python3", "-c", CLAIM)
-        wait_for("the event", lambda: events(lab, 1, "ip_conflict"), 2)
+        wait_for("the event", lambda: lab.events(1, "ip_conflict"), 2)
         need(adapter(lab, 1)["reason"] == "ip-conflict", adapter(lab, 1))
         lab.wait_members([1, 2, 3])
 
@@ -222,7 +217,7 @@ def by_hand(run):
         lab.lab("exec", "client1", "--", "ping", "-c", 1, "-W", 1, VIP)
         with Capture(lab, f"arp or host {VIP}") as capture:
             lab.lab("exec", "host3", "--", "ip", "addr", "add", f"{VIP}/24", "dev", "eth0")
-            took = wait_for("the event", lambda: events(lab, 3, "vip_by_hand"), 1)
+            took = wait_for("the event", lambda: lab.events(3, "vip_by_hand"), 1)
             need_no_failure(lab.load(300))
         bound = [arp for arp in capture.arps() if arp.sender_ip == VIP and arp.sender_mac != CLUSTER]
         need(not bound, f"{bound[:2]}")
