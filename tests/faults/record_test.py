@@ -10,6 +10,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "live"))
 # pylint: disable=wrong-import-position
+import plans  # noqa: E402
 import report  # noqa: E402
 import table  # noqa: E402
 from record import Record, percentile, summary  # noqa: E402
@@ -36,6 +37,17 @@ class Bounds(unittest.TestCase):
 
     def test_want_every_figure(self):
         self.assertEqual(self.scenario.violations({"sides": 3}), ["gap_ms was not measured"])
+
+
+class JoinStorm(unittest.TestCase):
+    def test_who_comes_alone_costs_a_view(self):
+        self.assertEqual(plans.views_of_arrivals([1000, 0, 2000]), 3)
+
+    def test_those_who_come_together_cost_two(self):
+        self.assertEqual(plans.views_of_arrivals([0, 5, 90, 150, 1000, 1001]), 4)
+
+    def test_those_who_never_end_coming_cost_one_more_each_d(self):
+        self.assertEqual(plans.views_of_arrivals(range(0, 1100, 100)), 4)
 
 
 class Records(unittest.TestCase):

@@ -39,9 +39,6 @@ COVERED = [
 KNOWN = {}  # requirements that are not met, and why
 
 EXPLAINED = {  # what is known of violations on record
-    "join-storm":
-        "the machine took 3.9 s to boot 16 daemons on two processors, so that most came alone, and who comes "
-        "alone is admitted at once; settled 41 ms after the last",
     "vm-pause-2":
         "a machine that takes part again repeats the SYN-ACK of a connection that was half open when it "
         "stood still, and that another host has answered meanwhile: seen once; since then such answers are "
