@@ -213,7 +213,7 @@ class Host:
             ["ip", "netns", "exec", bridge.outside, str(bridge.daemon_path).replace("nlb-vmswitch", "nlbd"),
              "--config", str(self.config), "--runtime-dir", str(self.directory / "run"),
              "--state-dir", str(self.directory / "state")], stdout=self.log, stderr=self.log)
-        wait_for("nlbd answers", lambda: self.ask("query", check=False).returncode == 0, 5)
+        wait_for("nlbd answers", lambda: self.ask("query", check=False).returncode == 0, 20)
 
     def ask(self, *words, check=True):
         return sh(self.bridge.nlb, "--socket", self.socket, *words, check=check)
