@@ -18,6 +18,7 @@ failure."""
 import contextlib
 import json
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -68,6 +69,7 @@ def servers(lab, node):
     finally:
         for process in started:
             end_process(process)
+        shutil.rmtree(folder)
 
 
 def listens(node):

@@ -50,6 +50,7 @@ bool Roster::forget(HostId host) {
 }
 
 bool Roster::save(std::string& problem) const {
+  const std::lock_guard saving(saving_);
   Json members = Json::array();
   {
     const std::lock_guard lock(mutex_);

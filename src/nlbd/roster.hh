@@ -19,7 +19,7 @@ class Roster {
   // True when the host is new here, or has another name than it had; then the file is to be saved.
   bool note(HostId host, const std::string& name);
   bool forget(HostId host);
-  // False with a reason in `problem`.
+  // What is known by then; one at a time, whichever threads ask. False with a reason in `problem`.
   [[nodiscard]] bool save(std::string& problem) const;
 
   [[nodiscard]] HostSet hosts() const;
@@ -28,7 +28,8 @@ class Roster {
 
  private:
   std::string file_;
-  mutable std::mutex mutex_;
+  mutable std::mutex saving_;  // the file; taken before the other
+  mutable std::mutex mutex_;   // the names
   std::map<HostId, std::string> names_;
 };
 

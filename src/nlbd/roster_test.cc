@@ -6,6 +6,9 @@
 
 #include <filesystem>
 #include <fstream>
+#include <thread>
+
+#include "base/limits.hh"
 
 namespace nlb {
 namespace {
@@ -59,6 +62,23 @@ TEST_F(RosterTest, TakesADamagedFileForNone) {
   }
   std::ofstream(file) << "{\"members\":[{\"id\":7,\"name\":9}]}";
   EXPECT_EQ(Roster(file).text_of(7), "host 7");
+}
+
+// A cluster that boots tells several threads of new members at once.
+TEST_F(RosterTest, IsSavedByThreadsAtOnce) {
+  Roster roster(file);
+  const auto learn = [&](HostId first, std::string& trouble) {
+    for (HostId host = first; host <= kMaxHosts; host += 2) {
+      roster.note(host, "web");
+      if (std::string why; !roster.save(why)) trouble = why;
+    }
+  };
+  std::string trouble;
+  std::thread other(learn, HostId{2}, std::ref(trouble));
+  learn(1, problem);
+  other.join();
+  EXPECT_EQ(problem + trouble, "");
+  EXPECT_EQ(Roster(file).hosts(), ~HostSet{0});
 }
 
 TEST_F(RosterTest, SaysWhyItCannotBeSaved) {

@@ -213,6 +213,8 @@ class Host:
             ["ip", "netns", "exec", bridge.outside, str(bridge.daemon_path).replace("nlb-vmswitch", "nlbd"),
              "--config", str(self.config), "--runtime-dir", str(self.directory / "run"),
              "--state-dir", str(self.directory / "state")], stdout=self.log, stderr=self.log)
+
+    def wait(self):
         wait_for("nlbd answers", lambda: self.ask("query", check=False).returncode == 0, 20)
 
     def ask(self, *words, check=True):
@@ -321,6 +323,7 @@ def cured(run, host):
 def told_the_guest(run):
     host = Host(run.lab)
     try:
+        host.wait()
         quoted(run, host)
         cured(run, host)
     finally:
