@@ -5,10 +5,9 @@ import json
 import shlex
 import subprocess
 import time
-from datetime import datetime
 
 from capture import ACK, SYN, Capture, need_one_owner
-from live import HTTP, VIP, Failure, need_no_failure
+from live import HTTP, VIP, Failure, need_no_failure, time_of
 
 DETECTION_MS = 500  # 50 ms × 10
 CRASH_MS = 700  # one view change and scheduling on a small machine come on top
@@ -57,10 +56,7 @@ class Stage:
 
     def event_times(self, name):
         """When each host said so for the first time, wall clock, ms."""
-        def first(host):
-            said = self.lab.events(host, name)[0]["time"]
-            return 1000 * datetime.fromisoformat(said.replace("Z", "+00:00")).timestamp()
-        return [first(host) for host in self.everyone]
+        return [1000 * time_of(self.lab.events(host, name)[0]) for host in self.everyone]
 
     def outage(self, command, seconds=3, at_ms=700, client="client1"):
         """The gap that a command line causes, as one client sees it."""

@@ -14,6 +14,7 @@ import sys
 import time
 import traceback
 import xml.etree.ElementTree as xml
+from datetime import datetime
 from pathlib import Path
 
 VIP = "10.77.0.100"
@@ -70,6 +71,11 @@ def lab_networks():
     """The lab's own namespaces that exist; other tests have theirs, and they may run at the same time."""
     names = [path.name for path in Path("/run/netns").glob("nlb-*")]
     return [name for name in names if re.fullmatch(r"nlb-(switch|gateway|(host|client)\d+)", name)]
+
+
+def time_of(event):
+    """When it was logged, in seconds of the wall clock."""
+    return datetime.fromisoformat(event["time"].replace("Z", "+00:00")).timestamp()
 
 
 class Lab:

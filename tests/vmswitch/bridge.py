@@ -21,7 +21,7 @@ import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "live"))
-from live import Failure, Run, SKIPPED, need, wait_for  # pylint: disable=wrong-import-position
+from live import Failure, Run, SKIPPED, need, time_of, wait_for  # pylint: disable=wrong-import-position
 
 ETHER_TYPE = 0x88B7
 BROADCAST = "ff:ff:ff:ff:ff:ff"

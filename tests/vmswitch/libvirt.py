@@ -6,9 +6,8 @@ import os
 import signal
 import sys
 import time
-from datetime import datetime
 
-from bridge import CONFIG, SKIPPED, Tap, mac_of, main, need, sh, wait_for
+from bridge import CONFIG, SKIPPED, Tap, mac_of, main, need, sh, time_of, wait_for
 from libvirtd import PROGRAMS, Libvirt, frame_of, metadata, reverse_arp
 
 WEB, DB, BAD, GUEST = (f"52:54:00:01:00:{number:02x}" for number in range(1, 5))
@@ -131,7 +130,7 @@ def survived(run, machines):
 def arrival(bridge, name):
     """When nlb-vmswitch knew that a machine had come, in seconds of the wall clock."""
     events = [event for event in bridge.events() if event["text"] == f"{name} came from another host"]
-    return datetime.fromisoformat(events[-1]["time"].replace("Z", "+00:00")).timestamp()
+    return time_of(events[-1])
 
 
 def came(run, machines):
