@@ -25,18 +25,35 @@ namespace nlb::lab {
 namespace {
 
 constexpr uint16_t kForwardBase = 7100;
-constexpr int kGreetingMs = 10'000, kRelayGreetingMs = 500;
+constexpr int kGreetingMs = 10'000, kShortGreetingMs = 500;
+constexpr int kSilenceMs = 2000;  // of a command, after which its guest is asked whether it is the one it was
+
+// A guest that is reset ends no connection: QEMU's user network keeps it, and only the boot id of a new
+// greeting tells. One that stands still, or boots, does not greet and is waited for.
+bool has_rebooted(unsigned host, const AgentConnection& former) {
+  const auto agent = greet_agent(host, kShortGreetingMs);
+  if (!agent) return false;
+  close(agent->file);
+  return agent->boot_id != former.boot_id;
+}
 
 // False at the guest's end of the command or of the connection; then `code` is the exit code, or unchanged.
-bool take_frame(int connection, int& code) {
-  const auto frame = read_frame(connection);
-  if (!frame) return false;
-  if (frame->kind == FrameKind::exit) {
-    code = std::atoi(frame->bytes.c_str());
-    return false;
+bool pass_on(int connection, std::string& received, int& code) {
+  const auto bytes = read_some(connection);
+  if (!bytes || bytes->empty()) return false;
+  received += *bytes;
+  while (true) {
+    const auto taken = take_frame(received);
+    if (!taken) return false;
+    const auto& frame = *taken;
+    if (!frame) return true;
+    if (frame->kind == FrameKind::exit) {
+      code = std::atoi(frame->bytes.c_str());
+      return false;
+    }
+    const int file = frame->kind == FrameKind::error ? STDERR_FILENO : STDOUT_FILENO;
+    if (!write_all(file, frame->bytes.data(), frame->bytes.size())) return false;
   }
-  const int file = frame->kind == FrameKind::error ? STDERR_FILENO : STDOUT_FILENO;
-  return write_all(file, frame->bytes.data(), frame->bytes.size());
 }
 
 void send_some(int connection, std::string& bytes) {
@@ -45,7 +62,7 @@ void send_some(int connection, std::string& bytes) {
 }
 
 void relay_one(unsigned host, int client) {
-  const auto agent = greet_agent(host, kRelayGreetingMs);
+  const auto agent = greet_agent(host, kShortGreetingMs);
   if (!agent || !write_frame(agent->file, FrameKind::control, "")) return;
   splice(client, agent->file);
 }
@@ -94,14 +111,17 @@ Result<int> exec_in_machine(unsigned host, const std::vector<std::string>& comma
   if (!write_frame(agent->file, FrameKind::run, nlohmann::json(command).dump()))
     return fail(fmt::format("host{}: the guest's agent has gone", host));
   int code = -1;
-  std::string waiting;  // input that the guest has not taken yet: its output comes first
+  std::string received, waiting;  // waiting: input that the guest has not taken; its output comes first
   bool more_input = true;
   while (true) {
     std::array<pollfd, 2> polled{
         pollfd{agent->file, static_cast<short>(waiting.empty() ? POLLIN : POLLIN | POLLOUT), 0},
         pollfd{more_input && waiting.empty() ? STDIN_FILENO : -1, POLLIN, 0}};
-    if (poll(polled.data(), polled.size(), -1) < 0 && errno != EINTR) break;
-    if ((polled[0].revents & ~POLLOUT) != 0 && !take_frame(agent->file, code)) break;
+    const int ready = poll(polled.data(), polled.size(), kSilenceMs);
+    if (ready < 0 && errno != EINTR) break;
+    if (ready == 0 && has_rebooted(host, *agent)) break;
+    if (ready <= 0) continue;
+    if ((polled[0].revents & ~POLLOUT) != 0 && !pass_on(agent->file, received, code)) break;
     if ((polled[0].revents & POLLOUT) != 0) send_some(agent->file, waiting);
     if (polled[1].revents == 0) continue;
     const auto bytes = read_some(STDIN_FILENO);

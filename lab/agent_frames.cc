@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "lab/agent_frames.hh"
 
+#include <fmt/core.h>
 #include <poll.h>
 #include <unistd.h>
 
@@ -19,6 +20,14 @@ bool read_all(int file, char* bytes, std::size_t size) {
     size -= static_cast<std::size_t>(count);
   }
   return true;
+}
+
+constexpr std::size_t kHeadBytes = 5;
+
+std::size_t size_in(const char* head) {
+  std::size_t size = 0;
+  for (std::size_t i = 1; i < kHeadBytes; ++i) size = size << 8 | static_cast<uint8_t>(head[i]);
+  return size;
 }
 
 }  // namespace
@@ -48,13 +57,22 @@ bool write_frame(int file, FrameKind kind, const std::string& bytes) {
 }
 
 std::optional<AgentFrame> read_frame(int file) {
-  std::array<char, 5> head{};
+  std::array<char, kHeadBytes> head{};
   if (!read_all(file, head.data(), head.size())) return std::nullopt;
-  std::size_t size = 0;
-  for (std::size_t i = 1; i < head.size(); ++i) size = size << 8 | static_cast<uint8_t>(head[i]);
+  const std::size_t size = size_in(head.data());
   if (size > kMaxFrameBytes) return std::nullopt;
   AgentFrame frame{static_cast<FrameKind>(head[0]), std::string(size, 0)};
   if (!read_all(file, frame.bytes.data(), size)) return std::nullopt;
+  return frame;
+}
+
+Result<std::optional<AgentFrame>> take_frame(std::string& received) {
+  if (received.size() < kHeadBytes) return std::nullopt;
+  const std::size_t size = size_in(received.data());
+  if (size > kMaxFrameBytes) return fail(fmt::format("no frame: a length of {} bytes", size));
+  if (received.size() < kHeadBytes + size) return std::nullopt;
+  AgentFrame frame{static_cast<FrameKind>(received[0]), received.substr(kHeadBytes, size)};
+  received.erase(0, kHeadBytes + size);
   return frame;
 }
 

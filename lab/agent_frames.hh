@@ -14,6 +14,8 @@
 #include <optional>
 #include <string>
 
+#include "base/result.hh"
+
 namespace nlb::lab {
 
 enum class FrameKind : uint8_t {
@@ -39,6 +41,9 @@ inline constexpr std::size_t kMaxFrameBytes = std::size_t{1} << 20;
 [[nodiscard]] bool write_all(int file, const void* bytes, std::size_t size);
 [[nodiscard]] bool write_frame(int file, FrameKind kind, const std::string& bytes);
 [[nodiscard]] std::optional<AgentFrame> read_frame(int file);
+// The first frame of what has been received, taken off it: nothing while it is not whole, an error when it is
+// no frame.
+[[nodiscard]] Result<std::optional<AgentFrame>> take_frame(std::string& received);
 // Reads what is there, at most 64 KiB: nothing on an error, "" at the end.
 [[nodiscard]] std::optional<std::string> read_some(int file);
 // Both ways, until either side has closed.

@@ -213,6 +213,25 @@ TEST_F(AgentFrames, ComeInPieces) {
   EXPECT_EQ(frame->bytes, "127");
 }
 
+TEST(ReceivedFrames, AreTakenWhenTheyAreWhole) {
+  const std::string first = frame_of(FrameKind::output, "one"), second = frame_of(FrameKind::exit, "7");
+  std::string received;
+  for (const char byte : first) {
+    const auto none = take_frame(received);
+    ASSERT_TRUE(none && !*none) << received.size() << " bytes";
+    received += byte;
+  }
+  received += second + "O";
+  for (const auto* const expected : {"one", "7"}) {
+    const auto taken = take_frame(received);
+    ASSERT_TRUE(taken && *taken);
+    EXPECT_EQ((*taken)->bytes, expected);
+  }
+  EXPECT_EQ(received, "O") << "the beginning of a third is left";
+  received = "O\xff\xff\xff\xff";
+  EXPECT_FALSE(take_frame(received)) << "more than a frame holds";
+}
+
 TEST_F(AgentFrames, EndWithTheConnectionAndAtALengthThatIsNone) {
   say(std::string("O\x7f\xff\xff\xff", 5));
   EXPECT_FALSE(read_frame(ends_[1]));

@@ -103,6 +103,13 @@ def docker(run):
         notes.append("dropped by the filter of both")
 
 
+def convergences(lab, host):
+    """Its events 28 and 29, each with the members of its view."""
+    def members(event):
+        return tuple(map(int, re.search(r"with hosts ([\d,]+)", event["text"])[1].split(",")))
+    return [(event["number"], members(event)) for event in lab.events(host) if event["number"] in (28, 29)]
+
+
 def firewall(run):
     lab = run.lab
     with run.case("a stateful firewall, connection tracking on") as notes:
@@ -130,13 +137,14 @@ def firewall(run):
         need("host 2: left" in told and told[-1] == "host 2: joins", told)
         need({"this host: drainstop", "in no view: drained", "this host: start"} <= set(causes(2)), causes(2))
         notes.append("; ".join(told[-3:]))
-    with run.case("events 5, 6 and 29: an active member, no longer one, the default host"):
-        def numbers(host):
-            lines = lab.host(host, "events", "--json").stdout.splitlines()
-            return [json.loads(line)["number"] for line in lines]
-        mine = [number for number in numbers(2) if number in (5, 6)]
+    with run.case("events 5, 6 and 29: an active member, no longer one, the default host") as notes:
+        mine = [event["number"] for event in lab.events(2) if event["number"] in (5, 6)]
         need(mine == [5, 6, 5], f"host 2 went and came back: {mine}")
-        need(29 in numbers(1) and 29 not in numbers(2), "the default host is host 1")
+        told = {host: convergences(lab, host) for host in HOSTS}
+        for host, number, members in [(host, *event) for host in HOSTS for event in told[host]]:
+            need(number == (29 if host == min(members) else 28), f"host {host} in {members}: event {number}")
+        need((29, HOSTS) in told[1] and (28, HOSTS) in told[2], f"the default host is host 1: {told}")
+        notes.append(f"host 1: {len(told[1])} convergences, host 2: {len(told[2])}")
     with run.case("strict rp_filter") as notes:
         for host in HOSTS:
             on_host(lab, host, "sysctl -qw net.ipv4.conf.all.rp_filter=1 net.ipv4.conf.eth0.rp_filter=1")

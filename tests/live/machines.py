@@ -7,6 +7,7 @@ import json
 import os
 import signal
 import subprocess
+import tempfile
 from pathlib import Path
 
 from live import host_mac, lab_networks, main, need, need_no_failure, processes, wait_for
@@ -101,6 +102,24 @@ def faults_of_the_link(run, lab, hosts):
         lab.lab("fault", "heal", "host2")
 
 
+def reset(run, lab, hosts):
+    """A reset ends no connection to the guest: those who wait for it have to find out."""
+    with (run.case("the kernel of a guest panics: who waits for it is told, a follower follows on") as notes,
+          tempfile.NamedTemporaryFile("w", encoding="utf-8") as followed):
+        def told():
+            return Path(followed.name).read_text(encoding="utf-8")
+        follower = subprocess.Popen([lab.nlb_path, "--socket", lab.socket(2), "events", "--follow"],
+                                    stdout=followed, stderr=subprocess.DEVNULL)
+        wait_for("the follower begins", lambda: "converged" in told(), 5)
+        begun = len(told())
+        done = in_guest(lab, 2, "sh", "-c", "echo c >/proc/sysrq-trigger", check=False, timeout=60)
+        need(done.returncode == 1 and "the guest has gone while `sh` ran" in done.stderr, done)
+        lab.wait_members(hosts, 30)
+        wait_for("the follower sees the new daemon converge", lambda: "converged" in told()[begun:], 15)
+        follower.terminate()
+        notes.append(done.stderr.strip())
+
+
 def power(run, lab, hosts):
     others = [host for host in hosts if host != 2]
     with run.case("a reboot inside the guest: another kernel, the same disk, the same port") as notes:
@@ -172,6 +191,7 @@ def scenario(run):
     the_guests(run, lab, hosts)
     faults_of_nlbd(run, lab, hosts)
     faults_of_the_link(run, lab, hosts)
+    reset(run, lab, hosts)
     power(run, lab, hosts)
     with run.case("down leaves nothing, also after everything was killed"):
         for pid in qemus():
