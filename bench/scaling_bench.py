@@ -72,7 +72,7 @@ def kernel_kib(pid):
     for entry in Path(f"/proc/{pid}/fdinfo").iterdir():
         fields = dict(line.split(":\t", 1) for line in entry.read_text().splitlines() if ":\t" in line)
         for kind in ("map_id", "prog_id"):
-            if kind in fields:
+            if kind in fields and "memlock" in fields:  # a link, as that of a walk, names its program too
                 sizes[kind, fields[kind]] = int(fields["memlock"])
     return sum(sizes.values()) / 1024
 
