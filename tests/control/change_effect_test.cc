@@ -82,7 +82,8 @@ TEST(ChangeFields, AllowWhatTheParserTakes) {
     const auto rule = field["key"] == "mode" ? "" : "mode = \"" + mode + "\"\n";
     return edit_config(file_with(rule), "x", set({{field["key"], value}})).has_value();
   };
-  for (const json& field : change_fields()["rule"]) {
+  const json fields = change_fields();
+  for (const json& field : fields["rule"]) {
     for (const json& value : field.value("choices", json::array())) EXPECT_TRUE(is_taken(field, value));
     if (!field.contains("least")) continue;
     const int least = field["least"], most = field["most"];
