@@ -44,7 +44,8 @@ void check_claim(const NdMessage& message) {
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, std::size_t size) {
   std::vector<uint8_t> packet(data, data + size);
   if (packet.size() >= 44) {  // a right checksum, which no fuzzer finds by itself
-    const std::size_t end = std::min<std::size_t>(packet.size(), 40U + (packet[4] << 8 | packet[5]));
+    const auto payload = static_cast<std::size_t>(packet[4] << 8 | packet[5]);
+    const std::size_t end = std::min(packet.size(), 40 + payload);
     uint32_t sum = 58 + static_cast<uint32_t>(end - 40);
     packet[42] = packet[43] = 0;
     for (std::size_t i = 8; i < end; ++i) sum += i % 2 == 0 ? uint32_t{packet[i]} << 8 : packet[i];
