@@ -13,10 +13,6 @@ namespace {
 
 constexpr Nanos kRescanPeriod = kSecond;  // how often held buckets are looked at again
 constexpr Nanos kDrainScanPeriod = kSecond / 4;
-// A walk over a million sockets takes a good part of a second: who looks again rests three times as long as
-// the walk took. The first walk of a view waits for nothing, for the view waits for it.
-constexpr int kScanRests = 3;
-constexpr Nanos kLongestScanRest = 10 * kSecond;
 
 }  // namespace
 
@@ -190,7 +186,6 @@ Actions Host::on_tick(Nanos now) {
 Actions Host::on_scan(uint32_t token, const SlotBuckets& live, uint64_t connections, Nanos now) {
   if (token != scan_token_) return finish(now);  // a later scan is under way
   scan_pending_ = false;
-  scan_rest_until_ = now + std::min(kScanRests * (now - scan_begun_), kLongestScanRest);
   ownership_.set_live(live);
   publish_held();
   if (state_ == HostState::draining) {
@@ -317,15 +312,12 @@ void Host::evaluate(Nanos now) {
   const bool look =
       unanswered || held_is_renewed_ || state_ == HostState::draining || ownership_.holds_anything();
   const bool look_for_idle = look_for_clients(now);
-  const bool rested = unanswered || now >= scan_rest_until_;
-  if ((look && rested && !scan_pending_ && now >= next_scan_) || look_for_idle) {
+  if ((look && !scan_pending_ && now >= next_scan_) || look_for_idle) {
     out_.scan = ++scan_token_;
     scan_pending_ = true;
   }
-  if (scan_pending_ && out_.scan) {
-    scan_begun_ = now;
+  if (scan_pending_ && out_.scan)
     next_scan_ = now + (state_ == HostState::draining ? kDrainScanPeriod : kRescanPeriod);
-  }
   quiet_ = is_quiet(circle);
 }
 

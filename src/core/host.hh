@@ -374,7 +374,7 @@ class Host {
 
   uint32_t scan_token_ = 0;
   bool scan_pending_ = false;
-  Nanos next_scan_ = 0, scan_begun_ = 0, scan_rest_until_ = 0;
+  Nanos next_scan_ = 0;
   uint16_t held_generation_ = 0, first_generation_ = 0;
   uint32_t times_resumed_ = 0;  // in this view
   std::vector<wire::HeldPart> held_parts_;

@@ -264,7 +264,7 @@ bool Host::look_for_clients(Nanos now) {
     out_.visits = true;
     next_visits_ = now + kVisitLook;
   }
-  if (now < next_connection_look_ || now < scan_rest_until_ || scan_pending_) return false;
+  if (now < next_connection_look_ || scan_pending_) return false;
   next_connection_look_ = now + std::clamp(keeper_.shortest_timeout() / 2, kSecond, kLongestConnectionLook);
   return true;
 }
