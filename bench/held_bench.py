@@ -13,7 +13,7 @@ import sys
 import time
 
 from figures import BUILD, ROOT
-from scaling_bench import memory, processor_ms  # noqa: E402
+from scaling_bench import last_convergence_ms, memory, processor_ms  # noqa: E402
 
 sys.path.insert(0, str(ROOT / "tests/live"))
 from live import VIP, Lab, end_process, need, need_no_failure  # noqa: E402
@@ -76,20 +76,16 @@ def observed(lab, seconds, act=None):
             **memory(pids)}
 
 
-def last_ms(lab, host):
-    return json.loads(lab.host(host, "--json", "history").stdout)["history"][-1]["duration_ms"]
-
-
 def join(lab):
     lab.host(3, "start")
     lab.wait_members(HOSTS, 60)
-    return {"convergence_ms": last_ms(lab, 1)}
+    return {"convergence_ms": last_convergence_ms(lab)}
 
 
 def drain(lab):
     lab.host(2, "drainstop")
     lab.wait_members([1, 3], 60, draining=[2])
-    return {"convergence_ms": last_ms(lab, 1)}
+    return {"convergence_ms": last_convergence_ms(lab)}
 
 
 def measure(lab, count):

@@ -16,13 +16,8 @@ namespace nlb::lab {
 int serve_agent(const std::string& network);
 int serve_relay(unsigned host, const std::string& socket_path);
 
-// Connects to the guest's agent (the calling thread enters the switch's namespace) and waits for its
-// greeting.
-struct AgentConnection {
-  int file = -1;
-  std::string boot_id;
-};
-[[nodiscard]] Result<AgentConnection> greet_agent(unsigned host, int timeout_ms);
+// By the greeting of the guest's agent, for which it waits; the calling thread enters the switch's namespace.
+[[nodiscard]] Result<std::string> greeted_boot_id(unsigned host, int timeout_ms);
 [[nodiscard]] uint16_t agent_forward_port(unsigned host);  // at 127.0.0.1 in the switch's namespace
 
 // Runs a command in the guest with this process's stdin, stdout and stderr; its exit code.

@@ -28,13 +28,37 @@ constexpr uint16_t kForwardBase = 7100;
 constexpr int kGreetingMs = 10'000, kShortGreetingMs = 500;
 constexpr int kSilenceMs = 2000;  // of a command, after which its guest is asked whether it is the one it was
 
+struct AgentConnection {
+  int file = -1;
+  std::string boot_id;
+};
+
+// QEMU accepts at once, whether or not the guest is there: only the greeting tells.
+Result<AgentConnection> greet_agent(unsigned host, int timeout_ms) {
+  if (auto entered = enter_network(kSwitch); !entered) return tl::unexpected<Error>(entered.error());
+  const int file = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(agent_forward_port(host));
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  if (connect(file, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0) {
+    const int error = errno;
+    close(file);
+    return fail(fmt::format("host{}: its QEMU does not run: {}", host, std::strerror(error)), error);
+  }
+  pollfd polled{file, POLLIN, 0};
+  const auto greeting = poll(&polled, 1, timeout_ms) == 1 ? read_frame(file) : std::nullopt;
+  if (greeting && greeting->kind == FrameKind::greeting) return AgentConnection{file, greeting->bytes};
+  close(file);
+  return fail(fmt::format("host{}: the guest's agent does not answer within {} ms", host, timeout_ms),
+              ETIMEDOUT);
+}
+
 // A guest that is reset ends no connection: QEMU's user network keeps it, and only the boot id of a new
 // greeting tells. One that stands still, or boots, does not greet and is waited for.
 bool has_rebooted(unsigned host, const AgentConnection& former) {
-  const auto agent = greet_agent(host, kShortGreetingMs);
-  if (!agent) return false;
-  close(agent->file);
-  return agent->boot_id != former.boot_id;
+  const auto now = greeted_boot_id(host, kShortGreetingMs);
+  return now && *now != former.boot_id;
 }
 
 // False at the guest's end of the command or of the connection; then `code` is the exit code, or unchanged.
@@ -83,25 +107,11 @@ uint16_t agent_forward_port(unsigned host) {
   return static_cast<uint16_t>(kForwardBase + host);
 }
 
-// QEMU accepts at once, whether or not the guest is there: only the greeting tells.
-Result<AgentConnection> greet_agent(unsigned host, int timeout_ms) {
-  if (auto entered = enter_network(kSwitch); !entered) return tl::unexpected<Error>(entered.error());
-  const int file = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_port = htons(agent_forward_port(host));
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  if (connect(file, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0) {
-    const int error = errno;
-    close(file);
-    return fail(fmt::format("host{}: its QEMU does not run: {}", host, std::strerror(error)), error);
-  }
-  pollfd polled{file, POLLIN, 0};
-  const auto greeting = poll(&polled, 1, timeout_ms) == 1 ? read_frame(file) : std::nullopt;
-  if (greeting && greeting->kind == FrameKind::greeting) return AgentConnection{file, greeting->bytes};
-  close(file);
-  return fail(fmt::format("host{}: the guest's agent does not answer within {} ms", host, timeout_ms),
-              ETIMEDOUT);
+Result<std::string> greeted_boot_id(unsigned host, int timeout_ms) {
+  const auto agent = greet_agent(host, timeout_ms);
+  if (!agent) return tl::unexpected<Error>(agent.error());
+  close(agent->file);
+  return agent->boot_id;
 }
 
 Result<int> exec_in_machine(unsigned host, const std::vector<std::string>& command) {

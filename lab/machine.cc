@@ -2,7 +2,6 @@
 #include "lab/machine.hh"
 
 #include <fmt/core.h>
-#include <unistd.h>
 
 #include <chrono>
 #include <csignal>
@@ -98,10 +97,7 @@ void end_recorded(unsigned host, const char* name) {
 
 // By a thread of its own: who asks enters the switch's namespace.
 Result<std::string> boot_id_of(unsigned host) {
-  const auto agent = std::async(std::launch::async, greet_agent, host, kGreetingMs).get();
-  if (!agent) return tl::unexpected<Error>(agent.error());
-  close(agent->file);
-  return agent->boot_id;
+  return std::async(std::launch::async, greeted_boot_id, host, kGreetingMs).get();
 }
 
 Result<void> wait_for_boot_other_than(const std::string& former, unsigned host, int timeout_s) {

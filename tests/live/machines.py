@@ -10,7 +10,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from live import host_mac, lab_networks, main, need, need_no_failure, processes, wait_for
+from live import end_process, host_mac, lab_networks, main, need, need_no_failure, processes, wait_for
 
 
 def in_guest(lab, host, *words, **options):
@@ -110,13 +110,15 @@ def reset(run, lab, hosts):
             return Path(followed.name).read_text(encoding="utf-8")
         follower = subprocess.Popen([lab.nlb_path, "--socket", lab.socket(2), "events", "--follow"],
                                     stdout=followed, stderr=subprocess.DEVNULL)
-        wait_for("the follower begins", lambda: "converged" in told(), 5)
-        begun = len(told())
-        done = in_guest(lab, 2, "sh", "-c", "echo c >/proc/sysrq-trigger", check=False, timeout=60)
-        need(done.returncode == 1 and "the guest has gone while `sh` ran" in done.stderr, done)
-        lab.wait_members(hosts, 30)
-        wait_for("the follower sees the new daemon converge", lambda: "converged" in told()[begun:], 15)
-        follower.terminate()
+        try:
+            wait_for("the follower begins", lambda: "converged" in told(), 5)
+            begun = len(told())
+            done = in_guest(lab, 2, "sh", "-c", "echo c >/proc/sysrq-trigger", check=False, timeout=60)
+            need(done.returncode == 1 and "the guest has gone while `sh` ran" in done.stderr, done)
+            lab.wait_members(hosts, 30)
+            wait_for("the follower sees the new daemon converge", lambda: "converged" in told()[begun:], 15)
+        finally:
+            end_process(follower)
         notes.append(done.stderr.strip())
 
 
