@@ -134,6 +134,11 @@ void read_host(ConfigSection& section, Config& config) {
   config.on_unproven =
       section.choice<OnUnproven>("on_unproven", {{"refuse", OnUnproven::refuse}, {"bind", OnUnproven::bind}})
           .value_or(config.on_unproven);
+  config.datapath = section
+                        .choice<DatapathKind>("datapath", {{"xdp-native", DatapathKind::xdp_native},
+                                                           {"xdp-generic", DatapathKind::xdp_generic},
+                                                           {"tc", DatapathKind::tc}})
+                        .value_or(config.datapath);
   config.restart_hold_s =
       section.number("restart_hold_s", 0, kMaxRestartHoldS).value_or(config.restart_hold_s);
   config.conflict_detection_ms = section.number("conflict_detection_ms", 0, kMaxConflictDetectionMs)

@@ -81,6 +81,11 @@ const char* name_of(OnUnproven value) {
   return value == OnUnproven::bind ? "bind" : "refuse";
 }
 
+const char* name_of(DatapathKind value) {
+  constexpr const char* names[] = {"none", "tc", "xdp-generic", "xdp-native"};
+  return names[static_cast<std::size_t>(value)];
+}
+
 const char* name_of(RemoteControl value) {
   constexpr const char* names[] = {"none", "query", "operate", "admin"};
   return names[static_cast<std::size_t>(value)];
@@ -173,6 +178,7 @@ nlohmann::json to_json(const Config& config) {
             {"persist", persist},
             {"prove_path", config.prove_path},
             {"on_unproven", name_of(config.on_unproven)},
+            {"datapath", name_of(config.datapath)},
             {"restart_hold_s", config.restart_hold_s},
             {"conflict_detection_ms", config.conflict_detection_ms}}},
           {"control", {{"remote", name_of(config.remote)}}},

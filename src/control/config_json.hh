@@ -18,6 +18,7 @@ namespace nlb {
 [[nodiscard]] const char* name_of(RuleProtocol value);
 [[nodiscard]] const char* name_of(InitialState value);
 [[nodiscard]] const char* name_of(OnUnproven value);
+[[nodiscard]] const char* name_of(DatapathKind value);
 [[nodiscard]] const char* name_of(RemoteControl value);
 [[nodiscard]] const char* name_of(HealthType value);
 [[nodiscard]] const char* name_of(OnHealthFailure value);

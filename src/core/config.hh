@@ -22,6 +22,8 @@ enum class Affinity : uint8_t { none = 0, single = 1, network = 2 };
 enum class RuleProtocol : uint8_t { tcp = 1, udp = 2, both = 3 };
 enum class InitialState : uint8_t { started, stopped, suspended };
 enum class OnUnproven : uint8_t { refuse, bind };
+// Where the filter works, from the least to the best; none: it is not attached, and never configured.
+enum class DatapathKind : uint8_t { none, tc, xdp_generic, xdp_native };
 // What members of the cluster may do here in the name of who asks them. Each may what those before it may.
 enum class RemoteControl : uint8_t { none, query, operate, admin };
 
@@ -69,6 +71,7 @@ struct Config {
   std::vector<InitialState> persist = {InitialState::suspended};
   bool prove_path = true;  // false: bind as Windows NLB does, and find out by what clients say
   OnUnproven on_unproven = OnUnproven::refuse;
+  DatapathKind datapath = DatapathKind::xdp_native;  // the best that is attached, where the adapter allows it
   uint32_t restart_hold_s = 10;
   uint32_t conflict_detection_ms = 200;  // before a VIP is added; 0 = none (RFC 5227 takes up to 7 s)
   // [heartbeat]

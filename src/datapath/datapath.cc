@@ -60,6 +60,7 @@ class KernelDatapath final : public Datapath {
 
   [[nodiscard]] bool adopted() const override { return adopted_; }
   [[nodiscard]] Result<void> configure(const FilterConfig& config) override;
+  void allow(DatapathKind at_most) override;
   void set_lease(Nanos until) override;
   [[nodiscard]] Nanos lease() const override;
   void set_buckets(std::size_t slot, const SlotStates& states) override;
@@ -161,6 +162,11 @@ Result<void> KernelDatapath::configure(const FilterConfig& config) {
   fill_port_blocks(config, state_.ports.all().subspan(next * kBlocksPerBank, kBlocksPerBank));
   store(control.active_bank, next);
   return in_force_ ? Result<void>{} : put_in_force();
+}
+
+void KernelDatapath::allow(DatapathKind at_most) {
+  if (std::exchange(options_.at_most, at_most) == at_most) return;
+  if (in_force_) hooks_.set_xdp(programs_->xdp(), at_most);
 }
 
 void KernelDatapath::set_lease(Nanos until) {
@@ -268,20 +274,6 @@ Found find_earlier(const DatapathOptions& options, const Hooks& hooks) {
 }
 
 }  // namespace
-
-const char* name_of(DatapathKind kind) {
-  switch (kind) {
-    case DatapathKind::xdp_native:
-      return "xdp-native";
-    case DatapathKind::xdp_generic:
-      return "xdp-generic";
-    case DatapathKind::tc:
-      return "tc";
-    case DatapathKind::none:
-      break;
-  }
-  return "none";
-}
 
 void LiveConnections::add(const LiveConnections& others) {
   for (std::size_t slot = 0; slot < kMaxSlots; ++slot) {

@@ -25,13 +25,10 @@
 
 namespace nlb {
 
-enum class DatapathKind : uint8_t { none, tc, xdp_generic, xdp_native };
-[[nodiscard]] const char* name_of(DatapathKind kind);
-
 struct DatapathOptions {
   std::string interface;
-  std::string pin_directory;                        // e.g. /sys/fs/bpf/opennlb/<name>; made when missing
-  DatapathKind at_most = DatapathKind::xdp_native;  // tests force generic or tc alone
+  std::string pin_directory;  // e.g. /sys/fs/bpf/opennlb/<name>; made when missing
+  DatapathKind at_most = DatapathKind::xdp_native;
 };
 
 // What the filter is told of the cluster. Written as one bank and switched to atomically.
@@ -88,6 +85,9 @@ class Datapath {
 
   [[nodiscard]] virtual bool adopted() const = 0;  // true: an earlier daemon's maps go on
   [[nodiscard]] virtual Result<void> configure(const FilterConfig& config) = 0;
+  // The best kind from now on. tc decides in any case, so no frame passes unjudged between two kinds; a
+  // driver may lose a few when its XDP program comes or goes.
+  virtual void allow(DatapathKind at_most) = 0;
   // New flows are accepted until this instant of CLOCK_BOOTTIME; 0 closes. Cheap: a store to mapped memory.
   virtual void set_lease(Nanos until) = 0;
   [[nodiscard]] virtual Nanos lease() const = 0;

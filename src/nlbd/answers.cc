@@ -80,7 +80,10 @@ Json Daemon::adapter_json() {
   const auto plan = bind_plan_of(config_);
   Json adapter = {{"interface", config_.interface}, {"bind", name_of(bind_)}};
   adapter["datapath"] = name_of(datapath_->attached_kind());
-  if (datapath_->yields_xdp()) adapter["datapath_note"] = "another XDP program is attached";
+  if (datapath_->yields_xdp())
+    adapter["datapath_note"] = "another XDP program is attached";
+  else if (config_.datapath != DatapathKind::xdp_native)
+    adapter["datapath_note"] = std::string("at most ") + name_of(config_.datapath) + ", as configured";
   adapter["mac_strategy"] = name_of(plan.strategy);
   adapter["mac_cluster"] = plan.cluster_mac.text();
   adapter["mac_masked"] = plan.masked_mac.text();

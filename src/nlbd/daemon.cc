@@ -157,6 +157,7 @@ Result<void> Daemon::attach() {
   DatapathOptions options;
   options.interface = config_.interface;
   options.pin_directory = pin_directory_of(paths_.runtime_directory);
+  options.at_most = config_.datapath;
   auto datapath = Datapath::attach(options);
   if (!datapath) return tl::unexpected(datapath.error().within("filter"));
   datapath_ = std::move(*datapath);
@@ -482,6 +483,7 @@ Result<void> Daemon::reload() {
   const ChangeEffect effect = change_effect(before, config_);
   if (before.keys.keys != config_.keys.keys) use_new_keys();
   health_->configure(config_);
+  datapath_->allow(config_.datapath);
   history_.add_cause("this host: reload", boottime_now(), unix_ms());
   if (effect == ChangeEffect::live) {
     apply_rule_switches();

@@ -147,6 +147,29 @@ TEST_F(Attach, programs_stay_and_the_next_daemon_adopts_what_it_finds) {
   EXPECT_EQ(second->attached_kind(), DatapathKind::xdp_native);
 }
 
+// From each kind to each other one, and a client is served throughout.
+TEST_F(Attach, another_kind_may_be_allowed_at_run_time) {
+  using enum DatapathKind;
+  auto datapath = attached(tc);
+  open(*datapath);
+  for (const auto kind : {xdp_native, tc, xdp_generic, xdp_native, xdp_generic, tc}) {
+    datapath->allow(kind);
+    EXPECT_EQ(datapath->attached_kind(), kind);
+    EXPECT_TRUE(datapath->repair()->empty()) << "nobody took anything off";
+    EXPECT_TRUE(peer_connects());
+  }
+}
+
+TEST_F(Attach, the_next_daemon_attaches_what_it_is_allowed) {
+  auto native = attached();
+  open(*native);
+  native.reset();
+  auto tc_alone = attached(DatapathKind::tc);
+  EXPECT_TRUE(tc_alone->adopted());
+  EXPECT_EQ(tc_alone->attached_kind(), DatapathKind::tc);
+  EXPECT_TRUE(peer_connects());
+}
+
 // Programs of the same object files with the same maps are the same: nothing is loaded.
 TEST_F(Attach, the_same_programs_are_taken_over_as_they_are) {
   auto first = attached();

@@ -32,6 +32,7 @@ initial_state = "suspended"
 persist       = ["stopped", "suspended"]
 on_unproven   = "bind"
 prove_path    = false
+datapath      = "tc"
 restart_hold_s = 0
 [heartbeat]
 period_ms = 10
@@ -76,6 +77,7 @@ TEST(ConfigFile, FillsInDefaultsAndTheDefaultRule) {
   EXPECT_EQ(config.mac_strategy, MacStrategy::automatic);
   EXPECT_EQ(config.persist, std::vector{InitialState::suspended});
   EXPECT_EQ(config.on_unproven, OnUnproven::refuse);
+  EXPECT_EQ(config.datapath, DatapathKind::xdp_native);
   EXPECT_TRUE(config.prove_path);
   EXPECT_EQ(config.restart_hold_s, 10u);
   EXPECT_EQ(config.period_ms, 50u);
@@ -99,6 +101,7 @@ TEST(ConfigFile, ReadsEveryKey) {
   EXPECT_EQ(config.initial_state, InitialState::suspended);
   EXPECT_EQ(config.persist, (std::vector{InitialState::stopped, InitialState::suspended}));
   EXPECT_EQ(config.on_unproven, OnUnproven::bind);
+  EXPECT_EQ(config.datapath, DatapathKind::tc);
   EXPECT_FALSE(config.prove_path);
   EXPECT_EQ(config.restart_hold_s, 0u);
   EXPECT_EQ(config.period_ms, 10u);

@@ -112,6 +112,9 @@ const BadCase kBadCases[] = {
     {8, "interface = \"eth0\"\npersist = [\"stopped\", \"stopped\"]", 9, "persist names \"stopped\" twice"},
     {8, "interface = \"eth0\"\non_unproven = true", 9,
      "on_unproven must be a text in quotes, not true; allowed: \"refuse\" or \"bind\""},
+    {8, "interface = \"eth0\"\ndatapath = \"xdp\"", 9,
+     "datapath is \"xdp\"; allowed: \"xdp-native\", \"xdp-generic\" or \"tc\""},
+    {8, "interface = \"eth0\"\ndatapath = \"none\"", 9, "datapath is \"none\"; allowed: \"xdp-native\""},
     {8, "interface = \"eth0\"\nrestart_hold_s = 65536", 9, "restart_hold_s is 65536; allowed: 0..65535"},
     {8, "interface = \"eth0\"\nport = 1", 9, "unknown key \"port\" in [host]"},
     // [heartbeat]

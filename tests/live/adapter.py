@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """What befalls the interface and the files under a running host: renamed, removed and made again; a new key
-with a restart in between; connections of a rule that is not the first."""
+with a restart in between; connections of a rule that is not the first; another datapath."""
 import json
 import subprocess
 import time
@@ -187,8 +187,25 @@ def switches(run):
         need(shown["state"] == "disabled", shown)
 
 
+def datapaths(run):
+    lab = run.lab
+
+    def move(_):
+        for kind in ("tc", "xdp-generic", "xdp-native"):
+            lab.set_datapath(2, kind)
+            note = json.loads(lab.host(2, "--json", "display").stdout)["adapter"].get("datapath_note")
+            need(note == (None if kind == "xdp-native" else f"at most {kind}, as configured"), note)
+            need_no_failure(lab.load(200))
+        need(not lab.events(2, "filter_detached"), "nobody took a program off")
+
+    lab.up()
+    while_streaming(run, "60 streams live through every kind of datapath, changed by reloads", move)
+    with run.case("the view stood meanwhile"):
+        need(lab.members(2) == [1, 2, 3] and not lab.events(2, "peer_evicted"), lab.query(2))
+
+
 def scenario(run):
-    for part in (renamed, made_again, made_again_unseen, another_mac, keys, second_rule, switches):
+    for part in (renamed, made_again, made_again_unseen, another_mac, keys, second_rule, switches, datapaths):
         with run.case(f"part {part.__name__} runs to its end"):
             part(run)
 

@@ -150,6 +150,16 @@ class Lab:
         self.host(host, "reload")
 
     # -- clients --
+    def set_datapath(self, host, kind):
+        """By its file and a reload; what is attached then is read back."""
+        path = Path(self.root) / f"host{host}/web.toml"
+        lines = [line for line in path.read_text().splitlines() if not line.startswith("datapath")]
+        lines.insert(lines.index("[host]") + 1, f'datapath = "{kind}"')
+        path.write_text("\n".join(lines) + "\n")
+        self.host(host, "reload")
+        adapter = json.loads(self.host(host, "--json", "display").stdout)["adapter"]
+        need(adapter["datapath"] == kind, adapter)
+
     def tool(self, *words, client=1, timeout=180):
         """A measuring client; its JSON. Its exit code is not judged: the figures are."""
         done = self.lab("exec", f"client{client}", "--", self.nlb_path, "lab", *words, check=False,
