@@ -1,17 +1,16 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """What a request costs on a hypervisor: one member alone, eight that get every frame, eight that are
-steered.
+steered. Members are namespaces, or as many virtual machines as GUESTS says: those have to be woken for a
+frame that their filter then drops.
 
 Clients come in by the uplink. `spread`: all eight serve (affinity none); `one serves`: all requests are of
 one client's address and belong to one member (affinity single), so that as many services are woken as where
 there is one member. The processor's time is that of the whole lab, less what the idle lab uses. Interleaved
 rounds; each ratio is of two in one round, because the times are this machine's.
-Usage: steering_bench.py [ROUNDS [CONNECTIONS]]; writes build/bench/steering.json. Needs cgroup v1's
-cpuacct."""
+Usage: steering_bench.py [ROUNDS [CONNECTIONS [GUESTS]]]; writes build/bench/steering.json, with GUESTS
+steering_guests.json. Needs cgroup v1's cpuacct."""
 import contextlib
-import json
-import os
 import statistics
 import sys
 import time
@@ -19,48 +18,51 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tests/live"))
-from figures import processor_time  # noqa: E402
+from figures import processor_time, write  # noqa: E402
 from live import Lab, commit_id, need_no_failure  # noqa: E402
 from steering import clients_from_outside, foreign, in_force, steer  # noqa: E402
 
 MEMBERS = 8
+SERVING = {"spread": "none", "one serves": "single"}  # affinity
 
 
-def measured(lab, used_ns, hosts, connections):
-    """(microseconds of processor time, frames of others' buckets that members saw) a request"""
-    begin, before = time.monotonic(), used_ns()
-    time.sleep(2)
-    idle = (used_ns() - before) / (time.monotonic() - begin)
-    strange = foreign(lab, hosts)
-    begin, before = time.monotonic(), used_ns()
-    need_no_failure(lab.load(connections))
-    cost = used_ns() - before - idle * (time.monotonic() - begin)
-    return cost / connections / 1000, (foreign(lab, hosts) - strange) / connections
+class Bench:
+    def __init__(self, connections, guests):
+        self.lab, self.connections = Lab(ROOT / "build/bin/nlb"), connections
+        self.words = ("--vm",) if guests else ()
+        members = guests or MEMBERS
+        self.alone = "one member"
+        self.subjects = {self.alone: (1, False), f"{members}, flooded": (members, False),
+                         f"{members}, steered": (members, True)}
 
+    def begin(self, affinity, members, steered):
+        self.lab.up(*self.words, "--mac-spoofing", "cluster", "--affinity", affinity, hosts=members)
+        clients_from_outside(self.lab)
+        steer(self.lab, steered)
+        if steered:
+            in_force(self.lab, list(range(1, members + 1)))
 
-def begin(lab, affinity, members, steered):
-    lab.up("--mac-spoofing", "cluster", "--affinity", affinity, hosts=members)
-    clients_from_outside(lab)
-    steer(lab, steered)
-    if steered:
-        in_force(lab, list(range(1, members + 1)))
+    def measured(self, used_ns, hosts):
+        """(microseconds of processor time, frames of others' buckets that members saw) a request"""
+        begin, before = time.monotonic(), used_ns()
+        time.sleep(2)
+        idle = (used_ns() - before) / (time.monotonic() - begin)
+        strange = foreign(self.lab, hosts)
+        begin, before = time.monotonic(), used_ns()
+        need_no_failure(self.lab.load(self.connections))
+        cost = used_ns() - before - idle * (time.monotonic() - begin)
+        return cost / self.connections / 1000, (foreign(self.lab, hosts) - strange) / self.connections
 
-
-ALONE, FLOODED, STEERED = "one member", "8, flooded", "8, steered"
-SUBJECTS = {ALONE: (1, False), FLOODED: (MEMBERS, False), STEERED: (MEMBERS, True)}
-AFFINITY = {"spread": "none", "one serves": "single"}
-
-
-def rounds_of(lab, used_ns, rounds, connections):
-    """{who serves: {subject: [(cost, frames of others' buckets)]}}"""
-    results = {serving: {name: [] for name in SUBJECTS} for serving in AFFINITY}
-    for _ in range(rounds):
-        for serving, affinity in AFFINITY.items():
-            for name, (members, steered) in SUBJECTS.items():
-                begin(lab, affinity, members, steered)
-                hosts = list(range(1, members + 1))
-                results[serving][name].append(measured(lab, used_ns, hosts, connections))
-    return results
+    def rounds(self, used_ns, count):
+        """{who serves: {subject: [(cost, frames of others' buckets)]}}"""
+        results = {serving: {name: [] for name in self.subjects} for serving in SERVING}
+        for _ in range(count):
+            for serving, affinity in SERVING.items():
+                for name, (members, steered) in self.subjects.items():
+                    self.begin(affinity, members, steered)
+                    hosts = list(range(1, members + 1))
+                    results[serving][name].append(self.measured(used_ns, hosts))
+        return results
 
 
 def summary(seen, alone):
@@ -71,24 +73,21 @@ def summary(seen, alone):
 
 
 def main():
-    rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 3
-    connections = int(sys.argv[2]) if len(sys.argv) > 2 else 5000
-    lab = Lab(ROOT / "build/bin/nlb")
+    rounds, connections, guests = (int(sys.argv[at]) if len(sys.argv) > at else usual
+                                   for at, usual in ((1, 3), (2, 5000), (3, 0)))
+    bench = Bench(connections, guests)
     with processor_time() as used_ns, contextlib.ExitStack() as ends:
-        ends.callback(lab.down)
-        results = rounds_of(lab, used_ns, rounds, connections)
+        ends.callback(bench.lab.down)
+        results = bench.rounds(used_ns, rounds)
     figures = {}
     print(f"{'':24}{'us/request':>12}{'x one member':>14}{'':>14}{'foreign frames/request':>24}")
     for serving, subjects in results.items():
         for name, seen in subjects.items():
-            one = figures[f"{name}, {serving}"] = summary(seen, subjects[ALONE])
+            one = figures[f"{name}, {serving}"] = summary(seen, subjects[bench.alone])
             print(f"{name + ', ' + serving:24}{one['median_us']:12.1f}{one['ratio']:14.2f}"
                   f"{one['least']:8.2f}-{one['most']:.2f}{one['foreign_frames']:24.2f}")
-    out = ROOT / "build/bench/steering.json"
-    out.parent.mkdir(parents=True, exist_ok=True)
-    record = {"commit": commit_id(), "kernel": os.uname().release, "connections": connections,
-              "rounds": rounds, "figures": figures}
-    out.write_text(json.dumps(record, indent=1) + "\n")
+    write("steering_guests" if guests else "steering",
+          {"commit": commit_id(), "connections": connections, "rounds": rounds, "figures": figures})
 
 
 if __name__ == "__main__":
