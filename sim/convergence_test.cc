@@ -86,6 +86,19 @@ TEST_F(Convergence, AJoinKeepsConnectionsWhereTheyAre) {
   EXPECT_FALSE(world.host(4).held_by_others(0).any()) << "a hold ends with its last connection";
 }
 
+// What was accepted after it had begun, and before the host fell out of its view, it may have missed.
+TEST_F(Convergence, AWalkThatBeganBeforeItsViewEndedTellsNothing) {
+  three_hosts();
+  world.run_for(2 * kSecond);
+  core::Host host = world.host(1);
+  const Nanos now = world.node(1).clock.local(world.now());
+  const auto walk = host.command(core::HostEvent::drainstop, now).scan;
+  ASSERT_TRUE(walk);
+  (void)host.on_carrier(false, now);
+  (void)host.on_scan(*walk, core::SlotBuckets(kMaxSlots), 1, now);
+  EXPECT_TRUE(host.filter_sets(0).checked.all()) << "any bucket may be held";
+}
+
 TEST_F(Convergence, AKilledHostIsReplacedWithinTheLimit) {
   three_hosts();
   for (int i = 0; i < 300; ++i) ASSERT_TRUE(world.connect());
@@ -164,6 +177,28 @@ TEST_F(Convergence, ADaemonThatIsBackAsksForAnEchoAndHasItAtOnce) {
   EXPECT_GT(world.host(2).lease(), before);
 }
 
+// Whoever is in a view without this host, whatever its number, may own what this host owns.
+TEST_F(Convergence, AnEchoOfWhoIsInAViewWithoutUsRenewsNoLease) {
+  for (HostId id : std::initializer_list<HostId>{1, 2}) world.add(id);
+  ASSERT_TRUE(world.run_until_converged({1, 2}, 3 * kSecond));
+  world.run_for(kSecond);
+  core::Host one = world.host(1), two = world.host(2);
+  const Nanos said = one.next_wakeup(), heard = two.next_wakeup();
+  for (const core::Send& send : one.on_tick(said).sends) (void)two.on_frame(send.frame, heard);
+  const auto echoes = two.on_tick(heard).sends;
+  ASSERT_FALSE(echoes.empty());
+  auto echo = std::get<wire::Heartbeat>(echoes.front().frame);
+  const auto lease_after = [&] {
+    core::Host host = one;
+    (void)host.on_frame(echo, said + kMillisecond);
+    return host.lease();
+  };
+  EXPECT_GT(lease_after(), one.lease());
+  echo.view -= 1;
+  echo.view_members = bit_of(2);
+  EXPECT_LE(lease_after(), one.lease());
+}
+
 TEST_F(Convergence, AllDaemonsMayDieAndGoOnAtOnce) {
   three_hosts();
   world.run_for(kSecond);  // until every held list is there
@@ -175,6 +210,19 @@ TEST_F(Convergence, AllDaemonsMayDieAndGoOnAtOnce) {
   EXPECT_EQ(world.host(1).view(), view);
   EXPECT_TRUE(world.converged({1, 2, 3}));
   full_cover();
+}
+
+// Its share would be another one than that which the others reckon with in this view: one-owner.
+TEST_F(Convergence, ADaemonThatIsBackWithAnotherWeightStartsAnew) {
+  three_hosts();
+  world.run_for(kSecond);
+  const auto incarnation = world.host(2).settings().incarnation;
+  world.kill_daemon(2);
+  world.node(2).weight = 90;
+  world.run_for(100 * kMillisecond);
+  world.restart_daemon(2);
+  EXPECT_NE(world.host(2).settings().incarnation, incarnation);
+  ASSERT_TRUE(world.run_until_converged({1, 2, 3}, kSecond));
 }
 
 TEST_F(Convergence, ADaemonThatIsBackAfterItsLeaseStartsAnew) {
@@ -297,6 +345,9 @@ TEST_F(Convergence, AHostThatOnlyHearsFencesItself) {
   world.cut(2, 3);
   world.run_for(kD + 300 * kMillisecond);
   EXPECT_TRUE(world.converged({1, 3}));
+  EXPECT_FALSE(world.host(2).ownership().owns_anything());
+  full_cover();
+  world.run_for(2 * kD);  // it has listened for long enough to serve alone, and hears a better view
   EXPECT_FALSE(world.host(2).ownership().owns_anything());
   full_cover();
 }

@@ -142,6 +142,19 @@ TEST_F(Fences, ANumberThatWasNotSaidLatelyIsNotBelieved) {
   EXPECT_TRUE(believed(7, now + 50 * kMillisecond));
 }
 
+// It was said before the fence, and echoes what this host had said by then.
+TEST_F(Fences, AFrameThatWasUnderWayIsNoSignOfLife) {
+  hosts(3);
+  core::Host one = world.host(1), two = world.host(2);
+  const auto under_way = two.on_tick(two.next_wakeup()).sends;
+  ASSERT_FALSE(under_way.empty());
+  const Nanos now = world.node(1).clock.local(world.now());
+  one.say_to_switch(9, now);
+  (void)one.on_fence({2, incarnation(2), 9}, 1, now);
+  for (const core::Send& send : under_way) (void)one.on_frame(send.frame, now + kMillisecond);
+  EXPECT_FALSE(one.hears(2, now + kMillisecond));
+}
+
 // Told of one that lives all the same (as a switch must never do): the first answer to what this host has
 // said since takes it back.
 TEST_F(Fences, WhoLivesThoughFencedIsHeardAgain) {

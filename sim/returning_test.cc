@@ -104,6 +104,39 @@ TEST_F(Returning, TheBoundEndsIt) {
   EXPECT_FALSE(world.host(1).keeper().keeps_anything());
 }
 
+// Connections there are held from then on; which these are, no list tells before the socket table is read.
+TEST_F(Returning, WhatWasLetGoIsCheckedUntilTheNextHeldList) {
+  hosts({1, 2});
+  all_visit();
+  world.add(3);
+  ASSERT_TRUE(world.run_until_converged({1, 2, 3}, kSecond));
+  const BucketSet kept = world.host(1).keeper().kept()[0];
+  world.plan(*parse_faults("slow-scan@0+60000:1:-:400"));
+  int looks = 0;
+  for (const Nanos end = world.now() + 2 * kTimeout; world.now() < end; world.run_for(kMillisecond)) {
+    if (world.host(1).ownership().live_known()) continue;
+    const core::FilterSets sets = world.host(3).filter_sets(0);
+    const BucketSet moved = kept & ~world.host(1).keeper().kept()[0] & sets.owned;
+    looks += moved.any() ? 1 : 0;
+    ASSERT_TRUE((moved & ~sets.checked).none());
+  }
+  EXPECT_GT(looks, 0);
+}
+
+// It owned that beside the table, so it is on no held list; but its connections there outlive its daemon.
+TEST_F(Returning, OfWhoDiesWhatItKeptIsHeld) {
+  hosts({1, 2});
+  all_visit();
+  world.add(3);
+  ASSERT_TRUE(world.run_until_converged({1, 2, 3}, kSecond));
+  world.run_for(2 * kSecond);  // every held list is there
+  const BucketSet kept = world.host(1).keeper().kept()[0];
+  ASSERT_TRUE(kept.any());
+  world.kill_daemon(1);
+  ASSERT_TRUE(world.run_until_converged({2, 3}, kSecond));
+  EXPECT_TRUE((kept & ~world.host(2).held_by_others(0)).none());
+}
+
 TEST_F(Returning, ADrainedHostKeepsNothingAndTheOthersGoOn) {
   hosts({1, 2, 3});
   all_visit();

@@ -257,6 +257,25 @@ TEST(Recordings, DelayAStartByTheSilenceLimitAtMostHoweverTheyAreSent) {
   EXPECT_LE(questions, 15U) << "five within D";
 }
 
+// It answered while the machine was there; then only its frames are sent, again and again.
+TEST(Recordings, OfAMachineWhoseKernelAnswersNoMoreHoldNobodyUp) {
+  const auto frame = recording(2, 7, 2);
+  Nanos now = 100 * kSecond;
+  Machine machine(settings_of(1, 1001, 1), now);
+  const auto run = [&](Nanos time, bool answers) {
+    for (const Nanos end = now + time; now < end; now += kMillisecond) {
+      machine.run(now);
+      machine.hear({frame}, now);
+      for (const auto& probe : std::exchange(machine.asked, {}))
+        if (answers) machine.take(machine.host.on_kernel_answer(probe.address, now), now);
+    }
+  };
+  run(3 * kSecond, true);
+  EXPECT_EQ(machine.host.phase(), core::Phase::none) << "it may serve";
+  run(kSecond, false);
+  EXPECT_EQ(machine.host.phase(), core::Phase::acquired);
+}
+
 // A view of two, of which one dies; its kernel lives, frames of its former life are sent, and the gateway is
 // asked before the other goes on alone. How long nothing is owned, ms; -1: for ever.
 int64_t survivor_is_without(bool recordings) {

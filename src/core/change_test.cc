@@ -208,6 +208,26 @@ TEST(ClusterChange, WhoseDiskFailsAfterItHasPreparedFollowsLater) {
   }
 }
 
+// Its end is told as that of a change that was given up. Those who miss this ask for it later, and must not
+// hear anything else.
+TEST(ClusterChange, WhatTheCoordinatorCannotWriteDownIsNotDecided) {
+  World world(3);
+  world.begin(1);
+  world.disks_[1].read_only = true;
+  while (world.ends_.empty() && !world.queue_.empty()) {
+    const auto [from, ask] = world.queue_.front();
+    world.queue_.erase(world.queue_.begin());
+    world.deliver(from, ask);
+  }
+  ASSERT_EQ(world.ends_.size(), 1u);
+  EXPECT_TRUE(!world.ends_[0].committed && world.ends_[0].reasons.contains(1));
+  world.queue_.clear();  // nobody hears of it
+  world.disks_[1].read_only = false;
+  world.run(20 * kSecond);
+  world.need_one_outcome("the coordinator's disk");
+  EXPECT_EQ(world.disks_[2].in_force, "");
+}
+
 TEST(ClusterChange, TwoCoordinatorsAtOnceNeverMixTheirChanges) {
   int made = 0;
   for (uint32_t seed = 1; seed <= 300; ++seed) {
