@@ -153,8 +153,9 @@ def guard_rates(figures):
     counts = list(figures["rows"][0]["ports"])
     lines = ["## What a guarded port adds, beside rules of hypervisors", "",
              f"`bench/guard_rate_bench.py`: live frames over a bridge, rounds: {figures['rounds']}, each "
-             f"of {figures['seconds']:g} s, interleaved; ns a frame more than without a "
-             f"guard in the same round: median (least–most), by guarded ports. {load_of(figures)}", ""]
+             f"of {figures['seconds']:g} s, interleaved; ns of the sender's processor time a frame more "
+             "than without a guard in the same round: median (least–most), by guarded ports. "
+             f"{load_of(figures)}", ""]
     return lines + table(["guard", *(f"{count} ports" for count in counts)], [
         (row["name"], *(f"{one['median']:.0f} ({one['least']:.0f}–{one['most']:.0f})"
                         for one in row["ports"].values())) for row in figures["rows"]]) + [""]

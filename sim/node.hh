@@ -39,6 +39,14 @@ struct Plug {
   uint32_t fence = 0;  // their number
 };
 
+// A walk over the socket table: what it finds is there when it begins. A socket that is opened meanwhile may
+// be missed, for the walk may have passed its place.
+struct Walk {
+  uint32_t token = 0;
+  std::size_t connections = 0;
+  core::SlotBuckets live;
+};
+
 struct Node {
   HostId id = 0;
   Port port = 0;
@@ -65,6 +73,7 @@ struct Node {
   uint64_t hash_seed = 0;                                // of the bucket hash
   Visits visits;
   std::vector<uint32_t> flows;  // connections that live here
+  std::deque<Walk> walks;       // under way
 
   Nanos counted_second = 0;
   uint64_t sent_in_it = 0;

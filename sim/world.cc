@@ -160,6 +160,7 @@ void World::perform(Port port, core::Actions actions) {
   if (actions.scan) {
     const Nanos longest = node.slow_scan_ms != 0 ? node.slow_scan_ms * kMillisecond : 2 * kMillisecond;
     const Nanos at = scene_.now + random_.between(0, longest);
+    node.walks.push_back(walk_sockets(node, *actions.scan));
     queue_.push({at, 0, *actions.scan, EventKind::scanned, port, 0, node.generation});
   }
   if (!node.host) return;
@@ -210,20 +211,32 @@ void World::write_slot(Node& node, std::size_t slot, const SlotStates& states) {
   scene_.trace.mark(pair_of(node.port, slot), digest);
 }
 
+Walk World::walk_sockets(const Node& node, uint32_t token) const {
+  Walk walk{token, node.flows.size(), core::SlotBuckets(kMaxSlots)};
+  for (const uint32_t index : node.flows) {
+    const Flow& flow = scene_.flows[index];
+    walk.live[flow.slot].set(bucket_of(flow.client, node.hash_seed));
+  }
+  return walk;
+}
+
 void World::take_scan(Node& node, uint32_t token) {
   if (!node.daemon_runs()) {  // the scanner's result waits for the daemon
     if (node.host && node.kernel_alive)
       queue_.push({scene_.now + kMillisecond, 0, token, EventKind::scanned, node.port, 0, node.generation});
     return;
   }
-  core::SlotBuckets live(kMaxSlots);
+  const auto found = std::find_if(node.walks.begin(), node.walks.end(),
+                                  [&](const Walk& walk) { return walk.token == token; });
+  if (found == node.walks.end()) return;
+  const Walk walk = std::move(*found);
+  node.walks.erase(found);
   for (const uint32_t index : node.flows) {
     const Flow& flow = scene_.flows[index];
     const uint32_t bucket = bucket_of(flow.client, node.hash_seed);
-    live[flow.slot].set(bucket);
     if (node.owned[flow.slot][bucket / 64] >> bucket % 64 & 1) remember_visit(node, flow.slot, flow.client);
   }
-  perform(node.port, node.host->on_scan(token, live, node.flows.size(), node.clock.local(scene_.now)));
+  perform(node.port, node.host->on_scan(token, walk.live, walk.connections, node.clock.local(scene_.now)));
 }
 
 void World::count_sent(Node& from) {

@@ -100,6 +100,7 @@ class World {
   void carry(Port from, Port to, uint32_t packet, const Passage& passage);
   void probe(Node& node, const core::KernelProbe& probe);
   [[nodiscard]] bool answers(const Node& node, const core::KernelProbe& probe);
+  [[nodiscard]] Walk walk_sockets(const Node& node, uint32_t token) const;
   void take_scan(Node& node, uint32_t token);
   void write_states(Node& node);
   void write_slot(Node& node, std::size_t slot, const SlotStates& states);

@@ -85,6 +85,7 @@ void World::restart_daemon(Port port) {
   for (const Received& waiting : node.inbox) packets_.drop(waiting.packet);
   node.inbox.clear();
   ++node.generation;
+  node.walks.clear();
   node.wake_at = 0;
   const Nanos local = node.clock.local(scene_.now);
   const core::Settings read = settings(port);
@@ -121,6 +122,7 @@ void World::kill_daemon(Port port) {
   bury(node.host->settings().incarnation);
   node.host.reset();
   ++node.generation;
+  node.walks.clear();
 }
 
 void World::kill_host(Port port) {
