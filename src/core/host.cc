@@ -186,6 +186,11 @@ Actions Host::on_tick(Nanos now) {
 Actions Host::on_scan(uint32_t token, const SlotBuckets& live, uint64_t connections, Nanos now) {
   if (token != scan_token_) return finish(now);  // a later scan is under way
   scan_pending_ = false;
+  if (closed_before_scan_ != ownership_.times_forgotten()) {
+    next_scan_ = now;
+    evaluate(now);
+    return finish(now);
+  }
   ownership_.set_live(live);
   publish_held();
   if (state_ == HostState::draining) {
@@ -199,6 +204,13 @@ Actions Host::on_scan(uint32_t token, const SlotBuckets& live, uint64_t connecti
   }
   evaluate(now);
   return finish(now);
+}
+
+// After the states are written, so that it finds whatever was accepted before they closed.
+void Host::ask_for_scan() {
+  out_.scan = ++scan_token_;
+  scan_pending_ = true;
+  closed_before_scan_ = ownership_.times_forgotten();
 }
 
 Actions Host::on_scan_failed(uint32_t token, Nanos now) {
@@ -312,10 +324,7 @@ void Host::evaluate(Nanos now) {
   const bool look =
       unanswered || held_is_renewed_ || state_ == HostState::draining || ownership_.holds_anything();
   const bool look_for_idle = look_for_clients(now);
-  if ((look && !scan_pending_ && now >= next_scan_) || look_for_idle) {
-    out_.scan = ++scan_token_;
-    scan_pending_ = true;
-  }
+  if ((look && !scan_pending_ && now >= next_scan_) || look_for_idle) ask_for_scan();
   if (scan_pending_ && out_.scan)
     next_scan_ = now + (state_ == HostState::draining ? kDrainScanPeriod : kRescanPeriod);
   quiet_ = is_quiet(circle);

@@ -213,6 +213,7 @@ class Host {
   void apply(HostEvent event, const std::string& cause);
   void refuse_to_take_part(const std::string& reason);
   void notice_standstill(Nanos now);
+  void ask_for_scan();
   void evaluate(Nanos now);
   void accuse(Nanos now);  // members that are silent, or do not hear this host
   [[nodiscard]] HostId better_than_us(HostSet others) const;
@@ -374,6 +375,7 @@ class Host {
 
   uint32_t scan_token_ = 0;
   bool scan_pending_ = false;
+  uint64_t closed_before_scan_ = 0;  // Ownership::times_forgotten()
   Nanos next_scan_ = 0;
   uint16_t held_generation_ = 0, first_generation_ = 0;
   uint32_t times_resumed_ = 0;  // in this view

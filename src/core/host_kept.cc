@@ -250,8 +250,7 @@ void Host::let_go_what_is_due(Nanos now) {
   ownership_.give_up(due);
   held_is_renewed_ = true;
   publish_kept(next_held_generation(held_generation_));
-  out_.scan = ++scan_token_;
-  scan_pending_ = true;
+  ask_for_scan();
   next_scan_ = now + kSecond;
   // Numbers of lists come again: who has missed 15 of them has missed all frames for more than D.
   next_let_go_ = now + std::max(kVisitLook, silence_limit() / 4);

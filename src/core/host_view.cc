@@ -372,8 +372,7 @@ void Host::release(Nanos now) {
   begin_keeping(now);
   if (!planted(Bug::keep_at_release)) ownership_.shrink_to(tables_with_own_kept(), settings_.id);
   out_.states_changed = true;
-  out_.scan = ++scan_token_;
-  scan_pending_ = true;
+  ask_for_scan();
   next_scan_ = now + kSecond;
 }
 

@@ -44,6 +44,7 @@ void Ownership::set_live(const SlotBuckets& live) {
 }
 
 void Ownership::forget_live() {
+  ++times_forgotten_;
   live_known_ = false;
 }
 

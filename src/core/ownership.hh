@@ -34,6 +34,8 @@ class Ownership {
   // What the socket table says: every bucket with a live connection that is not owned is held.
   void set_live(const SlotBuckets& live);
   void forget_live();  // until the next scan every foreign bucket may be held
+  // Each time something is closed. A walk that began before may have missed what was accepted until then.
+  [[nodiscard]] uint64_t times_forgotten() const { return times_forgotten_; }
 
   [[nodiscard]] bool owns_anything() const;
   [[nodiscard]] bool live_known() const { return live_known_; }
@@ -49,7 +51,7 @@ class Ownership {
   void look_whether_held();
   std::vector<std::size_t> slots_;
   SlotBuckets owned_, held_;
-  uint64_t times_cleared_ = 0;
+  uint64_t times_cleared_ = 0, times_forgotten_ = 0;
   bool live_known_ = false, holds_anything_ = false, in_force_ = false;
 };
 
