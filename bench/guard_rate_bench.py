@@ -5,14 +5,13 @@ write, with 1, 50 and 200 guarded ports, in namespaces of its own.
 
 Live frames of one UDP flow go from a guest's veth over the bridge to an uplink that drops them, all in the
 sender's own time on a processor. A subject's cost is that time, a frame, less that of the same round without
-a guard: rates of frames vary threefold on a busy machine, this does not. Each subject must first refuse
+a guard: rates of frames vary threefold on a busy machine, this less. Each subject must first refuse
 the same frame where the port has another MAC. Forms of peers: libvirt's clean-traffic as ebtables (a jump a
 port, MAC, IP and ARP in chains of the port), and a filter of MAC and IP in nftables that finds the port's
 chain by a map, as Proxmox VE's does. The measured port is the middle of the list.
 Usage: guard_rate_bench.py [ROUNDS [SECONDS]]; writes build/bench/guard_rates.json."""
 import contextlib
 import shutil
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -213,9 +212,7 @@ def measured(count, rounds, seconds):
                 frames, used = send(seconds)
             need(frames > 400, f"{name}: the guest's own frames do not pass")
             cost[name].append(used / frames)
-    return {name: {"whole": statistics.median(runs),
-                   **spread([ns - base for ns, base in zip(runs, cost[NONE])])}
-            for name, runs in cost.items()}
+    return {name: spread([ns - base for ns, base in zip(runs, cost[NONE])]) for name, runs in cost.items()}
 
 
 def main():

@@ -149,7 +149,6 @@ class Lab:
         path.write_text(re.sub(r"weight = .*", f"weight = {weight}", path.read_text()))
         self.host(host, "reload")
 
-    # -- clients --
     def set_datapath(self, host, kind):
         """By its file and a reload; what is attached then is read back."""
         path = Path(self.root) / f"host{host}/web.toml"
@@ -160,6 +159,7 @@ class Lab:
         adapter = json.loads(self.host(host, "--json", "display").stdout)["adapter"]
         need(adapter["datapath"] == kind, adapter)
 
+    # -- clients --
     def tool(self, *words, client=1, timeout=180):
         """A measuring client; its JSON. Its exit code is not judged: the figures are."""
         done = self.lab("exec", f"client{client}", "--", self.nlb_path, "lab", *words, check=False,
