@@ -115,7 +115,7 @@ SCENARIOS = [
     Scenario("25", "join-storm", "16 hosts boot at once",
              "settled within 1 s of the last; in at most half as many views as hosts, or one for each that "
              "the machine boots alone and two for each few of them", join_storm,
-             {"views_beyond": 0, "settle_ms": 1000}, setup=Setup(16)),
+             {"views_beyond": 0, "settle_ms": 1000}, setup=Setup(16), loads_machine=True),
     Scenario("26", "drain", "a host is drained", "no connect fails; gap at most 20 ms",
              planned(f"{socket(2)} drainstop", mend=[f"{socket(2)} start"]),
              {"gap_ms": LEAVE_MS, **SAFE, **KEEP_FLOW}, in_ci=True),

@@ -134,12 +134,12 @@ FLOODED = {"success_percent": 99, "flood_per_s": 5000}  # a flood that was none 
 TWO_CLIENTS = Setup(3, ("--clients", 2))
 SCENARIOS = [
     Scenario("41", "syn-flood", "10,000 SYNs a second from strangers", UNHURT, flooded("syn", 10_000),
-             {"views": 0, "two_owners": 0}, FLOODED, TWO_CLIENTS, in_ci=True),
+             {"views": 0, "two_owners": 0}, FLOODED, TWO_CLIENTS, in_ci=True, loads_machine=True),
     Scenario("42", "fragments", "10,000 fragments a second: first, later, overlapping ones", UNHURT,
              flooded("fragments", 10_000), {"views": 0, "two_owners": 0}, FLOODED,
-             TWO_CLIENTS, in_ci=True),
+             TWO_CLIENTS, in_ci=True, loads_machine=True),
     Scenario("46", "busy-cpus", "twice as many spinning processes as CPUs",
-             "the view stands, no connect fails", busy_cpus, SERVES),
+             "the view stands, no connect fails", busy_cpus, SERVES, loads_machine=True),
     Scenario("48", "disk-full", "a host's state directory is full", "it serves on, also after a restart",
              bad_disk(False), {"patient_failed": 0, "two_owners": 0, **KEEP_FLOW}),
     Scenario("48", "disk-read-only", "a host's state directory is read-only",

@@ -13,7 +13,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "live"))
 import plans  # noqa: E402
 import report  # noqa: E402
 import table  # noqa: E402
-from record import Record, percentile, summary  # noqa: E402
+from record import Record, percentile, summary, violated  # noqa: E402
 from scenario import Scenario  # noqa: E402
 
 
@@ -56,12 +56,28 @@ class Records(unittest.TestCase):
             for gap in (10, 30, 20):
                 Record(directory, "power").add("c0ffee", {"gap_ms": gap, "causes": []}, ["x"] * (gap > 20))
             record = Record(directory, "power")
-            self.assertEqual((len(record.samples), record.violations), (3, 1))
+            self.assertEqual((len(record.samples), violated(record.samples)), (3, 1))
             self.assertEqual(summary(record.samples),
                              {"gap_ms": {"p50": 20, "p99": 30, "max": 30, "min": 10}})
             text = report.report(report.merged(Path(directory) / "faults.jsonl", directory))
-            self.assertIn("| 3 | 1 | 20 | 30 | 30 |", text)
+            self.assertIn("| 3 | 1 | 0 | 20 | 30 | 30 |", text)
             self.assertIn("c0ffee", text)
+
+    def test_count_void_ones_apart_good_or_bad(self):
+        scenario = table.by_name("power")
+        with tempfile.TemporaryDirectory() as directory:
+            for gap, late_ms, violations in ((10, 0, []), (30, 101, []), (990, 250, ["slow"]), (20, 100, [])):
+                Record(directory, "power").add("c0ffee", {"gap_ms": gap}, violations, late_ms,
+                                               scenario.is_void(late_ms))
+            whole = json.loads((Path(directory) / "power.json").read_text())
+            self.assertEqual([whole[key] for key in ("repeats", "violations", "void")], [2, 0, 2])
+            self.assertEqual(whole["figures"]["gap_ms"]["max"], 20)
+            text = report.report(report.merged(Path(directory) / "faults.jsonl", directory))
+            self.assertIn("| 2 | 0 | 2 | 10 | 20 | 20 |", text)
+            self.assertIn("power at c0ffee (void: the machine was 250 ms late): slow", text)
+
+    def test_of_a_machine_that_is_loaded_on_purpose_are_never_void(self):
+        self.assertFalse(table.by_name("busy-cpus").is_void(5000))
 
     def test_add_up_over_machines_and_count_once(self):
         published = []

@@ -6,6 +6,8 @@ may be at most (or must be at least); a figure that is bounded must be there."""
 from dataclasses import dataclass, field
 from typing import Callable
 
+from bystander import QUIET_S
+
 
 @dataclass(frozen=True)
 class Setup:
@@ -25,6 +27,11 @@ class Scenario:
     at_least: dict = field(default_factory=dict)
     setup: Setup = Setup()
     in_ci: bool = False
+    loads_machine: bool = False  # that the machine is late is the fault, or comes of it
+
+    def is_void(self, machine_late_ms):
+        """A repeat beside which the machine itself was late says nothing of the cluster, good or bad."""
+        return machine_late_ms > 1000 * QUIET_S and not self.loads_machine
 
     def violations(self, figures):
         """What was not as required; empty when all was."""
