@@ -3,12 +3,12 @@
 PREFIX ?= /usr
 NINJA  ?= ninja
 
-.PHONY: help deps build demo lab-vm test check check-lint check-sanitizers fuzz model-full sim-mutant faults \
-        fault-report servers coexistence soak bench format install deb package-test systemd-test dist clean
+.PHONY: help deps build demo lab-vm test check check-lint check-sanitizers fuzz model-full sim-seeds \
+        sim-mutant faults fault-report servers coexistence soak bench format install deb package-test systemd-test dist clean
 
 help:
-	@echo "make deps | build | demo | lab-vm | test | check | bench | fuzz | model-full | sim-mutant PATCH=file |" \
-	      "faults | fault-report | servers | coexistence | soak HOURS=2 | format | install DESTDIR=… | deb | package-test | systemd-test | dist | clean"
+	@echo "make deps | build | demo | lab-vm | test | check | bench | fuzz | model-full | sim-seeds SEEDS=1-10000 |" \
+	      "sim-mutant PATCH=file | faults | fault-report | servers | coexistence | soak HOURS=2 | format | install DESTDIR=… | deb | package-test | systemd-test | dist | clean"
 
 deps:
 	@tools/deps.sh
@@ -51,6 +51,11 @@ fuzz:
 model-full:
 	@tools/deps.sh --if-missing
 	@python3 model/check.py --full
+
+# Ten simulated minutes of each seed on all processors, added up; a run that was interrupted goes on.
+SEEDS ?= 1-10000
+sim-seeds: build
+	@python3 tools/sim-seeds.py $(SEEDS)
 
 # Would the simulator find the mistake that this patch to src/core makes?
 sim-mutant:

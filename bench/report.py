@@ -3,8 +3,8 @@
 """Makes docs/results/performance.md and its plots (SVG, light and dark) from build/bench/*.json, as `make
 bench` leaves them. A file that is not there is said to be missing; nothing is carried over from an
 earlier run."""
+import argparse
 import json
-import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -228,7 +228,11 @@ SECTIONS = (("filter", decision), ("rates", rates), ("overhead", overhead), ("ba
 
 
 def main():
-    directory = Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "build/bench"
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("directory", nargs="?", type=Path, default=ROOT / "build/bench")
+    directory = parser.parse_args().directory
+    if not any((directory / f"{name}.json").exists() for name, _ in SECTIONS):
+        parser.error(f"{directory} has no figures; `make bench` leaves some there")
     found = {name: load(directory, name) for name, _ in SECTIONS}
     machine = (found["filter"] or {}).get("machine", {})
     lines = ["# Performance", "",
