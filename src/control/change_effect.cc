@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "control/change_effect.hh"
 
+#include <algorithm>
 #include <functional>
 #include <nlohmann/json.hpp>
 
@@ -110,6 +111,15 @@ ChangeEffect change_effect(const Config& before, const Config& after) {
   if (!(former == now) || before.mac_strategy != after.mac_strategy || before.vips != after.vips)
     return ChangeEffect::rebind;
   return same_rules ? ChangeEffect::live : ChangeEffect::convergence;
+}
+
+std::vector<IpAddress> vips_only_in(const Config& one, const Config& other) {
+  std::vector<IpAddress> only;
+  for (const Vip& vip : one.vips) {
+    const auto same = [&](const Vip& its) { return its.address == vip.address; };
+    if (std::none_of(other.vips.begin(), other.vips.end(), same)) only.push_back(vip.address);
+  }
+  return only;
 }
 
 const char* name_of(ChangeEffect effect) {

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <nlohmann/json_fwd.hpp>
+#include <vector>
 
 #include "core/config.hh"
 
@@ -17,6 +18,8 @@ enum class ChangeEffect {
 };
 
 [[nodiscard]] ChangeEffect change_effect(const Config& before, const Config& after);
+// VIPs that `one` has and `other` has not.
+[[nodiscard]] std::vector<IpAddress> vips_only_in(const Config& one, const Config& other);
 [[nodiscard]] const char* name_of(ChangeEffect effect);
 // "takes effect live", "causes convergence"
 [[nodiscard]] const char* label_of(ChangeEffect effect);

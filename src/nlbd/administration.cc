@@ -25,6 +25,11 @@ std::string own_name() {
   return name;
 }
 
+// 0: none, or no host id.
+HostId member_in(const Json& request) {
+  return static_cast<HostId>(number_in(request, "member", kMaxHosts).value_or(0));
+}
+
 RemoteControl needed_for(Role role) {
   return role == Role::read      ? RemoteControl::query
          : role == Role::operate ? RemoteControl::operate
@@ -144,7 +149,7 @@ Json Administration::answer(const Json& request, const Peer& peer) {
   const std::string command = request.value("command", "");
   const std::string by = "host " + std::to_string(self_) + ", " + peer.text();
   if (!request.contains("hosts")) {
-    if (command == "forget") return forget(request.value("member", HostId{0}));
+    if (command == "forget") return forget(member_in(request));
     return change(request, by);
   }
   const auto targets = targets_of(request);
@@ -206,8 +211,8 @@ Json Administration::answer_member(const Json& request, HostId from) {
     daemon_.events().add(EventId::commanded,
                          "`" + command + "` by " + request.value("by", "host " + std::to_string(from)));
   if (command == "forget") {
-    const auto member = request.value("member", HostId{0});
-    if (member < 1 || member > kMaxHosts) return failure("member is a host id", kUsage);
+    const HostId member = member_in(request);
+    if (member == 0) return failure("member is a host id", kUsage);
     std::string problem;
     roster_.forget(member);
     change_->forget(member);
@@ -218,7 +223,7 @@ Json Administration::answer_member(const Json& request, HostId from) {
 }
 
 Json Administration::forget(HostId host) {
-  if (host < 1 || host > kMaxHosts) return failure("which host is to be forgotten?", kUsage);
+  if (host == 0) return failure("which host is to be forgotten? member is a host id", kUsage);
   if (host == self_) return failure("a host does not forget itself", kFailed);
   if (heard() & bit_of(host))
     return failure(roster_.text_of(host) + " is heard: stop its nlbd first, or it is known again at once",

@@ -39,6 +39,22 @@ Json to_json(const core::ChangeMessage& message) {
           {"what", message.order.what}};
 }
 
+// What another host's program wrote: a field of another type is one that is not there.
+std::string text_in(const Json& answer, const char* name) {
+  const auto found = answer.find(name);
+  return found != answer.end() && found->is_string() ? found->get<std::string>() : "";
+}
+
+core::ChangeReply reply_of(const Json& answer) {
+  core::ChangeReply reply;
+  const std::string state = text_in(answer, "state");
+  for (const auto known :
+       {core::ChangeState::prepared, core::ChangeState::committed, core::ChangeState::aborted})
+    if (state == core::name_of(known)) reply.state = known;
+  reply.text = text_in(answer, "text");
+  return reply;
+}
+
 }  // namespace
 
 Json Administration::change(const Json& request, const std::string& by) {
@@ -123,13 +139,7 @@ void Administration::ask(const core::ClusterChange::Ask& question) {
               const Nanos now = boottime_now();
               if (!answer)
                 return send(change_->on_silence(question.to, question.message, answer.error().message, now));
-              core::ChangeReply reply;
-              const std::string state = answer->value("state", "");
-              for (const auto known :
-                   {core::ChangeState::prepared, core::ChangeState::committed, core::ChangeState::aborted})
-                if (state == core::name_of(known)) reply.state = known;
-              reply.text = answer->value("text", "");
-              send(change_->on_reply(question.to, question.message, reply, now));
+              send(change_->on_reply(question.to, question.message, reply_of(*answer), now));
             });
 }
 

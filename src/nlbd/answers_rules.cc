@@ -36,6 +36,8 @@ const char* name_of_switch(uint8_t offer) {
   return offer == wire::kOfferDrained ? "draining" : offer == wire::kOfferDisabled ? "disabled" : "enabled";
 }
 
+constexpr const char* kPortRange = "a port is a number from 0 to 65535";
+
 }  // namespace
 
 const char* Daemon::switch_name(std::size_t slot) const {
@@ -64,8 +66,9 @@ Json Daemon::connections() {
 }
 
 Result<std::vector<std::size_t>> Daemon::selected_slots(const Json& request) const {
-  const bool all_ports = request.contains("port") && request["port"].is_string();
-  const int port = all_ports || !request.contains("port") ? 0 : request["port"].get<int>();
+  const bool all_ports = request.value("port", Json()) == "all";
+  const auto port = all_ports ? 0 : number_in(request, "port", UINT16_MAX);
+  if (!port) return fail(std::string(kPortRange) + ", or \"all\"", 2);
   const std::string vip = request.value("vip", "");
   std::vector<std::size_t> slots;
   const auto is_named = [&](const Vip& one) { return one.address.text() == vip; };
@@ -73,12 +76,12 @@ Result<std::vector<std::size_t>> Daemon::selected_slots(const Json& request) con
     return fail(vip + " is no VIP of this cluster", 1);
   for (std::size_t slot = 0; slot < config_.rules.size(); ++slot) {
     const PortRule& rule = config_.rules[slot];
-    const bool port_fits = all_ports || (port >= rule.first_port && port <= rule.last_port);
+    const bool port_fits = all_ports || (*port >= rule.first_port && *port <= rule.last_port);
     const bool vip_fits = vip.empty() || (vip == "all" ? !rule.vip : !rule.vip || rule.vip->text() == vip);
     if (port_fits && vip_fits) slots.push_back(slot);
   }
   if (slots.empty())
-    return fail("no port rule holds port " + (all_ports ? "all" : std::to_string(port)) +
+    return fail("no port rule holds port " + (all_ports ? "all" : std::to_string(*port)) +
                     (vip.empty() ? "" : " of VIP " + vip),
                 1);
   return slots;
@@ -170,9 +173,13 @@ Json Daemon::filter(const Json& request) {
   const bool group = client->is_v4() ? client->v4_host_order() >> 28 == 14 : client->octets[0] == 0xff;
   if (group || client->is_unspecified()) return failure(client->text() + " is the address of no client", 2);
   if (named->has_ports && !request.contains("port")) return failure("a port is needed: --to VIP:PORT", 2);
-  const auto port = static_cast<uint16_t>(request.value("port", 0));
+  const auto port = number_in(request, "port", UINT16_MAX);
+  const auto client_port = number_in(request, "client_port", UINT16_MAX);
+  if (!port || !client_port) return failure(kPortRange, 2);
+  const std::string flags = request.value("flags", "syn");
   const std::size_t slot =
-      protocol == kIcmp ? kEchoSlot : core::slot_of_packet(config_.rules, *vip, protocol, port);
+      protocol == kIcmp ? kEchoSlot
+                        : core::slot_of_packet(config_.rules, *vip, protocol, static_cast<uint16_t>(*port));
   const bool configured = slot < config_.rules.size();
   Json answer = common();
   answer["rule"] = rule_text(config_, slot);
@@ -187,12 +194,11 @@ Json Daemon::filter(const Json& request) {
   const bool by_port = protocol == kTcp || protocol == kUdp;  // of the others, no port of the client counts
   if (affinity == Affinity::none && by_port && !request.contains("client_port"))
     return failure("affinity none spreads by client port: name one, --client IP:PORT", 2);
-  const auto client_port = static_cast<uint16_t>(by_port ? request.value("client_port", 0) : 0);
-  const uint32_t bucket = client_bucket(config_.keys.seed, affinity, *client, client_port);
+  const uint32_t bucket =
+      client_bucket(config_.keys.seed, affinity, *client, static_cast<uint16_t>(by_port ? *client_port : 0));
   answer["bucket"] = bucket;
   protocol_->inspect([&](const core::Host& host, Nanos now) {
     const HostId owner = host.phase() == core::Phase::acquired ? host.tables()[slot][bucket] : HostId{0};
-    const std::string flags = request.value("flags", "syn");
     const bool begins = protocol != kTcp || flags == "syn";
     const bool owned = host.ownership().owned()[slot][bucket];
     const bool held = host.ownership().held()[slot][bucket];

@@ -50,15 +50,16 @@ BindOutcome BindAttempt::run() {
 }
 
 tl::expected<void, BindFailure> BindAttempt::claim() {
-  if (task_.detection == 0) return {};
-  const auto conflict =
-      claim_addresses(task_.plan.interface, task_.plan.vips, task_.claimants, task_.detection, stop_);
-  if (!conflict) return tl::unexpected(BindFailure{conflict.error(), BindReason::none});
-  if (!*conflict) return {};
-  const auto& [address, mac] = **conflict;
-  return tl::unexpected(BindFailure{
-      {"VIP " + address.text() + " is used by " + mac.text() + ", which is no host of this cluster", 0},
-      BindReason::ip_conflict});
+  std::optional<core::AddressConflict> found;
+  if (task_.detection != 0) {
+    const auto conflict =
+        claim_addresses(task_.plan.interface, task_.plan.vips, task_.claimants, task_.detection, stop_);
+    if (!conflict) return tl::unexpected(BindFailure{conflict.error(), BindReason::none});
+    found = *conflict;
+  }
+  if (stop_) return tl::unexpected(BindFailure{{"given up", 0}, BindReason::unproven});  // nor claimed
+  if (!found) return {};
+  return tl::unexpected(BindFailure{{words_of_user(*found), 0}, BindReason::ip_conflict});
 }
 
 }  // namespace nlb

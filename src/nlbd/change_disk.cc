@@ -100,6 +100,14 @@ Result<std::string> ChangeDisk::edited(const Json& change) const {
   }
 }
 
+Result<Config> ChangeDisk::judged_file(const std::string& path) const {
+  auto judged = daemon_.judge_file(path);
+  if (judged)
+    if (auto free = daemon_.claim_new_vips(*judged); !free) judged = tl::unexpected(free.error());
+  if (!judged) ::unlink(path.c_str());
+  return judged;
+}
+
 Result<std::string> ChangeDisk::stage(const core::ChangeOrder& order) {
   const auto what = read_order(order);
   if (!what) return tl::unexpected(what.error());
@@ -111,11 +119,8 @@ Result<std::string> ChangeDisk::stage(const core::ChangeOrder& order) {
   if (!text) return text;
   if (auto written = write_beside(staged_file(), *text, daemon_.paths().config); !written)
     return tl::unexpected(with_remedy(written.error()));
-  auto judged = daemon_.judge_file(staged_file());
-  if (!judged) {
-    ::unlink(staged_file().c_str());
-    return tl::unexpected(judged.error());
-  }
+  auto judged = judged_file(staged_file());
+  if (!judged) return tl::unexpected(judged.error());
   daemon_.expect_change(true);
   const auto digests = wire::digests_of(*judged, 0);
   return fmt::format("vips {:08x} rules {:08x}", digests.vips, digests.rules);
@@ -180,10 +185,7 @@ Result<void> ChangeDisk::apply_here(const Json& change) {
   const std::string fresh = daemon_.paths().config + ".new";
   if (auto written = write_beside(fresh, *text, daemon_.paths().config); !written)
     return tl::unexpected(with_remedy(written.error()));
-  if (auto judged = daemon_.judge_file(fresh); !judged) {
-    ::unlink(fresh.c_str());
-    return tl::unexpected(judged.error());
-  }
+  if (auto judged = judged_file(fresh); !judged) return tl::unexpected(judged.error());
   if (auto placed = put_in_place(fresh, daemon_.paths().config); !placed) return placed;
   return daemon_.reload();
 }

@@ -33,6 +33,7 @@ class ChangeDisk final : public core::ChangeStore {
  private:
   [[nodiscard]] Result<std::string> edited(const nlohmann::json& change) const;  // and judged
   [[nodiscard]] std::string staged_file() const;
+  [[nodiscard]] Result<Config> judged_file(const std::string& path) const;  // removes one that cannot be
 
   Daemon& daemon_;
 };

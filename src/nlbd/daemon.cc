@@ -15,6 +15,7 @@
 #include <utility>
 
 #include "control/config_values.hh"
+#include "control/durable_file.hh"
 #include "datapath/pins.hh"
 #include "linux/clock.hh"
 #include "linux/neighbour.hh"
@@ -34,14 +35,6 @@ std::vector<IpAddress> addresses_of(const Config& config) {
   std::vector<IpAddress> addresses;
   for (const Vip& vip : config.vips) addresses.push_back(vip.address);
   return addresses;
-}
-
-std::vector<IpAddress> vips_only_in(const Config& one, const Config& other) {
-  std::vector<IpAddress> only;
-  const auto others = addresses_of(other);
-  for (const IpAddress& vip : addresses_of(one))
-    if (std::find(others.begin(), others.end(), vip) == others.end()) only.push_back(vip);
-  return only;
 }
 
 }  // namespace
@@ -348,14 +341,7 @@ void Daemon::on_link_change() {
   follow_dedicated_address();
   follow_gateway();
   notice_vips_by_hand();
-  if (bind_ != BindState::bound) return;
-  const auto intact = verify_bound(bind_plan_of(config_));
-  if (intact) return;
-  events_.add(
-      intact.error().message.find("VIP") != std::string::npos ? EventId::vip_removed : EventId::mac_changed,
-      intact.error().message);
-  if (auto done = bind(bind_plan_of(config_)); !done)
-    refuse_bind({false, done.error().reason, done.error().message});
+  mend_bind();
 }
 
 // Removed or renamed: frames for clients come in elsewhere or nowhere, so others shall have the buckets. Our
@@ -363,7 +349,7 @@ void Daemon::on_link_change() {
 void Daemon::lose_interface() {
   if (interface_gone_) return;
   interface_gone_ = true;
-  attempt_.reset();
+  give_up_attempt();
   const std::string evidence = "the interface " + config_.interface + " was removed or renamed";
   events_.add(EventId::interface_gone, evidence);
   refuse_bind({false, BindReason::no_carrier, evidence});
@@ -493,6 +479,7 @@ Result<void> Daemon::reload() {
   } else if (effect == ChangeEffect::convergence) {
     use_new_rules(before.rules);
   } else {
+    give_up_attempt();  // or it adds what is removed below
     keep_switches(before.rules);
     protocol_->call([&](core::Host& host, Nanos now) { return host.reconfigure(settings_of(config_), now); });
     if (before.mac_strategy != config_.mac_strategy) {
@@ -555,14 +542,9 @@ std::string Daemon::read_state_file(const std::string& name) const {
 
 // Written whole or not at all: an empty file after a power loss would say something else.
 void Daemon::write_state_file(const std::string& name, const std::string& text) const {
-  const std::string path = paths_.state_directory + "/" + name, fresh = path + ".new";
-  std::ofstream file(fresh);
-  file << text << '\n';
-  file.flush();
-  std::error_code error;
-  if (file) std::filesystem::rename(fresh, path, error);
-  if (!file || error)
-    events_.add(EventId::state_not_saved, path + ": " + (error ? error.message() : "cannot be written"));
+  if (read_state_file(name) == text) return;
+  if (auto saved = write_durably(paths_.state_directory + "/" + name, text + "\n"); !saved)
+    events_.add(EventId::state_not_saved, saved.error().message);
 }
 
 void Daemon::stop_for_restart() {
@@ -571,7 +553,7 @@ void Daemon::stop_for_restart() {
   (void)metrics_.follow(std::nullopt);
   const std::lock_guard lock(mutex_);
   save_state();
-  attempt_.reset();
+  give_up_attempt();
   protocol_->call([](core::Host& host, Nanos now) { return host.leave_for_restart(now); });
   events_.add(EventId::stopped, "planned restart: filter, VIPs and MAC stay, connections are held");
   protocol_.reset();

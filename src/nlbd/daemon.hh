@@ -90,6 +90,8 @@ class Daemon {
   void expect_change(bool expected);
   void change_failed(const std::string& why);
   [[nodiscard]] Result<Config> judge_file(const std::string& path) const;
+  // Asks the segment whether somebody uses a VIP that `fresh` adds; takes conflict_detection_ms, 2 s at most.
+  [[nodiscard]] Result<void> claim_new_vips(const Config& fresh) const;
   // The same of a text that is not on the disk: how it would come into force.
   [[nodiscard]] Result<ChangeEffect> foresee(const std::string& text) const;
 
@@ -136,6 +138,9 @@ class Daemon {
 
   // daemon_bind.cc
   void begin_bind();
+  void give_up_attempt();
+  [[nodiscard]] bool is_binding() const;
+  void mend_bind();
   void use_strategy(MacStrategy strategy);
   [[nodiscard]] Result<void> close_filter();
   void try_next_strategy();

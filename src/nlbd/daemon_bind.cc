@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 
 #include "linux/clock.hh"
 #include "linux/neighbour.hh"
@@ -21,9 +22,10 @@ namespace nlb {
 namespace {
 
 constexpr Nanos kRetry = 3 * kSecond;
-constexpr Nanos kAway = 3 * kSecond;      // between two looks, which are due each half second
-constexpr int kFailuresBeforeUnbind = 2;  // of a proof that is repeated while bound
-constexpr int kClaimsAtOnce = 64;         // the segment's ARP is anybody's
+constexpr Nanos kAway = 3 * kSecond;        // between two looks, which are due each half second
+constexpr Nanos kClaimAhead = 2 * kSecond;  // other hosts wait 5 s for the answer to a change
+constexpr int kFailuresBeforeUnbind = 2;    // of a proof that is repeated while bound
+constexpr int kClaimsAtOnce = 64;           // the segment's ARP is anybody's
 
 // A physical switch with port security may shut the port for a foreign source, so `auto` sends one only from
 // adapters that are virtual by their driver.
@@ -47,8 +49,18 @@ std::string words_of_mac_user(const core::AddressConflict& user) {
 
 }  // namespace
 
-void Daemon::begin_bind() {
+// Its end is told no more: the next attempt's would be waited for instead.
+void Daemon::give_up_attempt() {
   attempt_.reset();
+  bind_fd_.drain();
+}
+
+bool Daemon::is_binding() const {
+  return attempt_ && attempt_->task().bind;
+}
+
+void Daemon::begin_bind() {
+  give_up_attempt();
   strategies_left_ = strategies_of(config_, facts_.driver);
   if (bind_ == BindState::bound) strategies_left_ = {replace_ ? MacStrategy::replace : MacStrategy::add};
   first_refusal_.reset();
@@ -156,7 +168,10 @@ void Daemon::on_bind_over() {
   const bool was_check = !attempt_->task().bind;
   attempt_.reset();
   if (was_check) return judge_check(outcome);
-  if (outcome.good) return complete_bind(outcome);
+  if (outcome.good) {
+    complete_bind(outcome);
+    return mend_bind();  // what was taken off meanwhile
+  }
   if (!first_refusal_) first_refusal_ = outcome;
   if (!strategies_left_.empty()) return try_next_strategy();
   refuse_bind(*first_refusal_);
@@ -175,6 +190,19 @@ void Daemon::complete_bind(const BindOutcome& outcome) {
   events_.add(EventId::bound, config_.interface + ": cluster MAC " + plan.cluster_mac.text() +
                                   " and VIPs are in force (" + (replace_ ? "replace" : "add") + ": " +
                                   outcome.evidence + ")");
+}
+
+// Puts back what others took off the adapter. An attempt that is under way does that itself, and until its
+// end there may be VIPs that nobody has claimed yet.
+void Daemon::mend_bind() {
+  if (bind_ != BindState::bound || is_binding()) return;
+  const auto intact = verify_bound(bind_plan_of(config_));
+  if (intact) return;
+  events_.add(
+      intact.error().message.find("VIP") != std::string::npos ? EventId::vip_removed : EventId::mac_changed,
+      intact.error().message);
+  if (auto done = bind(bind_plan_of(config_)); !done)
+    refuse_bind({false, done.error().reason, done.error().message});
 }
 
 // Of this platform, word for word.
@@ -309,6 +337,25 @@ bool Daemon::on_claim() {
     if (frame->source == plan.cluster_mac) notice_mac_user({speaker_of(*frame), plan.cluster_mac});
   }
   return true;
+}
+
+// Before a change of the configuration adds VIPs: an attempt that finds out afterwards has put all of them at
+// stake. On the thread of who asks, without the daemon's lock.
+Result<void> Daemon::claim_new_vips(const Config& fresh) const {
+  std::vector<IpAddress> added;
+  core::Claimants ours;
+  {
+    const std::lock_guard lock(mutex_);
+    if (bind_ != BindState::bound) return {};  // nothing is at stake
+    added = vips_only_in(fresh, config_);
+    ours = {bind_plan_of(config_).cluster_mac, config_.vips.front().address, own_mac_};
+  }
+  const Nanos detection = std::min(kMillisecond * fresh.conflict_detection_ms, kClaimAhead);
+  if (added.empty() || detection == 0) return {};
+  const std::atomic<bool> stop{false};
+  const auto user = claim_addresses(fresh.interface, added, ours, detection, stop);
+  if (!user) return tl::unexpected(user.error());
+  return *user ? fail(words_of_user(**user), 1) : Result<void>{};
 }
 
 void Daemon::notice_vip_user(const core::AddressConflict& conflict) {

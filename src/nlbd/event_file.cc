@@ -54,13 +54,16 @@ Result<void> EventFile::open() {
   fd_ = ::open(path_.c_str(), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0640);
   if (fd_ < 0) return failed(path_, "cannot be opened");
   struct stat status {};
-  if (fstat(fd_, &status) != 0) return failed(path_, "cannot be read");
+  const bool read = fstat(fd_, &status) == 0;
   bytes_ = static_cast<std::size_t>(status.st_size);
   char last = '\n';
-  if (bytes_ > 0 && pread(fd_, &last, 1, status.st_size - 1) == 1 && last != '\n' &&
-      write(fd_, "\n", 1) != 1)  // ends the line that a crash cut off
-    return failed(path_, "cannot be written");
-  return {};
+  if (read && (bytes_ == 0 || pread(fd_, &last, 1, status.st_size - 1) != 1 || last == '\n' ||
+               write(fd_, "\n", 1) == 1))  // ends the line that a crash cut off
+    return {};
+  auto why = failed(path_, read ? "cannot be written" : "cannot be read");
+  close(fd_);  // or the next event would stand behind half a line
+  fd_ = -1;
+  return why;
 }
 
 Result<void> EventFile::rotate() {

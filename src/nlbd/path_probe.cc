@@ -68,6 +68,11 @@ std::optional<core::AddressConflict> claim_of_stranger(const ReceivedFrame& fram
   return std::nullopt;
 }
 
+std::string words_of_user(const core::AddressConflict& conflict) {
+  return "VIP " + conflict.address.text() + " is used by " + conflict.mac.text() +
+         ", which is no host of this cluster";
+}
+
 IpAddress speaker_of(const ReceivedFrame& frame) {
   if (const auto arp = parse_arp(frame.payload)) return arp->sender;
   if (const auto message = parse_nd(frame.payload)) return message->source;

@@ -44,7 +44,10 @@ struct PathPlace {
 // Whose address it names as its sender's; unspecified where it names none.
 [[nodiscard]] IpAddress speaker_of(const ReceivedFrame& frame);
 
-// Takes `duration`. Ethernet source: ours.own.
+// "VIP 192.0.2.100 is used by …": as a refusal says it.
+[[nodiscard]] std::string words_of_user(const core::AddressConflict& conflict);
+
+// Takes `duration`, less if stopped: then nothing was found out. Ethernet source: ours.own.
 [[nodiscard]] Result<std::optional<core::AddressConflict>> claim_addresses(const std::string& interface,
                                                                            const std::vector<IpAddress>& vips,
                                                                            const core::Claimants& ours,

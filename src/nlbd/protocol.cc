@@ -106,22 +106,14 @@ class AsioProtocol final : public Protocol {
   }
 
   void call(const Work& work) override {
-    std::promise<void> done;
-    asio::post(io_, [&] {
+    on_this_thread([&] {
       drain();
       perform(work(host_, boottime_now()));
-      done.set_value();
     });
-    done.get_future().wait();
   }
 
   void inspect(const std::function<void(const core::Host&, Nanos)>& look) override {
-    std::promise<void> done;
-    asio::post(io_, [&] {
-      look(host_, boottime_now());
-      done.set_value();
-    });
-    done.get_future().wait();
+    on_this_thread([&] { look(host_, boottime_now()); });
   }
 
   void ask(HostId target, std::string text, Nanos timeout, Answered done) override {
@@ -182,6 +174,15 @@ class AsioProtocol final : public Protocol {
   bool resumed() const override { return resumed_; }
 
  private:
+  // Waits. What `work` throws is thrown where it was asked for: here it would end the daemon.
+  template <typename Work>
+  void on_this_thread(const Work& work) {
+    std::packaged_task<void()> task(work);
+    auto done = task.get_future();
+    asio::post(io_, [&] { task(); });
+    done.get();
+  }
+
   void run() {
     not_realtime_ = become_realtime();
     wait_for(frames_fd_);

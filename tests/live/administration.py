@@ -2,12 +2,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """One host administers all: other members' states, and changes that are made everywhere or nowhere."""
 import json
+import socket
 import subprocess
 import tempfile
 import time
 from pathlib import Path
 
-from live import Failure, main, need, need_no_failure, shares, wait_for
+from live import VIP, Failure, main, need, need_no_failure, shares, wait_for
 from streams import wait_state, while_streaming
 
 
@@ -241,9 +242,60 @@ def states(run):
         need([len(rules(lab, host)) for host in (1, 2)] == [3, 3], "the rule is not there")
 
 
+# Each field that a request may have, by command; "vip" and "client" are as `filter` needs them to go on.
+REQUESTS = {
+    "query": {}, "display": {}, "params": {}, "connections": {}, "counters": {}, "history": {}, "version": {},
+    "key-status": {}, "doctor": {},
+    "queryport": {"port": 80, "vip": "all"},
+    "filter": {"client": "10.77.0.201", "client_port": 1, "vip": VIP, "port": 80, "protocol": "tcp",
+               "flags": "syn"},
+    "buckets": {"slot": 0},
+    "events": {"log": "a1", "after": 1, "limit": 5},
+    "enable": {"port": 80, "vip": "all"},
+    "forget": {"member": 3},
+    "change": {"change": {}, "check": True, "local": True},
+}
+WRONG = (5, -1, 1e300, 65616, "5", "all of them", True, [], {}, [5], None, "x" * 5000)
+
+
+def raw(lab, host, request):
+    with socket.socket(socket.AF_UNIX) as peer:
+        peer.settimeout(20)
+        peer.connect(lab.socket(host))
+        peer.sendall(json.dumps(request).encode() + b"\n")
+        return json.loads(peer.makefile().readline())
+
+
+def wrong_types(run):
+    """A request is anybody's who may read; whatever stands in it, the answer is one, here and from others."""
+    lab = run.lab
+    before = lab.daemons()
+    with run.case("requests with fields of every wrong type: answered, and no daemon minds") as notes:
+        asked = 0
+        for command, fields in REQUESTS.items():
+            for name in (*fields, "hosts"):
+                for wrong in WRONG:
+                    for where in ({}, {"hosts": [3]}) if name != "hosts" else ({},):
+                        answer = raw(lab, 1, {"command": command, **fields, name: wrong, **where})
+                        need(answer.get("schema") == 1, f"{command} with {name} {wrong!r}: {answer}")
+                        asked += 1
+        need(lab.daemons() == before and lab.members(1) == [1, 2, 3], "a daemon has ended")
+        notes.append(f"{asked} requests")
+    with run.case("a port is a number or \"all\", a member an id; another word is neither all nor 1"):
+        for member in (True, 257, "2", 0, None):
+            for where in ({}, {"hosts": [3]}):
+                error = raw(lab, 1, {"command": "forget", "member": member, **where}).get("error", {})
+                need(error.get("exit") == 2, f"{member!r}: {error}")
+        for port in ("80", "", "everything", -1, 65616):
+            error = raw(lab, 1, {"command": "disable", "port": port}).get("error", {})
+            need(error.get("exit") == 2 and "65535" in error["message"], f"{port!r}: {error}")
+        rules_now = json.loads(lab.host(1, "--json", "queryport", "all").stdout)["rules"]
+        need({rule["state"] for rule in rules_now} == {"enabled"}, rules_now)
+
+
 def scenario(run):
     run.lab.up("--client-addresses", 4)
-    for part in (other_members, drain, changes, all_or_nothing, guest, states):
+    for part in (wrong_types, other_members, drain, changes, all_or_nothing, guest, states):
         with run.case(f"part {part.__name__} runs to its end"):
             part(run)
 

@@ -4,17 +4,36 @@
 import json
 import re
 import subprocess
+import time
 from pathlib import Path
 
 from live import HTTP, VIP, main, need, need_no_failure, shares, wait_for
 from streams import while_streaming
 
 HOSTS = (1, 2)
-SECOND_VIP, OTHER_VIP = "10.77.0.110", "10.78.0.100"
+SECOND_VIP, TAKEN_VIP, OTHER_VIP = "10.77.0.110", "10.77.0.111", "10.78.0.100"
 
 
 def on(lab, node, line, **options):
     return lab.lab("exec", node, "--", "sh", "-c", line, **options)
+
+
+def addresses(lab, host):
+    return on(lab, f"host{host}", "ip -o -4 addr show dev eth0").stdout
+
+
+def adapter(lab, host):
+    return json.loads(lab.host(host, "--json", "display").stdout)["adapter"]
+
+
+def files(lab):
+    return [Path(lab.root, f"host{host}", "web.toml").read_text() for host in HOSTS]
+
+
+def write_vips(lab, host, *vips):
+    path = Path(lab.root, f"host{host}", "web.toml")
+    words = ", ".join(f'"{vip}/24"' for vip in vips)
+    path.write_text(re.sub(r"(?m)^vips\s*=.*", f"vips = [{words}]", path.read_text()))
 
 
 def vip_change(run):
@@ -31,8 +50,7 @@ def vip_change(run):
         lab.host(1, "vip", "remove", SECOND_VIP)
         lab.wait_members(HOSTS)
         for host in HOSTS:
-            shown = on(lab, f"host{host}", "ip -o addr show dev eth0").stdout
-            need(SECOND_VIP not in shown and VIP in shown, shown)
+            need(SECOND_VIP not in addresses(lab, host) and VIP in addresses(lab, host), addresses(lab, host))
         figures = lab.finish(process)
         need_no_failure(figures)
         notes.append(f"slowest new connection meanwhile {figures['latency_ms']['max']:.0f} ms")
@@ -41,10 +59,9 @@ def vip_change(run):
     while_streaming(run, title, change, seconds=5)
 
     def reload(notes):
-        for vips in (f'"{VIP}/24", "{SECOND_VIP}/24"', f'"{VIP}/24"'):
+        for vips in ((VIP, SECOND_VIP), (VIP,)):
             for host in HOSTS:
-                path = Path(lab.root, f"host{host}", "web.toml")
-                path.write_text(re.sub(r"(?m)^vips\s*=.*", f"vips = [{vips}]", path.read_text()))
+                write_vips(lab, host, *vips)
                 lab.host(host, "reload")
                 need_no_failure(lab.load(50))
             lab.wait_members(HOSTS)
@@ -163,9 +180,54 @@ def two_clusters(run):
         second.end()
 
 
+def taken_vip(run):
+    """An address that a stranger has, and changes that come faster than an address is claimed."""
+    lab = run.lab
+    on(lab, "client1", f"ip addr add {TAKEN_VIP}/24 dev eth0")
+
+    def add(notes):
+        before = files(lab)
+        done = lab.host(2, "vip", "add", f"{TAKEN_VIP}/24", check=False)
+        need(done.returncode == 1 and f"{TAKEN_VIP} is used by" in done.stderr, f"{done}")
+        notes.append(done.stderr.strip().splitlines()[-1])
+        need(before == files(lab), "a file has changed")
+        need(all(lab.state(host) == "converged" for host in HOSTS), "a host is out of service")
+        need_no_failure(lab.load(100))
+
+    title = "`nlb vip add` of an address in use: nothing is changed, all is served"
+    while_streaming(run, title, add, seconds=4)
+    with run.case("a VIP that is removed while it is claimed is on no adapter afterwards"):
+        lab.host(2, "vip", "add", f"{SECOND_VIP}/24")
+        lab.host(2, "vip", "remove", SECOND_VIP)
+        lab.wait_members(HOSTS)
+        end = time.monotonic() + 1  # longer than a claim takes
+        while time.monotonic() < end:
+            need(all(SECOND_VIP not in addresses(lab, host) for host in HOSTS), "it is there again")
+    with run.case("by file and reload, in another VIP's place: found before it is added, and said so"):
+        for host in HOSTS:
+            write_vips(lab, host, VIP, SECOND_VIP)
+            lab.host(host, "reload")
+        lab.wait_members(HOSTS)
+        for host in HOSTS:
+            wait_for("it is there", lambda host=host: SECOND_VIP in addresses(lab, host), 5)
+        write_vips(lab, 1, VIP, TAKEN_VIP)
+        lab.host(1, "reload")
+        wait_for("the conflict is found", lambda: adapter(lab, 1)["reason"] == "ip-conflict", 5)
+        need(TAKEN_VIP not in addresses(lab, 1), addresses(lab, 1))
+        need(not lab.events(1, "vip_removed"), f"nobody took a VIP off: {lab.events(1, 'vip_removed')}")
+    with run.case("and it heals when the file is mended"):
+        for host in HOSTS:
+            write_vips(lab, host, VIP)
+            lab.host(host, "reload")
+        lab.wait_members(HOSTS)
+        need_no_failure(lab.load(100))
+        on(lab, "client1", f"ip addr del {TAKEN_VIP}/24 dev eth0")
+
+
 def scenario(run):
     run.lab.up("--client-addresses", 4, hosts=2)
     vip_change(run)
+    taken_vip(run)
     two_clusters(run)
 
 
