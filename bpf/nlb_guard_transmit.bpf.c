@@ -36,9 +36,9 @@ static nlb_inline __u32 nlb_guard_judge_transmit(struct nlb_guard_frame* frame) 
   int guest = frame->port->role == NLB_GUARD_ROLE_GUEST;
   __u32 reason = nlb_guard_read_frame(frame);
 
+  if (nlb_guard_is_fenced(frame)) return NLB_GUARD_REASON(fenced); /* also what cannot be read */
   if (reason != NLB_GUARD_PASSED) return reason;
   if (guest && frame->nested) return NLB_GUARD_REASON(double_tagged);
-  if (nlb_guard_is_fenced(frame)) return NLB_GUARD_REASON(fenced);
   reason = nlb_guard_judge_source(frame);
   if (reason != NLB_GUARD_PASSED) return reason;
   reason = nlb_guard_judge_destination(frame);

@@ -14,7 +14,15 @@
 #define NLB_GUARD_DHCPV6_SERVER_PORT 547
 #define NLB_GUARD_DHCPV6_CLIENT_PORT 546
 
-/* A first fragment that ends before the header that it should carry (RFC 7112) hides it. */
+/* A first fragment that ends before the header that it should carry (RFC 7112) hides it: what a frame has
+ * behind its packet is no part of it. `bytes`: what is to be read of that header. */
+static nlb_inline int nlb_guard_is_hidden(const struct nlb_guard_frame* frame, const struct ipv6hdr* ip,
+                                          const struct nlb_upper* upper, __u32 bytes) {
+  __u32 end = frame->network_offset + sizeof(*ip) + bpf_ntohs(ip->payload_len);
+
+  return upper->fragment_headers && upper->offset + bytes > end;
+}
+
 static nlb_inline __u32 nlb_guard_cut_off(const struct nlb_upper* upper) {
   return upper->fragment_headers ? NLB_GUARD_REASON(header_chain) : NLB_GUARD_PASSED;
 }
@@ -25,7 +33,9 @@ static nlb_inline __u32 nlb_guard_judge_icmpv6(struct nlb_guard_frame* frame, co
   struct nlb_nd nd = {};
   __u8 type;
 
-  if (bpf_skb_load_bytes(frame->skb, upper->offset, &type, sizeof(type))) return nlb_guard_cut_off(upper);
+  if (nlb_guard_is_hidden(frame, ip, upper, sizeof(type)) ||
+      bpf_skb_load_bytes(frame->skb, upper->offset, &type, sizeof(type)))
+    return nlb_guard_cut_off(upper);
   if (!nlb_is_nd(type)) return NLB_GUARD_PASSED;
   if (upper->fragment_headers) return NLB_GUARD_REASON(nd_fragment);
   if (flags & NLB_GUARD_PORT_ROUTER_GUARD) {
@@ -47,12 +57,15 @@ static nlb_inline __u32 nlb_guard_judge_ipv6_payload(struct nlb_guard_frame* fra
   if (!nlb_find_upper(frame->skb, &upper)) return NLB_GUARD_REASON(header_chain);
   frame->free_offset = upper.fragment_headers ? NLB_GUARD_NOWHERE : upper.offset;
   if (upper.later) return NLB_GUARD_PASSED;
+  if (nlb_guard_is_hidden(frame, ip, &upper, 0)) return NLB_GUARD_REASON(header_chain);
   if (upper.protocol == NLB_NEXT_ICMPV6) return nlb_guard_judge_icmpv6(frame, ip, &upper);
   if (frame->port->role == NLB_GUARD_ROLE_UPLINK) return NLB_GUARD_PASSED;
   if (upper.protocol == NLB_GUARD_IPPROTO_VRRP) return nlb_guard_judge_advertisement(frame, upper.offset, 1);
   if (upper.protocol != IPPROTO_UDP || !(frame->port->flags & NLB_GUARD_PORT_DHCP_GUARD))
     return NLB_GUARD_PASSED;
-  if (bpf_skb_load_bytes(frame->skb, upper.offset, ports, sizeof(ports))) return nlb_guard_cut_off(&upper);
+  if (nlb_guard_is_hidden(frame, ip, &upper, sizeof(ports)) ||
+      bpf_skb_load_bytes(frame->skb, upper.offset, ports, sizeof(ports)))
+    return nlb_guard_cut_off(&upper);
   return nlb_guard_is_dhcp_server(ports, NLB_GUARD_DHCPV6_SERVER_PORT, NLB_GUARD_DHCPV6_CLIENT_PORT)
              ? NLB_GUARD_REASON(dhcp_server)
              : NLB_GUARD_PASSED;

@@ -127,13 +127,20 @@ GuardPayload read_guard_ipv6(Octets packet) {
   read.transport = upper->at;
   if (upper->fragmented) read.transport.reset();
   if (upper->later_fragment) return read;
-  const std::size_t there = upper->at < packet.size() ? packet.size() - upper->at : 0;
+  const std::size_t in_frame = upper->at < packet.size() ? packet.size() - upper->at : 0;
+  // What stands behind the packet is no part of a fragment, which the rest of it follows.
+  const std::size_t end = 40 + number(packet, 4, 2), in_packet = upper->at < end ? end - upper->at : 0;
+  if (upper->fragmented && upper->at > end) {
+    said.push_back(saying::Broken{NLB_GUARD_REASON_header_chain, true});
+    return read;
+  }
+  const std::size_t there = upper->fragmented ? std::min(in_frame, in_packet) : in_frame;
   if (upper->protocol == 58) {
     if (there != 0)
       read_icmpv6(packet, *upper, read);
     else if (upper->fragmented)
       said.push_back(saying::Broken{NLB_GUARD_REASON_header_chain, true});
-  } else if (upper->protocol == 112 && there >= 2) {
+  } else if (upper->protocol == 112 && in_frame >= 2) {
     said.push_back(saying::AdvertisesVirtualRouter{packet[upper->at + 1], true});
   } else if (upper->protocol == 17) {
     const auto port = [&](std::size_t at) { return number(packet, upper->at + at, 2); };

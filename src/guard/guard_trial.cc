@@ -74,10 +74,11 @@ Refusal GuardModel::Trial::blame(nlb_guard_reason reason, const MacAddress& mac,
 }
 
 Refusal GuardModel::Trial::transmit(const GuardFrame& frame, const TaggedFrame& whole) {
+  const bool is_policy = frame.whole && !frame.too_deep && frame.type == NLB_ETHERTYPE_POLICY;
+  if (is_fenced() && !is_policy) return NLB_GUARD_REASON_fenced;
   if (!frame.whole) return NLB_GUARD_REASON_short_frame;
   frame_ = &frame;
   if (frame.too_deep || (is_guest() && frame.nested)) return NLB_GUARD_REASON_double_tagged;
-  if (is_fenced() && frame.type != NLB_ETHERTYPE_POLICY) return NLB_GUARD_REASON_fenced;
   if (const Refusal refused = source()) return refused;
   if (const Refusal refused = destination(whole)) return refused;
   for (const Saying& saying : frame.payload.sayings) {

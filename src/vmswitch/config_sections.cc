@@ -120,8 +120,10 @@ void read_limits(ConfigSection& section, GuestPort& port, PortKeys keys) {
 
 GuardedSwitch read_switch(ConfigSection& section) {
   GuardedSwitch result;
-  section.require("bridge", kInterfaceAllowed);
+  section.require("bridge", kBridgeAllowed);
   result.bridge = read_interface(section, "bridge").value_or("");
+  if (result.bridge.find_first_of("\"\\*") != std::string::npos)
+    section.complain("bridge", "is \"" + result.bridge + "\"; allowed: " + kBridgeAllowed);
   result.uplinks = read_interfaces(section, "uplinks");
   if (std::find(result.uplinks.begin(), result.uplinks.end(), result.bridge) != result.uplinks.end() &&
       !result.bridge.empty())

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <map>
+#include <utility>
 
 #include "datapath/object_loading.hh"
 #include "datapath/pins.hh"
@@ -284,7 +285,7 @@ Result<void> Enforcement::put_gates(const SwitchConfig& config, const std::vecto
   std::set<std::string> gated;
   for (const auto& guarded : config.switches) {
     if (!has_gate(guarded)) {
-      if (auto done = remove_gate(guarded.bridge); !done) return done;
+      if (auto done = leave_ungated(guarded.bridge); !done) return done;
       continue;
     }
     const auto plan = gate_plan(guarded.bridge, now);
@@ -300,12 +301,23 @@ Result<void> Enforcement::put_gates(const SwitchConfig& config, const std::vecto
       findings.push_back(
           {Finding::Kind::gate_removed, guarded.bridge,
            "somebody removed or changed the nftables gate of " + guarded.bridge + "; it was put back"});
+    gated_.insert(guarded.bridge);  // before it is, so that it goes also when this look fails
+    ungated_.erase(guarded.bridge);
     if (auto done = install_gate(plan); !done) return done;
   }
   for (const auto& bridge : gated_)
     if (!gated.contains(bridge))
       if (auto done = remove_gate(bridge); !done) return done;
   gated_ = std::move(gated);
+  return {};
+}
+
+// Once: nftables tells its listeners, this daemon among them, of every removal, also where there was nothing.
+Result<void> Enforcement::leave_ungated(const std::string& bridge) {
+  if (ungated_.contains(bridge)) return {};
+  if (auto done = remove_gate(bridge); !done) return done;
+  gated_.erase(bridge);
+  ungated_.insert(bridge);
   return {};
 }
 
@@ -369,6 +381,7 @@ Result<void> Enforcement::release(const SwitchConfig& config) {
 
 Result<std::vector<Finding>> Enforcement::look_again(const SwitchConfig& config,
                                                      const ClusterNumbers& numbers) {
+  const bool was_unfinished = std::exchange(unfinished_, true);
   auto found = links();
   if (!found) return tl::unexpected(found.error());
   const bool same_links = links_ == *found;
@@ -385,8 +398,12 @@ Result<std::vector<Finding>> Enforcement::look_again(const SwitchConfig& config,
   if (auto done = put_gates(config, now, findings); !done) return tl::unexpected(done.error());
   if (attach(config, now, findings))
     if (auto done = put_gates(config, now, findings); !done) return tl::unexpected(done.error());
-  if (!same_links || now.size() != ports_.size()) release_others(now);
+  const bool same_ports = std::is_permutation(
+      now.begin(), now.end(), ports_.begin(), ports_.end(),
+      [](const PortStatus& one, const PortStatus& other) { return one.same_port(other); });
+  if (was_unfinished || !same_links || !same_ports) release_others(now);
   ports_ = std::move(now);
+  unfinished_ = false;
   return findings;
 }
 

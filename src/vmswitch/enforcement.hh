@@ -94,6 +94,7 @@ class Enforcement {
   [[nodiscard]] Result<void> reach_members(const Policy& policy);
   [[nodiscard]] GatePlan gate_plan(const std::string& bridge, const std::vector<PortStatus>& now) const;
   [[nodiscard]] Result<void> close_at_gate(const SwitchConfig& config, const std::vector<PortStatus>& now);
+  [[nodiscard]] Result<void> leave_ungated(const std::string& bridge);
   [[nodiscard]] Result<void> put_gates(const SwitchConfig& config, const std::vector<PortStatus>& now,
                                        Findings& findings);
   void release_others(const std::vector<PortStatus>& now);
@@ -107,7 +108,9 @@ class Enforcement {
   std::vector<Link> links_;
   std::map<uint32_t, PortVlans> vlans_;  // of the ports of bridges that filter VLANs
   std::vector<PortStatus> ports_;
-  std::set<std::string> gated_;  // bridges with a gate of ours
+  bool unfinished_ = false;        // the last look did not come to its end
+  std::set<std::string> gated_;    // bridges that may have a gate of ours
+  std::set<std::string> ungated_;  // bridges in audit: what an earlier daemon left is off
   std::set<std::pair<uint32_t, MacAddress>> pinned_;
   std::set<uint32_t> in_groups_;      // ports that the bridge sends all groups, for our sake
   std::set<std::string> fenced_;      // interfaces

@@ -148,6 +148,9 @@ class Compiler {
       : config_(config), numbers_(numbers) {
     for (bridge_ = 1; bridge_ <= config_.switches.size(); ++bridge_) {
       nameless_vlans_ = nameless_vlans(config_.switches[bridge_ - 1U].bridge, present);
+      filters_vlans_ = std::any_of(present.begin(), present.end(), [&](const BridgePort& port) {
+        return port.bridge == config_.switches[bridge_ - 1U].bridge && port.vlans.has_value();
+      });
       for (const auto& cluster : config_.clusters) add_cluster(cluster);
       for (const auto& port : config_.ports)
         if (!is_here(port, present) && port.refused.empty())
@@ -281,6 +284,10 @@ class Compiler {
     value.kind = static_cast<__u8>(kind);
     value.host_id = host;
     for (const uint16_t vlan : vlans_of(cluster.vlan)) policy_.macs[mac_key(bridge_, vlan, mac)] = value;
+    // A bridge that filters no VLANs has one table for all: with whatever tag a stranger sends from such a
+    // MAC, it is learned at his port. Who has it in his own VLAN is found there first.
+    if (kind == NLB_GUARD_MAC_VIRTUAL && !filters_vlans_)
+      policy_.macs.try_emplace(mac_key(bridge_, NLB_GUARD_ANY_VLAN, mac), value);
   }
 
   void add_vip(const DeclaredCluster& cluster, const IpAddress& vip, const MacAddress& mac, int flags) {
@@ -342,6 +349,7 @@ class Compiler {
   // so that a port goes from the old entries to the new ones by the single write of its policy.
   uint16_t bridge_ = 0;
   std::set<uint16_t> nameless_vlans_;  // there
+  bool filters_vlans_ = false;         // the bridge, by its ports
   Policy policy_;
 };
 

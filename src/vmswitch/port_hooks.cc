@@ -170,6 +170,8 @@ HookState PortHooks::attach_filters(int transmit, int receive) const {
       note(std::string("somebody else's tc filter has the place of the ") + name +
                " program (priority 1, handle 0x4e4c)",
            -EEXIST);
+    else if (present == id_of(program))
+      continue;  // to put it there again would be a change that the kernel tells of, to this daemon too
     else if (const int error = set_tc_program(index_, direction, program); error != 0)
       note(std::string("cannot attach the ") + name + " program", error);
   }

@@ -131,7 +131,9 @@ void SwitchDaemon::save_numbers() const {
     spdlog::warn("{}", done.error().message);
 }
 
+// Whoever asks for a look: ports that went down are fenced before they are forgotten.
 Result<void> SwitchDaemon::look_again() {
+  fence_ports();
   enforcement_->keep_fenced(fencing_.fenced());
   auto findings = enforcement_->look_again(config_, numbers_);
   if (!findings) {
@@ -204,7 +206,6 @@ void SwitchDaemon::tell_guest_complaints() {
 void SwitchDaemon::on_change() {
   const std::lock_guard lock(mutex_);
   monitor_->drain();
-  fence_ports();
   static_cast<void>(look_again());
   events_.write_lines();
 }
@@ -218,7 +219,6 @@ void SwitchDaemon::on_events() {
 void SwitchDaemon::tick() {
   follow_metrics();
   const std::lock_guard lock(mutex_);
-  fence_ports();
   end_old_fences();
   static_cast<void>(look_again());
   read_events();

@@ -47,6 +47,14 @@ EXPLAINED = {  # what is known of violations on record
         "an emulated guest on a machine with a load of 20: host 1, alone and running, was 177 ms late "
         "itself, and its gateway did not answer for 500 ms, so that it served nothing. In all other repeats "
         "as many connections failed as were under way at the host that stood still, 0 to 17",
+    "daemon-killed":
+        "nlbd was started again later than its lease lasted, on two processors that four labs, simulations "
+        "and a compiler shared. Another life joins then, and others have its share meanwhile, as they must; "
+        "that it is in time is what the scenario presumes, and does not measure",
+    "drain":
+        "one attempt fell into the two milliseconds of the change, and its client's next SYN was answered. "
+        "The gap counts from the beginning of the command, which took 20 ms to reach the daemon; attempts "
+        "failed for 5 ms",
     "descriptors":
         "a bug, mended: nlbd that had just been started died when it could open no file, for it counted its "
         "processors by one, and the kernel wrote counters beyond a buffer (bpf_counters)",

@@ -119,6 +119,9 @@ Frame dhcpv6() {
 }
 const Frame kLie = advertisement(kOtherIp6, link_layer(kTargetOption, kOwn));
 
+// Options of 16 octets, of which a first fragment has eight.
+const Frame kHalfOptions = joined({fragment_header(60, 0, true), Frame{58, 1, 1, 4, 0, 0, 0, 0}});
+
 const GuardFixture kIpv6Frames[] = {
     {"TCP over IPv6", ipv6_frame(kIp6, kTcp, tcp(1, 2, kSyn)), passed, passed, passed, listed},
     {"TCP over IPv6 from an address that is not in the list", ipv6_frame(kFree6, kTcp, tcp(1, 2, kSyn)),
@@ -190,6 +193,21 @@ const GuardFixture kIpv6Frames[] = {
      header_chain, header_chain, header_chain},
     {"a first fragment that hides its chain", ipv6_frame(kLocal6, 44, fragment_header(60, 0, true)),
      header_chain, header_chain, header_chain},
+    {"a first fragment whose options go on behind the packet",
+     joined({ipv6_frame(kLocal6, 44, kHalfOptions), Frame(8, 0), Frame(8, 128)}), header_chain, header_chain,
+     header_chain},
+    {"a first fragment with another header behind the packet",
+     joined({ipv6_frame(kLocal6, 44, spoiled(kHalfOptions, 8, 60)), Frame(8, 0), extension(kTcp)}),
+     header_chain, header_chain, header_chain},
+    {"a first fragment whose type stands behind the packet",
+     joined({ipv6_frame(kLocal6, 44, fragment_header(58, 0, true)), Frame(8, 128)}), header_chain,
+     header_chain, header_chain},
+    {"a first fragment whose ports stand behind the packet",
+     joined({ipv6_frame(kLocal6, 44, fragment_header(kUdp, 0, true)), udp(1, 2)}), header_chain, header_chain,
+     header_chain, kDhcpGuard},
+    {"a whole first fragment with something behind the packet",
+     joined({ipv6_frame(kLocal6, 44, joined({fragment_header(kUdp, 0, true), udp(1, 2)})), Frame(8, 1)}),
+     passed, passed, passed, kDhcpGuard},
     {"VRRP over IPv6 from no member", ipv6_frame(kLocal6, kVrrp, advert(0x31, 51)), foreign_advertisement,
      foreign_advertisement, foreign_advertisement},
     {"VRRP over IPv6 from a member", ipv6_frame(kLocal6, kVrrp, advert(0x31, 51)), foreign_advertisement,

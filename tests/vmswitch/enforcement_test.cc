@@ -3,6 +3,7 @@
 #include "vmswitch/enforcement.hh"
 
 #include <bpf/bpf.h>
+#include <fmt/format.h>
 #include <linux/if_packet.h>
 #include <net/if.h>
 #include <poll.h>
@@ -13,6 +14,7 @@
 
 #include "datapath/tc_filter.hh"
 #include "guarded_bridge.hh"
+#include "linux/bridge.hh"
 #include "vmswitch/port_hooks.hh"
 
 namespace nlb::vmswitch {
@@ -145,6 +147,31 @@ TEST_F(EnforcementTest, OnABridgeThatFiltersVlansAClusterIsOneInItsVlanOnly) {
   EXPECT_FALSE(passes(*trunk, kOther, kCluster, *two_)) << "no member";
   EXPECT_FALSE(passes(*wire_, kOther, kCluster, *one_)) << "another VLAN";
   EXPECT_TRUE(passes(*trunk, kOther, kGuest2, *two_));
+}
+
+// One table for all VLANs: from a virtual MAC with any tag the bridge would learn it at the stranger's port.
+TEST_F(EnforcementTest, AVirtualMacIsTakenByNoTagWhereTheBridgeFiltersNone) {
+  const auto virtual_mac = *MacAddress::parse("00:00:5e:00:01:33");
+  std::string text = kConfig;
+  text.insert(text.find("[[port]]"),
+              "[[cluster]]\nname = \"gate\"\ntype = \"vrrp\"\nvrid = 51\n"
+              "vips = [\"10.77.0.200\"]\nvlan = 7\n");
+  text += "mac_spoofing = \"on\"\nmax_macs = 9\n";
+  configure(text);
+  start();
+  const auto tagged = std::move(*FrameSocket::open("guest2", 0x8100, std::nullopt));
+  const auto arrives = [&](const MacAddress& source, uint8_t number) {
+    const std::array<uint8_t, 8> rest{0, 5, kEtherType >> 8, kEtherType & 0xff, 7, 7, 7, number};
+    EXPECT_TRUE(tagged->send(source, kBroadcast, rest));
+    for (int turn = 0; turn < 20; ++turn, usleep(1000))
+      while (const auto frame = wire_->receive())  // the kernel has taken the tag off
+        if (frame->payload.size() >= 4 && frame->payload[2] == 7 && frame->payload[3] == number) return true;
+    return false;
+  };
+  EXPECT_TRUE(arrives(kOther, 1)) << "any other MAC, by a port that may";
+  EXPECT_FALSE(arrives(virtual_mac, 2));
+  EXPECT_FALSE(passes(*two_, virtual_mac, kBroadcast, *wire_)) << "without a tag";
+  EXPECT_EQ(sh("bridge fdb show br br0 | grep -c 00:00:5e:00:01:33 || true"), "0\n");
 }
 
 // A tag with the number of a PVID is no tag to such a bridge; and what is tagged here may be without there.
@@ -298,6 +325,43 @@ TEST_F(EnforcementTest, ABridgeThatIsNoLongerDeclaredIsReleased) {
   look();
   EXPECT_TRUE(passes(*one_, kOther, kBroadcast, *two_));
   EXPECT_EQ(sh("nft list tables | grep -c nlb_switch_br0 || true"), "0\n");
+}
+
+// As many ports as the one before has.
+void another_bridge() {
+  sh("ip link add br7 type bridge && ip link set br7 up");
+  for (const char* name : {"seven", "eight", "nine"})
+    sh(
+        fmt::format("ip link add {0} type veth peer name to-{0}; ip link set to-{0} up;"
+                    "ip link set {0} up; ip link set {0} master br7",
+                    name));
+  for (const char* name : {"to-seven", "to-eight", "to-nine"}) nlb::testing::wait_for_carrier(name);
+}
+
+TEST_F(EnforcementTest, ABridgeIsReleasedAlsoWhenAnotherOneTakesItsPlace) {
+  start();
+  another_bridge();
+  look();
+  configure("[[switch]]\nbridge = \"br7\"\n");
+  look();
+  EXPECT_TRUE(passes(*one_, kOther, kBroadcast, *two_));
+}
+
+TEST_F(EnforcementTest, WhatAConfigurationThatFailsBeganIsTakenBack) {
+  another_bridge();
+  start();
+  const auto good = config_;
+  config_.switches.resize(3, config_.switches.front());
+  config_.switches[1].bridge = "br7";
+  config_.switches[2].bridge = "br*";  // which nftables cannot name
+  EXPECT_FALSE(guard_->look_again(config_, numbers_));
+  config_ = good;
+  look();
+  const auto seven = std::move(*FrameSocket::open("to-seven", kEtherType, std::nullopt));
+  const auto eight = std::move(*FrameSocket::open("to-eight", kEtherType, std::nullopt));
+  EXPECT_TRUE(passes(*seven, kOther, kBroadcast, *eight));
+  EXPECT_EQ(sh("nft list tables | grep -c nlb_switch_br7 || true"), "0\n");
+  expect_guarded();
 }
 
 TEST_F(EnforcementTest, ReleaseLeavesNothing) {
@@ -458,6 +522,36 @@ TEST_F(EnforcementTest, AuditDropsNothing) {
   EXPECT_TRUE(passes(*nine, kOther, kBroadcast, *two_));
   look();
   EXPECT_TRUE(passes(*nine, kOther, kBroadcast, *two_));
+}
+
+// The daemon looks when the kernel tells of a change: a look that makes one would be followed by the next.
+TEST_F(EnforcementTest, ALookThatFindsAllInPlaceChangesNothing) {
+  const std::string enforced = kConfig;
+  std::string audited = enforced;
+  audited.insert(audited.find("uplinks"), "policy = \"audit\"\n");
+  for (const auto& text : {enforced, audited})
+    for (const bool may_use_tcx : {true, false}) {
+      configure(text);
+      start(may_use_tcx);
+      look();
+      const auto monitor = std::move(*BridgeMonitor::open());
+      look();
+      std::array<pollfd, 2> told{pollfd{monitor->link_fd(), POLLIN, 0},
+                                 pollfd{monitor->rule_fd(), POLLIN, 0}};
+      EXPECT_EQ(poll(told.data(), told.size(), 50), 0) << text << may_use_tcx;
+    }
+}
+
+// A place for the receive program is missing, so the port stays closed, and is looked at with every look.
+TEST_F(EnforcementTest, ALookAtAPortWithAnObstacleChangesNothing) {
+  sh("tc qdisc add dev tap1 ingress");
+  start(false);
+  look();
+  ASSERT_FALSE(port("tap1").ready);
+  const auto monitor = std::move(*BridgeMonitor::open());
+  look();
+  std::array<pollfd, 2> told{pollfd{monitor->link_fd(), POLLIN, 0}, pollfd{monitor->rule_fd(), POLLIN, 0}};
+  EXPECT_EQ(poll(told.data(), told.size(), 50), 0);
 }
 
 TEST_F(EnforcementTest, AViolationShutsThePortUntilItIsRecovered) {

@@ -186,6 +186,7 @@ TEST(Policy, ClustersOwnTheirMacsAndVipsInTheirVlan) {
 
   EXPECT_EQ(owner_of(policy, 0, "00:00:5e:00:01:33"), nullptr);
   EXPECT_EQ(owner_of(policy, 7, "00:00:5e:00:01:33")->kind, NLB_GUARD_MAC_VIRTUAL);
+  EXPECT_NE(owner_of(policy, NLB_GUARD_ANY_VLAN, "00:00:5e:00:01:33"), nullptr) << "one table for all VLANs";
   EXPECT_EQ(from(binding_of(policy, 7, "10.77.0.200")->mac).text(), "00:00:5e:00:01:33");
   EXPECT_EQ(from(binding_of(policy, 7, "2001:db8::200")->mac).text(), "00:00:5e:00:02:33");
   EXPECT_EQ(binding_of(policy, 7, "10.77.0.200")->flags, NLB_GUARD_BIND_OWN);

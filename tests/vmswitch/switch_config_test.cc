@@ -54,7 +54,12 @@ const BadCase kBadCases[] = {
     {1, "[switch]", "f:1: switch must be written as [[switch]], not as a table"},
     {2, "bridge = ", "f:2: Error while parsing key-value pair: expected value, saw '\\n'"},
     {2, "",
-     "f:1: bridge is missing in [[switch]]; allowed: the name of a network interface, 1 to 15 characters"},
+     "f:1: bridge is missing in [[switch]]; allowed: the name of a bridge, 1 to 15 characters, none of them "
+     "a quote, "
+     "backslash or asterisk (for nftables)"},
+    {2, "bridge = \"br*\"",
+     "f:2: bridge is \"br*\"; allowed: the name of a bridge, 1 to 15 characters, none of them a quote, "
+     "backslash or asterisk (for nftables)"},
     {2, "bridge = \"a/b\"",
      "f:2: bridge is \"a/b\"; allowed: the name of a network interface, 1 to 15 characters"},
     {2, "bridge = \"br0\"\nunknown_port = \"deny\"",
