@@ -132,7 +132,7 @@ void SwitchDaemon::watch_incoming() {
       if (adapter.incoming && has_arrived(adapter)) arrived = true;
     if (!arrived) continue;
     for (auto& adapter : machine.adapters) adapter.incoming = false;
-    expected_.erase(machine.name);
+    expect(machine.name, false);
     SwitchTexts texts = texts_;
     const std::string text = machine.text();
     lay_text(texts.guests, {file.path, text});
@@ -167,7 +167,7 @@ Json SwitchDaemon::attach(const Json& request) {
   const bool same = std::any_of(texts_.guests.begin(), texts_.guests.end(), [&](const ConfigText& one) {
     return one.path == file.path && one.text == file.text;
   });
-  if (request.value("incoming", false)) expected_.insert(vm);
+  if (request.value("incoming", false)) expect(vm, true);
   if (request.value("try", false) || same) return answer;
   if (auto kept = keep(machine, file.text, std::move(texts), std::move(*config)); kept.contains("error"))
     return kept;
@@ -179,7 +179,7 @@ Json SwitchDaemon::detach(const Json& request) {
   const std::string vm = request.value("vm", "");
   if (!is_vm_name(vm)) return failure("vm is \"" + vm + "\", which is no name of a machine", 2);
   const Json answer = {{"schema", 1}, {"message", vm + " does not run"}, {"problems", Json::array()}};
-  expected_.erase(vm);
+  expect(vm, false);
   SwitchTexts texts = texts_;
   const std::string path = guest_path(paths_.runtime_directory, vm);
   if (std::erase_if(texts.guests, [&](const ConfigText& one) { return one.path == path; }) == 0)

@@ -23,6 +23,10 @@ std::string numbers_file(const SwitchPaths& paths) {
   return paths.runtime_directory + "/clusters";
 }
 
+std::string expected_file(const SwitchPaths& paths) {
+  return paths.runtime_directory + "/expected";
+}
+
 std::string violations_file(const SwitchPaths& paths) {
   return paths.runtime_directory + "/violations.json";
 }
@@ -78,6 +82,8 @@ Result<void> SwitchDaemon::start() {
   if (auto locked = lock_bridges(config_); !locked) return locked;
   numbers_ = ClusterNumbers::parse(text_in(numbers_file(paths_)));
   violations_.restore(text_in(violations_file(paths_)));
+  std::istringstream expected(text_in(expected_file(paths_)));
+  for (std::string vm; std::getline(expected, vm);) expected_.insert(vm);
   auto monitor = BridgeMonitor::open();  // before the first look: nothing can come in between unseen
   if (!monitor) return tl::unexpected(monitor.error());
   monitor_ = std::move(*monitor);
@@ -128,6 +134,15 @@ void SwitchDaemon::stop() {
 
 void SwitchDaemon::save_numbers() const {
   if (auto done = write_atomically(numbers_file(paths_), numbers_.text()); !done)
+    spdlog::warn("{}", done.error().message);
+}
+
+// A machine comes from another host, or will not any more. A daemon that starts anew meanwhile knows it, too.
+void SwitchDaemon::expect(const std::string& vm, bool expected) {
+  if (expected ? !expected_.insert(vm).second : expected_.erase(vm) == 0) return;
+  std::string text;
+  for (const auto& one : expected_) text += one + "\n";
+  if (auto done = write_atomically(expected_file(paths_), text); !done)
     spdlog::warn("{}", done.error().message);
 }
 

@@ -74,6 +74,7 @@ class SwitchDaemon {
   void save_violations();
   void watch_shut_ports();
   void save_numbers() const;
+  void expect(const std::string& vm, bool expected);
   [[nodiscard]] Result<void> lock_bridges(const SwitchConfig& config);
   [[nodiscard]] Result<void> use(SwitchTexts texts, SwitchConfig config);
   [[nodiscard]] PortIdentity identity_of(uint32_t ifindex) const;

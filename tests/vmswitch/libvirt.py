@@ -136,10 +136,11 @@ def arrival(bridge, name):
 def came(run, machines):
     bridge, libvirt = machines.bridge, machines.libvirt
     libvirt.define("guest9", GUEST)
-    with run.case("live migration: known before it runs, elsewhere until its first frame, then here"):
+    with run.case("live migration: known before it runs, also to another daemon; elsewhere until it sends"):
         xml = libvirt.virsh("dumpxml", "guest9").stdout
         sh(bridge.nlb, "--socket", bridge.socket, "vmswitch", "libvirt-hook", "guest9", "migrate", "begin",
            "-", given=xml)
+        bridge.restart(signal.SIGKILL)
         libvirt.virsh("start", "guest9")
         port = machines.port("guest9")
         need((port["state"], port.get("incoming")) == ("guarded", True), f"{port}")
