@@ -7,6 +7,7 @@
 #include <array>
 #include <cerrno>
 #include <cstdlib>
+#include <exception>
 #include <filesystem>
 
 #include "control/control.hh"
@@ -183,7 +184,12 @@ void Fleet::look() {
       if (stopping_) return;
       if (belongs_.contains(socket) && !again) continue;
     }
-    identify(socket);
+    try {
+      identify(socket);
+    } catch (const std::exception& error) {  // an answer of another shape
+      const std::lock_guard lock(mutex_);
+      silent_[socket] = std::string("its answer cannot be read: ") + error.what();
+    }
   }
 }
 

@@ -65,12 +65,21 @@ const std::vector<Offered>& table() {
   return all;
 }
 
+// JSON carries nothing else: such a text could not be passed on.
+bool is_utf8(const Json& text) {
+  try {
+    return !text.dump().empty();
+  } catch (const Json::exception&) {
+    return false;
+  }
+}
+
 bool fits(ArgumentKind kind, const Json& value) {
   switch (kind) {
     case number:
       return value.is_number_unsigned() && value <= 1000000;
     case text:
-      return value.is_string() && value.get_ref<const std::string&>().size() <= 255;
+      return value.is_string() && value.get_ref<const std::string&>().size() <= 255 && is_utf8(value);
     case port:
       return value == "all" || (value.is_number_unsigned() && value <= 65535);
     case flag:

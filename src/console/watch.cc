@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "console/watch.hh"
 
+#include <exception>
 #include <future>
 
 namespace nlb::console {
@@ -52,11 +53,24 @@ void Watch::run(milliseconds pause, void (Watch::*look)()) {
   std::unique_lock lock(mutex_);
   for (auto next = steady_clock::now(); !stopping_;) {
     lock.unlock();
-    (this->*look)();
+    try {
+      (this->*look)();
+    } catch (const std::exception& error) {  // an answer of another shape, a thread that cannot be made
+      note_trouble(std::string("what ") + target_->id() + " answers cannot be read: " + error.what());
+    }
     lock.lock();
     next = std::max(next + pause, steady_clock::now());
     wake_.wait_until(lock, next, [this] { return stopping_; });
   }
+}
+
+// What was seen before stays; the page says why there is nothing newer.
+void Watch::note_trouble(const std::string& text) {
+  {
+    const std::lock_guard lock(mutex_);
+    rest_["trouble"] = text;
+  }
+  publish(false);
 }
 
 void Watch::look_quickly() {

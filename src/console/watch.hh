@@ -25,6 +25,7 @@ class Watch {
 
  private:
   void run(std::chrono::milliseconds pause, void (Watch::*look)());
+  void note_trouble(const std::string& text);
   void look_quickly();
   void look_at_all();
   void look_at_switch();

@@ -13,6 +13,7 @@
 #include <boost/beast/http.hpp>
 #include <boost/beast/ssl/ssl_stream.hpp>
 #include <deque>
+#include <exception>
 #include <optional>
 #include <type_traits>
 
@@ -121,9 +122,21 @@ class Session final : public Connection, public std::enable_shared_from_this<Ses
       auto request = request_of(message);
       request.peer = self->peer_;
       request.secure = kTls;
-      auto answer = std::make_shared<Answer>(self->shared_->handler(request));
+      auto answer = std::make_shared<Answer>(self->handled(request));
       asio::post(self->shared_->io, [self, answer] { self->answer_later(answer); });
     });
+  }
+
+  // What is thrown on a worker's thread would end the program, for everybody.
+  Answer handled(const Request& request) {
+    try {
+      return shared_->handler(request);
+    } catch (const std::exception& error) {
+      Answer answer;
+      answer.status = 500;
+      answer.body = std::string("internal error: ") + error.what() + "\n";
+      return answer;
+    }
   }
 
   void refuse(unsigned status, const char* why) {

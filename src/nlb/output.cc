@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "nlb/output.hh"
 
+#include <fcntl.h>
 #include <pwd.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -10,6 +12,7 @@
 #include <iostream>
 
 #include "control/control.hh"
+#include "control/descriptor.hh"
 
 namespace nlb {
 
@@ -36,8 +39,16 @@ int print_failure(const Invocation& invocation, const Error& error) {
 
 Result<void> give_to_daemon(const std::string& file) {
   const passwd* daemon = geteuid() == 0 ? getpwnam("opennlb") : nullptr;
-  if (daemon == nullptr || chown(file.c_str(), daemon->pw_uid, daemon->pw_gid) == 0) return {};
-  return fail(file + ": cannot be given to user opennlb: " + std::strerror(errno), kFailed);
+  if (daemon == nullptr) return {};
+  // Others may rename in that directory: what is given away is the file that was opened, and no link.
+  const Descriptor opened(open(file.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
+  struct stat status {};
+  const bool plain = opened.ok() && fstat(opened.get(), &status) == 0 && S_ISREG(status.st_mode) &&
+                     status.st_nlink == 1 && status.st_uid == 0;
+  if (plain && fchown(opened.get(), daemon->pw_uid, daemon->pw_gid) == 0) return {};
+  const std::string why =
+      opened.ok() && !plain ? "it is not the file that was written" : std::strerror(errno);
+  return fail(file + ": cannot be given to user opennlb: " + why, kFailed);
 }
 
 Result<std::string> socket_of(const Invocation& invocation) {

@@ -136,6 +136,9 @@ def what_is_refused(run, console, daemon):
                      "/targets/cluster-web/show", "/targets/none/query", "/targets/cluster-web/commands",
                      "/targets/"):
             need(console.get(path)[0] == 404, f"{path}: {console.get(path)}")
+        for query in ("queryport?port=80&vip=%ff", "filter?client=%ff&vip=1.2.3.4&port=80"):
+            status, document = console.get(f"/targets/cluster-web/{query}")
+            need(status == 400, f"{query}, which is no UTF-8: {status} {document}")
         for name in ("query", "reload", "forget", "set", "../query"):
             need(console.post(f"/targets/cluster-web/commands/{name}")[0] == 404, name)
         need(not before(), f"it was passed on: {before()}")
@@ -179,6 +182,23 @@ def roles(run, console, daemon):
         need(daemon.asked[-1] == {"command": "drainstop", "hosts": [2], "timeout_s": 9} or
              {"command": "drainstop", "hosts": [2], "timeout_s": 9} in daemon.asked,
              "other arguments arrived")
+
+
+def nonsense(run, console, daemon):
+    """What a host says is the word of whoever is root there."""
+    with run.case("answers of another shape are that daemon's trouble, not the console's"):
+        good = dict(daemon.answers)
+        for command, answer in (("counters", {"counters": [1]}), ("events", {"log": 1, "last": "x"}),
+                                ("query", {"members": 5, "state": []}), ("version", {"cluster": 5}),
+                                ("connections", {"rules": "none"}), ("display", {"vips": {"a": 1}})):
+            daemon.answers[command] = answer
+            asked = len(daemon.asked)
+            wait_for("it has been asked", lambda: len(daemon.asked) > asked + 12, 10)
+            need(console.process.poll() is None, f"the console ended: {command} {answer}")
+            daemon.answers[command] = good[command]
+        samples = len(console.get("/targets/cluster-web/samples")[1]["samples"])
+        wait_for("it goes on", lambda: len(console.get("/targets/cluster-web/samples")[1]["samples"])
+                 > samples, 10)
 
 
 class Schema:
@@ -378,6 +398,7 @@ def scenario(run, nlb, directory):
         wait_for("two samples", lambda: len(console.get("/targets/cluster-web/samples")[1]["samples"]) > 1,
                  10)
         what_is_refused(run, console, daemon)
+        nonsense(run, console, daemon)
         roles(run, console, daemon)
         openapi(run, console)
         live(run, console)

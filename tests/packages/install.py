@@ -71,12 +71,12 @@ def newer(files, place):
 
 
 def installed(run, machine):
-    with run.case("installed: nothing runs, no interface is touched, the directory is the daemon's group's"):
+    with run.case("installed: nothing runs, no interface is touched, the directory is the daemon's"):
         machine.inside("dpkg -i *.deb")
         need(machine.inside(PIDS, check=False).returncode != 0, "a daemon runs")
         need(VIP not in machine.inside("ip address; nft list ruleset").stdout, "something was configured")
         said = machine.inside("stat -c '%a %U:%G' /etc/opennlb").stdout.strip()
-        need(said == "2775 root:opennlb", said)
+        need(said == "2755 opennlb:opennlb", said)
     with run.case("systemd finds nothing to object to in the units"):
         done = machine.inside(f"systemd-analyze verify --man=no {UNITS}")
         need(not done.stdout + done.stderr, done.stdout + done.stderr)
@@ -102,6 +102,13 @@ def configured(run, machine):
         machine.inside("nlb rule add 443 --protocol tcp")
         need('"443"' in machine.inside("cat /etc/opennlb/web.toml").stdout, "rule 443 is not in the file")
         machine.inside("nlb query --wait-converged --timeout 20")
+    with run.case("who may ask the daemon may not write in its directory"):
+        member = "setpriv --reuid nobody --regid nogroup --groups opennlb"
+        machine.inside(f"{member} nlb query")
+        for attempt in ("mv /etc/opennlb/web.toml /etc/opennlb/x", "touch /etc/opennlb/vmswitch.toml",
+                        "rm -f /etc/opennlb/web.key", "cat /etc/opennlb/web.key"):
+            done = machine.inside(f"{member} {attempt}", check=False)
+            need(done.returncode != 0, f"he may: {attempt}")
     with run.case("the unit's reload, as the daemon's user"):
         unit = machine.inside("cat /lib/systemd/system/nlbd@.service").stdout
         reload = re.search(r"^ExecReload=(.*)$", unit, re.M)[1].replace("%i", "web")

@@ -49,6 +49,16 @@ def scenario(run):
         call("stop", 0)
         left = machine.inside("ip -br address; nft list ruleset").stdout
         need(VIP not in left, f"the address is left: {left}")
+    with run.case("a suspended node is not said to run, by a start neither"):
+        call("start", 0)
+        machine.inside("nlb suspend")
+        call("monitor", 1, CRM_meta_interval=10000)
+        call("stop", 0)
+        need("administrator" in call("start", 1).stderr, "it does not say why")
+        machine.inside("nlb resume")
+        call("start", 0)
+        call("monitor", 0)
+        call("stop", 0)
     with run.case("a daemon that stands still is a failure, and can be stopped all the same"):
         call("start", 0)
         machine.inside("kill -STOP $(pidof nlbd)")
