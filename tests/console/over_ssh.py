@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """A console in client 1 that reaches the daemon of host 1 by the system's ssh and a real sshd there."""
+import contextlib
 import json
 import os
 import shutil
@@ -53,7 +54,8 @@ class Sshd:
         """And those that serve a connection: they outlive it."""
         for child in subprocess.run(["pgrep", "-P", str(self.process.pid)], capture_output=True, text=True,
                                     check=False).stdout.split():
-            os.kill(int(child), 15)
+            with contextlib.suppress(ProcessLookupError):  # it has ended by itself meanwhile
+                os.kill(int(child), 15)
         end_process(self.process)
 
 
