@@ -5,8 +5,10 @@
 
 #include <gtest/gtest.h>
 #include <spdlog/spdlog.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
+#include <csignal>
 #include <filesystem>
 #include <fstream>
 #include <memory>
@@ -98,6 +100,23 @@ TEST_F(EventLogTest, ALineThatACrashCutOffHurtsNothing) {
   happen("two");
   restart();
   EXPECT_EQ(newest(100), (Texts{"one", "two"}));
+}
+
+// The disk is full within a line, full still at the next event, and then has room again.
+TEST_F(EventLogTest, WhatComesAfterAFullDiskIsKept) {
+  happen("one");
+  rlimit before{};
+  ASSERT_EQ(getrlimit(RLIMIT_FSIZE, &before), 0);
+  const rlimit full{fs::file_size(file_) + 20, before.rlim_max};
+  const auto ignored = std::signal(SIGXFSZ, SIG_IGN);
+  ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &full), 0);
+  happen("cut");
+  happen("lost");
+  ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &before), 0);
+  std::signal(SIGXFSZ, ignored);
+  happen("kept");
+  restart();
+  EXPECT_EQ(newest(1), Texts{"kept"});
 }
 
 TEST_F(EventLogTest, ForeignLinesArePassedOver) {
