@@ -3,8 +3,8 @@
 """Runs many seeds of nlb-sim on all processors, and adds up what the runs report.
 
 Seeds run in pieces, each of which leaves FIRST.md (its report) and FIRST.log in the directory; a run that
-was interrupted goes on where it was. The sum is printed, as Markdown. Exit 1 when a piece had a
-violation: its log has the command that replays it."""
+was interrupted goes on where it was, unless the program or the options are others. The sum is printed, as
+Markdown. Exit 1 when a piece had a violation: its log has the command that replays it."""
 import argparse
 import os
 import re
@@ -77,14 +77,20 @@ def sum_of(reports):
     return "\n".join(lines)
 
 
+def stands(report, command, program):
+    """Whether that report is there, of a piece that ended, of these seeds and options, of this program."""
+    return (report.exists() and report.read_text().startswith(command)
+            and report.stat().st_mtime > Path(program).stat().st_mtime)
+
+
 def run_piece(first, last, options):
-    """True when it had no violation. A report that is there is of a piece that ended."""
+    """True when it had no violation."""
     report = options.directory / f"{first:05}.md"
-    if not report.exists():
+    words = ["--seeds", f"{first}-{last}", *options.options, "--report"]
+    if not stands(report, f"`nlb-sim {' '.join(words)} ", options.nlb_sim):
         beside = report.with_suffix(".new")
         with report.with_suffix(".log").open("w", encoding="utf-8") as log:
-            ended = subprocess.run([options.nlb_sim, "--seeds", f"{first}-{last}", "--report", beside,
-                                    *options.options], stdout=log, stderr=log, check=False)
+            ended = subprocess.run([options.nlb_sim, *words, beside], stdout=log, stderr=log, check=False)
         if ended.returncode > 1 or not beside.exists():
             raise RuntimeError(f"seeds {first}-{last} did not run: {report.with_suffix('.log').read_text()}")
         os.replace(beside, report)

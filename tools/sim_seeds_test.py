@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """sim-seeds.py against nlb-sim itself: pieces add up to what one run over the same seeds reports; the speed
 is each run's own. Usage: sim_seeds_test.py NLB-SIM"""
+import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -44,6 +46,18 @@ class Seeds(unittest.TestCase):
         self.assertEqual(again.returncode, 1)
         self.assertIn("| violations | 2 |", again.stdout)
         self.assertIn("violation: ", again.stderr)
+
+    def test_reports_of_other_seeds_options_or_programs_do_not_stand(self):
+        self.assertEqual(self.tool("1-2").returncode, 0)
+        report = self.directory / "00001.md"
+        program = Path(self.directory, "nlb-sim")
+        shutil.copy(NLB_SIM, program)  # newer than the report
+        for words in (("1-3",), ("1-2", "--options", "--minutes 0.4 --no-shrink"),
+                      ("1-2", "--nlb-sim", program)):
+            self.assertEqual(self.tool("1-2").returncode, 0)
+            report.write_text(report.read_text().replace("| violations | 0 |", "| violations | 2 |"))
+            os.utime(program)
+            self.assertEqual(self.tool(*words).returncode, 0, words)
 
     def test_a_row_that_is_not_known_is_summed_by_nobody(self):
         self.assertEqual(self.tool("1-1").returncode, 0)

@@ -122,7 +122,7 @@ GuardedSwitch read_switch(ConfigSection& section) {
   GuardedSwitch result;
   section.require("bridge", kBridgeAllowed);
   result.bridge = read_interface(section, "bridge").value_or("");
-  if (result.bridge.find_first_of("\"\\*") != std::string::npos)
+  if (!result.bridge.empty() && !is_nameable_bridge(result.bridge))
     section.complain("bridge", "is \"" + result.bridge + "\"; allowed: " + kBridgeAllowed);
   result.uplinks = read_interfaces(section, "uplinks");
   if (std::find(result.uplinks.begin(), result.uplinks.end(), result.bridge) != result.uplinks.end() &&

@@ -14,6 +14,10 @@ namespace nlb::vmswitch {
 inline constexpr const char* kNameAllowed = "1 to 32 letters, digits, \"-\" and \"_\"";
 inline constexpr const char* kBridgeAllowed =
     "the name of a bridge, 1 to 15 characters, none of them a quote, backslash or asterisk (for nftables)";
+// nftables has words for neither of them in the name of a bridge.
+[[nodiscard]] inline bool is_nameable_bridge(std::string_view name) {
+  return !name.empty() && name.find_first_of("\"\\*") == std::string_view::npos;
+}
 inline constexpr const char* kInterfaceAllowed = "the name of a network interface, 1 to 15 characters";
 inline constexpr const char* kMacAllowed = "a unicast MAC address like \"52:54:00:12:34:56\"";
 inline constexpr uint32_t kMaxVlan = 4094;

@@ -11,6 +11,7 @@
 
 #include "control/config_values.hh"
 #include "linux/nft.hh"
+#include "vmswitch/config_values.hh"
 
 namespace nlb::vmswitch {
 namespace {
@@ -114,7 +115,7 @@ Result<ReadBack> read_back(const std::string& bridge) {
 }
 
 Result<void> check(const std::string& bridge) {
-  if (!bridge.empty() && bridge.find_first_of("\"\\*") == std::string::npos) return {};
+  if (is_nameable_bridge(bridge)) return {};
   return fail("\"" + bridge + "\": nftables cannot name a bridge with a quote, backslash or asterisk",
               EINVAL);
 }

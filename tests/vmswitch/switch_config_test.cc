@@ -55,8 +55,7 @@ const BadCase kBadCases[] = {
     {2, "bridge = ", "f:2: Error while parsing key-value pair: expected value, saw '\\n'"},
     {2, "",
      "f:1: bridge is missing in [[switch]]; allowed: the name of a bridge, 1 to 15 characters, none of them "
-     "a quote, "
-     "backslash or asterisk (for nftables)"},
+     "a quote, backslash or asterisk (for nftables)"},
     {2, "bridge = \"br*\"",
      "f:2: bridge is \"br*\"; allowed: the name of a bridge, 1 to 15 characters, none of them a quote, "
      "backslash or asterisk (for nftables)"},
