@@ -139,7 +139,7 @@ class Daemon {
   // daemon_bind.cc
   void begin_bind();
   void give_up_attempt();
-  [[nodiscard]] bool is_binding() const;
+  [[nodiscard]] core::Claimants claimants_of(const BindPlan& plan) const;
   void mend_bind();
   void use_strategy(MacStrategy strategy);
   [[nodiscard]] Result<void> close_filter();

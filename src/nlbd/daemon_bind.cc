@@ -55,8 +55,9 @@ void Daemon::give_up_attempt() {
   bind_fd_.drain();
 }
 
-bool Daemon::is_binding() const {
-  return attempt_ && attempt_->task().bind;
+// Those from whom a claim of a VIP is no conflict.
+core::Claimants Daemon::claimants_of(const BindPlan& plan) const {
+  return {plan.cluster_mac, config_.vips.front().address, own_mac_};
 }
 
 void Daemon::begin_bind() {
@@ -195,7 +196,8 @@ void Daemon::complete_bind(const BindOutcome& outcome) {
 // Puts back what others took off the adapter. An attempt that is under way does that itself, and until its
 // end there may be VIPs that nobody has claimed yet.
 void Daemon::mend_bind() {
-  if (bind_ != BindState::bound || is_binding()) return;
+  const bool attempted = attempt_ && attempt_->task().bind;
+  if (bind_ != BindState::bound || attempted) return;
   const auto intact = verify_bound(bind_plan_of(config_));
   if (intact) return;
   events_.add(
@@ -328,7 +330,7 @@ void Daemon::notice_vips_by_hand() {
 bool Daemon::on_claim() {
   const std::lock_guard lock(mutex_);
   const auto plan = bind_plan_of(config_);
-  const core::Claimants ours{plan.cluster_mac, config_.vips.front().address, own_mac_};
+  const core::Claimants ours = claimants_of(plan);
   for (int i = 0; i < kClaimsAtOnce; ++i) {
     const auto frame = claims_->receive();
     if (!frame) return false;
@@ -348,7 +350,7 @@ Result<void> Daemon::claim_new_vips(const Config& fresh) const {
     const std::lock_guard lock(mutex_);
     if (bind_ != BindState::bound) return {};  // nothing is at stake
     added = vips_only_in(fresh, config_);
-    ours = {bind_plan_of(config_).cluster_mac, config_.vips.front().address, own_mac_};
+    ours = claimants_of(bind_plan_of(config_));
   }
   const Nanos detection = std::min(kMillisecond * fresh.conflict_detection_ms, kClaimAhead);
   if (added.empty() || detection == 0) return {};
